@@ -1,0 +1,1 @@
+"""A customer-profile platform: from a retailer's deliveries to profiles, scores and segments."""

@@ -1,0 +1,83 @@
+"""Checks of cleaning: fates add up, the contract holds, expectations are met, orphans are few."""
+
+from collections.abc import Mapping
+from datetime import date
+
+import dagster as dg
+
+from customer_profiles.cleaning.clean import row_fates
+from customer_profiles.cleaning.orphans import orphan_counts
+from customer_profiles.cleaning.tables import CLEANED
+from customer_profiles.contracts import CONTRACTS
+from customer_profiles.contracts.stored import key_columns
+from customer_profiles.orchestration.checks import contract_check, day_check, suite_check
+from customer_profiles.orchestration.platform import Platform
+from customer_profiles.quality.finding import Finding
+from customer_profiles.quality.reconciliation import orphans_are_few, rows_add_up
+from customer_profiles.quality.suites import table_suite
+
+NAMES_CUSTOMERS = [
+    table for table in CONTRACTS if table != "customers" and "customer_id" in CONTRACTS[table].columns()
+]
+NAMES_PRODUCTS = [
+    table for table in CONTRACTS if table != "products" and "product_id" in CONTRACTS[table].columns()
+]
+
+
+def rows_reconcile(table: str) -> dg.AssetChecksDefinition:
+    """Nothing is lost and nothing is invented."""
+
+    def find(platform: Platform, days: list[date]) -> Mapping[date, Finding]:
+        with platform.warehouse() as warehouse:
+            fates = row_fates(warehouse, table, days[0], days[-1])
+        return {
+            row["delivery_day"]: rows_add_up({table: {k: v for k, v in row.items() if k != "delivery_day"}})
+            for row in fates.iter_rows(named=True)
+            if row["delivery_day"] in days
+        }
+
+    return day_check(
+        ["cleaned", table],
+        "rows_reconcile",
+        "accepted + repaired + quarantined + duplicate = received",
+        find,
+        blocking=True,
+        after=[["quarantine", "rows"]],
+    )
+
+
+def references_are_known(table: str, other: str, column: str) -> dg.AssetChecksDefinition:
+    """Few rows name a customer or product that nobody told us of by the day."""
+
+    def find(platform: Platform, days: list[date]) -> Mapping[date, Finding]:
+        limits = platform.settings.collection
+        with platform.warehouse() as warehouse:
+            counts = orphan_counts(warehouse, table, other, column, days[0], days[-1])
+        return {
+            day: orphans_are_few(
+                rows,
+                orphans,
+                warn_share=limits.orphan_warn_share,
+                error_share=limits.orphan_error_share,
+                of=other.removesuffix("s"),
+            )
+            for day, rows, orphans in counts.iter_rows()
+            if day in days
+        }
+
+    return day_check(
+        ["cleaned", table],
+        f"{other}_are_known",
+        f"few rows name one of the {other} that was not delivered by the day (orphans are kept)",
+        find,
+        after=[["cleaned", other]],
+    )
+
+
+CHECKS = [
+    *(rows_reconcile(table) for table in CONTRACTS),
+    *(contract_check(CLEANED[table], key_columns(table)) for table in CONTRACTS),
+    *(suite_check(CLEANED[table], table_suite(table)) for table in CONTRACTS),
+    *(references_are_known(table, "customers", "customer_key") for table in NAMES_CUSTOMERS),
+    *(references_are_known(table, "products", "product_id") for table in NAMES_PRODUCTS),
+]

@@ -1,0 +1,69 @@
+"""Cleaning a delivery, collecting the day's quarantine, and telling the fate of every row."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import narwhals as nw
+import polars as pl
+
+from customer_profiles.cleaning.fates import duplicates, quarantined, standing
+from customer_profiles.cleaning.tables import CLEANED, QUARANTINE
+from customer_profiles.collection.tables import DELIVERIES, RAW
+from customer_profiles.contracts import CONTRACTS
+from customer_profiles.contracts.stored import key_columns
+from customer_profiles.warehouse import Session
+
+FATES = ("accepted", "repaired", "quarantined", "duplicate")
+
+
+def clean_day(session: Session, table: str, day: date) -> int:
+    """Write the valid rows of a table's delivery. Returns their number."""
+    key, arrived = key_columns(table), None
+    if not CONTRACTS[table].VERSIONED:
+        arrived = session.read(CLEANED[table], None, day - timedelta(days=1)).select(*key)
+    columns = [column.name for column in CLEANED[table].columns]
+    rows = standing(session.read(RAW[table], day, day), key, arrived).select(columns)
+    return session.write(CLEANED[table], {"delivery_day": day}, rows)
+
+
+def quarantine_day(session: Session, day: date) -> int:
+    """Write the day's quarantined rows of all tables. Returns their number."""
+    columns = [column.name for column in QUARANTINE.columns]
+    parts = [
+        quarantined(session.read(RAW[table], day, day))
+        .with_columns(nw.lit(table).alias("table_name"))
+        .select(columns)
+        for table in CONTRACTS
+    ]
+    return session.write(QUARANTINE, {"delivery_day": day}, nw.concat(parts))
+
+
+def row_fates(session: Session, table: str, first: date, last: date) -> pl.DataFrame:
+    """Per day: rows received, as the files held them, and rows of each fate, as the tables hold them.
+
+    Each count is taken where its rows lie, none as a remainder of the others, so that a lost row shows.
+    """
+    raw, cleaned = session.read(RAW[table], first, last), session.read(CLEANED[table], first, last)
+    key, versioned = key_columns(table), CONTRACTS[table].VERSIONED
+    known = cleaned if versioned else session.read(CLEANED[table], None, last)
+    mended = nw.col("repairs").list.len() > 0
+    received = session.read(DELIVERIES, first, last).filter(nw.col("table_name") == table)
+    held = session.read(QUARANTINE, first, last).filter(nw.col("table_name") == table)
+    counted = {
+        "received": received.group_by("delivery_day").agg(nw.col("rows").sum().cast(nw.Int64).alias("rows")),
+        "accepted": _per_day(cleaned.filter(~mended)),
+        "repaired": _per_day(cleaned.filter(mended)),
+        "quarantined": _per_day(held),
+        "duplicate": _per_day(duplicates(raw, known, key, versioned=versioned)),
+    }
+    days = pl.DataFrame({"delivery_day": pl.date_range(first, last, eager=True)})
+    for name, rows in counted.items():
+        counts = session.collect(rows).rename({"rows": name})
+        days = days.join(counts, on="delivery_day", how="left", maintain_order="left")
+    return days.with_columns(pl.exclude("delivery_day").fill_null(0).cast(pl.Int64))
+
+
+def _per_day(rows: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+    return rows.group_by("delivery_day").agg(nw.len().cast(nw.Int64).alias("rows"))

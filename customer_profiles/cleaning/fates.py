@@ -1,0 +1,55 @@
+"""The fate of every raw row of a delivery: accepted, repaired, quarantined or duplicate.
+
+Narwhals expressions, so that they run in the warehouse's engine and on tiny frames alike.
+
+1. A row that equals an earlier row of its delivery cell by cell is a duplicate.
+2. A row that breaks a rule is quarantined, so that a broken copy never displaces a good row.
+3. Of the rest, the last row of a key stands; the ones before it are duplicates.
+4. A row of a table without versions whose key arrived in an earlier delivery is a duplicate.
+5. What stands is repaired if the door mended it, else accepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import narwhals as nw
+
+Rows = nw.LazyFrame[Any]
+PLACE = ("delivery_day", "source", "row_number")
+
+
+def quarantined(raw: Rows) -> Rows:
+    """The raw rows that break a rule."""
+    return raw.filter(~nw.col("exact_copy"), nw.col("broken_rules").list.len() > 0)
+
+
+def standing(raw: Rows, key: Sequence[str], arrived: Rows | None) -> Rows:
+    """The valid rows of one delivery, without duplicates.
+
+    ``arrived`` holds the key columns of earlier deliveries, for tables in which a key counts once.
+    """
+    last = _sound(raw).unique(subset=list(key), keep="last", order_by=["source", "row_number"])
+    return last if arrived is None else last.join(arrived, on=list(key), how="anti")
+
+
+def duplicates(raw: Rows, cleaned: Rows, key: Sequence[str], *, versioned: bool) -> Rows:
+    """The raw rows that say again what another row says.
+
+    Told by the twin: an exact copy, or a sound row that is not stored while its key is, in the same
+    delivery or (unless ``versioned``) an earlier one. A row that was lost has no twin and is not here.
+    """
+    columns = [*PLACE, *key]
+    copies = raw.filter(nw.col("exact_copy")).select(columns)
+    absent = _sound(raw).select(columns).join(cleaned.select(PLACE), on=list(PLACE), how="anti")
+    if versioned:
+        twins = absent.join(cleaned.select("delivery_day", *key), on=["delivery_day", *key], how="semi")
+    else:
+        arrived = cleaned.select(nw.col("delivery_day").alias("arrived"), *key)
+        twins = absent.join(arrived, on=list(key)).filter(nw.col("arrived") <= nw.col("delivery_day"))
+    return nw.concat([copies, twins.select(columns)])
+
+
+def _sound(raw: Rows) -> Rows:
+    return raw.filter(~nw.col("exact_copy"), nw.col("broken_rules").list.len() == 0)

@@ -1,0 +1,38 @@
+"""Rows that name a customer or product of whom nothing was delivered by their day."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import narwhals as nw
+import polars as pl
+
+from customer_profiles.cleaning.tables import CLEANED
+from customer_profiles.warehouse import Session
+
+
+def orphan_counts(
+    session: Session, table: str, other: str, column: str, first: date, last: date
+) -> pl.DataFrame:
+    """Per delivery day of ``table``: rows with a ``column``, and how many of them ``other`` does not know.
+
+    A customer or product is known from the day on which it was first delivered. Empty if ``other``
+    was never delivered: what has no source cannot be unknown.
+    """
+    known = (
+        session.read(CLEANED[other], None, last)
+        .group_by(column)
+        .agg(nw.col("delivery_day").min().alias("known_from"))
+    )
+    rows = session.read(CLEANED[table], first, last).filter(~nw.col(column).is_null())
+    unknown = nw.col("known_from").is_null() | (nw.col("known_from") > nw.col("delivery_day"))
+    counts = session.collect(
+        rows.join(known, on=column, how="left")
+        .group_by("delivery_day")
+        .agg(
+            nw.len().cast(nw.Int64).alias("rows"),
+            unknown.cast(nw.Int64).sum().cast(nw.Int64).alias("orphans"),
+        )
+        .sort("delivery_day")
+    )
+    return counts if session.days(CLEANED[other]) else counts.clear()

@@ -1,0 +1,25 @@
+"""The warehouse tables of cleaning."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from customer_profiles.contracts import CONTRACTS
+from customer_profiles.contracts.stored import ROW, StoredColumn, cleaned_columns
+from customer_profiles.warehouse import Table
+
+PLACE = ("source", "row_number")
+
+CLEANED = {table: Table(f"cleaned.{table}", cleaned_columns(table), order=PLACE) for table in CONTRACTS}
+
+QUARANTINE = Table(
+    "quarantine.rows",
+    (
+        ROW[0],
+        StoredColumn("table_name", pl.String, False, "delivered table"),
+        *ROW[1:],
+        StoredColumn("broken_rules", pl.List(pl.String), False, "every rule that the row broke: column|rule"),
+        StoredColumn("original_sealed", pl.Binary, False, "the row as delivered, sealed whole"),
+    ),
+    order=("table_name", *PLACE),
+)

@@ -1,0 +1,169 @@
+"""``customer-profiles``: the platform from a terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from customer_profiles.settings import HOME_VARIABLE, Settings, SettingsError, load_settings
+
+app = typer.Typer(
+    name="customer-profiles",
+    help="Customer profiles from a retailer's deliveries: cleaned, point-in-time, scored and segmented.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+out, err = Console(highlight=False), Console(stderr=True, highlight=False)
+
+DAY = ["%Y-%m-%d"]
+HomeOption = Annotated[
+    Path | None, typer.Option("--home", help=f"Home folder; by default ${HOME_VARIABLE}, or data/.")
+]
+FirstDay = Annotated[datetime | None, typer.Option("--from", formats=DAY, help="First day.")]
+LastDay = Annotated[datetime | None, typer.Option("--to", formats=DAY, help="Last day.")]
+RebuildDay = Annotated[
+    datetime | None, typer.Option(formats=DAY, help="Read this day's deliveries again and rewrite the day.")
+]
+DriftDay = Annotated[
+    datetime | None, typer.Option(formats=DAY, help="Day from which the customers behave differently.")
+]
+
+
+@app.command()
+def demo(home: HomeOption = None) -> None:
+    """Simulate a retailer if no deliveries are there, run everything, and show what came out."""
+    from customer_profiles.orchestration.demo import is_new, prepare_home
+
+    settings = load_settings(home)
+    if is_new(settings):
+        settings = prepare_home(home)
+        _simulate(settings.home, customers=10_000, days=90, start=date(2026, 1, 1), seed=7, drift_day=None)
+    _run(settings)
+
+
+@app.command()
+def run(
+    home: HomeOption = None, first: FirstDay = None, last: LastDay = None, rebuild: RebuildDay = None
+) -> None:
+    """Run everything for a range of days, training included; by default for all delivered days."""
+    if rebuild is not None and (first or last):
+        raise typer.BadParameter("--rebuild names one day; leave --from and --to out")
+    start, end = (_day(rebuild), _day(rebuild)) if rebuild else (_day(first), _day(last))
+    _run(load_settings(home), start, end, rebuild=rebuild is not None)
+
+
+@app.command()
+def simulate(
+    folder: Annotated[Path, typer.Option("--out", help="Folder for deliveries/ and truth/.")] = Path("data"),
+    customers: Annotated[int, typer.Option(min=20)] = 10_000,
+    days: Annotated[int, typer.Option(min=1)] = 90,
+    start: Annotated[datetime, typer.Option(formats=DAY)] = datetime(2026, 1, 1),  # noqa: DTZ001
+    seed: int = 7,
+    drift_day: DriftDay = None,
+) -> None:
+    """Write a simulated retailer's deliveries, with the planted truth beside them."""
+    _simulate(
+        folder, customers=customers, days=days, start=start.date(), seed=seed, drift_day=_day(drift_day)
+    )
+
+
+@app.command()
+def key(customer_id: str, home: HomeOption = None) -> None:
+    """Print the key under which a customer's rows stand."""
+    from customer_profiles.orchestration.platform import Platform
+
+    platform = Platform(load_settings(home), os.environ)
+    out.print(platform.door.pseudonyms.key(customer_id))
+
+
+@app.command()
+def ui(home: HomeOption = None, port: Annotated[int, typer.Option(min=1, max=65535)] = 3000) -> None:
+    """Start the Dagster webserver and daemon on 127.0.0.1, with this home's instance."""
+    from customer_profiles.orchestration.instance import prepare_instance
+
+    settings = load_settings(home)
+    instance = prepare_instance(settings.instance)
+    environment = {**os.environ, "DAGSTER_HOME": str(instance), HOME_VARIABLE: str(settings.home)}
+    program = str(Path(sys.executable).with_name("dagster"))
+    definitions = ["--module-name", "customer_profiles.definitions"]
+    os.execve(program, [program, "dev", *definitions, "-h", "127.0.0.1", "-p", str(port)], environment)
+
+
+def main() -> None:
+    """Run the command line. What a person can mend ends in one line, not in a traceback."""
+    from customer_profiles.privacy.secrets import SecretError
+
+    warnings.filterwarnings("ignore", module="dagster")
+    try:
+        app()
+    except (SettingsError, SecretError, *_errors_of_a_run()) as error:
+        err.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+        sys.exit(1)
+
+
+def _errors_of_a_run() -> tuple[type[Exception], ...]:
+    from customer_profiles.orchestration.run import RunError
+    from customer_profiles.simulation import SimulationError
+    from customer_profiles.warehouse import WarehouseError
+    from customer_profiles.warehouse.artefacts import ArtefactError
+
+    return RunError, WarehouseError, ArtefactError, SimulationError
+
+
+def _run(
+    settings: Settings, first: date | None = None, last: date | None = None, *, rebuild: bool = False
+) -> None:
+    """Run a range and show its report; leave everything as it is if nothing has changed since."""
+    from customer_profiles.orchestration.platform import Platform
+    from customer_profiles.orchestration.report import load_report, make_report, save_report
+    from customer_profiles.orchestration.run import count_assets, fingerprint, range_of_days, run_range
+    from customer_profiles.orchestration.screen import progress_of_assets, show_report
+
+    start, end = range_of_days(settings, first, last)
+    state = fingerprint(settings, start, end)
+    before = load_report(settings.home)
+    if before is not None and before.succeeded and before.fingerprint == state and not rebuild:
+        show_report(out, settings, before)
+        out.print("nothing has changed since this run: no delivery, setting or code. Nothing was done.")
+        return
+    with progress_of_assets(out, count_assets()) as progress:
+        result = run_range(settings, start, end, rebuild=rebuild, progress=progress)
+    report = make_report(Platform(settings, os.environ), result, state)
+    save_report(settings.home, report)
+    show_report(out, settings, report)
+    if not report.succeeded:
+        sys.exit(1)
+
+
+def _simulate(folder: Path, *, start: date, drift_day: date | None, **parameters: int) -> None:
+    from rich.progress import Progress
+
+    from customer_profiles.orchestration.demo import prepare_home
+    from customer_profiles.simulation import simulate as write_deliveries
+
+    prepare_home(folder)
+    with Progress(console=out, transient=True) as bar:
+        task = bar.add_task("simulating a retailer", total=parameters["days"])
+        summary = write_deliveries(
+            folder,
+            start=start,
+            drift_day=None if drift_day is None else (drift_day - start).days,
+            progress=lambda done, days: bar.update(task, completed=done, total=days),
+            **parameters,
+        )
+    rows = ", ".join(f"{table} {count:,}" for table, count in summary.rows.items())
+    last = start + timedelta(days=parameters["days"] - 1)
+    out.print(f"simulated {summary.customers:,} customers, {start} to {last}: {rows}", soft_wrap=True)
+    out.print(f"next: customer-profiles run --home {folder}")
+
+
+def _day(moment: datetime | None) -> date | None:
+    return None if moment is None else moment.date()

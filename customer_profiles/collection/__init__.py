@@ -1,0 +1,1 @@
+"""Deliveries become typed raw rows; personal data is sealed at this door."""

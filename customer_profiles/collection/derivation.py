@@ -1,0 +1,111 @@
+"""What the door derives from parsed cells before personal data is sealed.
+
+Business days, local hours and weekdays of moments; birth year and month; length and language of
+texts; normal forms of addresses; the category of a search.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from customer_profiles.contracts import Delivered
+from customer_profiles.contracts.stored import clock, stem
+
+SCRIPTS = {
+    "ja": r"[\p{Hiragana}\p{Katakana}]",
+    "ko": r"\p{Hangul}",
+    "zh": r"\p{Han}",
+    "und-Latn": r"\p{Latin}",
+}
+"""Language tags by script, the most telling script first (Japanese also writes Han)."""
+SHORTEST_SEARCH = 2
+
+
+def moment_numbers(contract: type[Delivered], moments: list[str], timezone: str) -> list[pl.Expr]:
+    """Business day of every moment; hour (NULL if day-precise) and weekday of the table's clock."""
+    numbers = []
+    for name in moments:
+        local = pl.col(name).dt.convert_time_zone(timezone)
+        numbers.append(local.dt.date().cast(pl.Int32).alias(f"{stem(name)}_day"))
+        if name == clock(contract):
+            hour = pl.when(~pl.col(f"{name}|day_precise")).then(local.dt.hour())
+            numbers += [
+                hour.cast(pl.Int32).alias(f"{stem(name)}_hour"),
+                local.dt.weekday().cast(pl.Int32).alias(f"{stem(name)}_weekday"),
+            ]
+    return numbers
+
+
+def language_of(text: pl.Expr) -> pl.Expr:
+    """Language tag told from the script of the words; NULL for digits and signs alone."""
+    return pl.coalesce(
+        pl.when(text.str.contains(script)).then(pl.lit(tag)) for tag, script in SCRIPTS.items()
+    )
+
+
+def e164(phones: pl.Series, region: str) -> pl.Series:
+    """Telephone numbers as E.164; NULL where it is not a possible number of ``region``."""
+    unique = phones.drop_nulls().unique()
+    numbers = pl.Series([_e164(phone, region) for phone in unique], dtype=pl.String)
+    return phones.replace_strict(unique, numbers, default=None, return_dtype=pl.String)
+
+
+def _e164(phone: str, region: str) -> str | None:
+    import phonenumbers
+
+    try:
+        number = phonenumbers.parse(phone, region)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_possible_number(number):
+        return None
+    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
+def category_of_searches(searches: pl.Series, categories: Mapping[str, str]) -> pl.Series:
+    """Category of each search, from the words that it shares with the catalogue; NULL if none.
+
+    ``categories`` maps product and category names to categories. A search that contains a name takes
+    the category of the longest one; a search that is part of names takes their commonest category.
+    Both directions are one Aho-Corasick pass, linear in the text.
+    """
+    nothing = pl.Series([None], dtype=pl.String).new_from_index(0, searches.len())
+    unique = searches.drop_nulls().unique().sort()
+    if not categories or unique.is_empty():
+        return nothing
+    lower = {name.lower(): category for name, category in sorted(categories.items())}
+    found = pl.DataFrame({"search": unique, "words": unique.str.to_lowercase()})
+    holds = (
+        found.with_columns(name=pl.col("words").str.extract_many(list(lower), overlapping=True).list.unique())
+        .explode("name")
+        .drop_nulls("name")
+        .sort(pl.col("name").str.len_chars(), "name", descending=[True, False])
+        .unique("search", keep="first", maintain_order=True)
+        .with_columns(category=pl.col("name").replace_strict(lower, return_dtype=pl.String))
+    )
+    rest = found.join(holds, on="search", how="anti").filter(
+        pl.col("words").str.len_chars() >= SHORTEST_SEARCH
+    )
+    known = pl.concat([holds.select("search", "category"), _parts_of_names(rest, lower)])
+    return searches.replace_strict(known["search"], known["category"], default=None, return_dtype=pl.String)
+
+
+def _parts_of_names(searches: pl.DataFrame, categories: Mapping[str, str]) -> pl.DataFrame:
+    if searches.is_empty():
+        return pl.DataFrame(schema={"search": pl.String, "category": pl.String})
+    names = pl.DataFrame({"name": list(categories), "category": list(categories.values())})
+    return (
+        names.with_columns(
+            words=pl.col("name").str.extract_many(searches["words"].to_list(), overlapping=True).list.unique()
+        )
+        .explode("words")
+        .drop_nulls("words")
+        .group_by("words", "category")
+        .len()
+        .sort("words", "len", "category", descending=[False, True, False])
+        .unique("words", keep="first", maintain_order=True)
+        .join(searches, on="words")
+        .select("search", "category")
+    )

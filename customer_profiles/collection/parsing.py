@@ -1,0 +1,232 @@
+"""Parsing delivered cells to the contract's types.
+
+A parser per kind of column, all pure Polars expressions over one delivery. A cell that cannot be
+read becomes NULL and is named as broken (``column|unparsable``); a cell that was mended on the way
+is named as repaired. Nothing is dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from customer_profiles.contracts import Delivered
+
+ABSENT = ("", "NULL", "null", "\\N", "N/A", "NaT")
+TRUE, FALSE = ("true", "t", "1", "yes", "y", "是"), ("false", "f", "0", "no", "n", "否")
+WHOLE, WHOLE_AS_DECIMAL = r"^[+-]?\d+$", r"^[+-]?\d+\.0+$"
+NON_FINITE = r"(?i)^[+-]?(nan|inf|infinity)$"
+OFFSET = r"([+-]\d{2}:?\d{2})$"
+DATE_ONLY = r"^\d{4}-\d{2}-\d{2}$"
+NO_DATE = r"^0000-"
+E_MAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """What a parser makes of one column: expressions over the delivered text."""
+
+    value: pl.Expr
+    broken: Mapping[str, pl.Expr] = field(default_factory=dict)
+    repaired: Mapping[str, pl.Expr] = field(default_factory=dict)
+    more: Mapping[str, pl.Expr] = field(default_factory=dict)
+
+
+def parse_rows(
+    rows: pl.DataFrame, contract: type[Delivered], names: list[str], timezone: str
+) -> pl.DataFrame:
+    """Rows of strings or typed cells -> the contract's types.
+
+    Absent columns are NULL. Adds ``broken`` and ``repairs``: lists of ``column|rule``; and, per moment,
+    ``<column>|day_precise``. ``names`` are the contract's delivered columns.
+    """
+    present = [name for name in names if name in rows.columns]
+    texts = rows.with_columns(_as_text(rows, name).alias(name) for name in present)
+    trimmed = texts.with_columns(_normalised(name, contract).alias(name) for name in present)
+    columns = contract.columns()
+    parsed = {
+        name: PARSERS[(columns[name].metadata or {})["kind"]](name, columns[name].metadata or {}, timezone)
+        for name in present
+    }
+    typed = trimmed.select(
+        pl.exclude(*present),
+        *(made.value.alias(name) for name, made in parsed.items()),
+        *(
+            pl.lit(None, pl.String if column.dtype == pl.Enum else column.dtype).alias(name)
+            for name, column in columns.items()
+            if name in names and name not in present
+        ),
+        *(
+            expression.alias(f"{name}|{more}")
+            for name, made in parsed.items()
+            for more, expression in made.more.items()
+        ),
+        _named_where(
+            "broken", {f"{n}|{rule}": e for n, made in parsed.items() for rule, e in made.broken.items()}
+        ),
+        _named_where(
+            "repairs", {f"{n}|{rule}": e for n, made in parsed.items() for rule, e in made.repaired.items()}
+        ),
+    )
+    tidied = pl.DataFrame(
+        {
+            f"{name}|normalised": texts[name].is_not_null()
+            & texts[name].ne_missing(trimmed[name])
+            & trimmed[name].is_not_null()
+            for name in present
+            if (columns[name].metadata or {})["kind"] != "free_text"
+        }
+    )
+    return typed.with_columns(
+        repairs=pl.concat_list("repairs", _names_where_true(tidied, rows.height)).list.sort()
+    )
+
+
+def _as_text(rows: pl.DataFrame, name: str) -> pl.Expr:
+    """A typed cell (Parquet) as the text that parses to the same value."""
+    dtype, cell = rows.schema[name], pl.col(name)
+    if isinstance(dtype, pl.Datetime):
+        return (
+            cell.dt.to_string("iso:strict") if dtype.time_zone else cell.dt.to_string("%Y-%m-%dT%H:%M:%S%.f")
+        )
+    if dtype == pl.Binary:
+        return cell.bin.encode("hex")
+    return cell.cast(pl.String)
+
+
+def _normalised(name: str, contract: type[Delivered]) -> pl.Expr:
+    kind = (contract.columns()[name].metadata or {})["kind"]
+    text = (
+        pl.col(name).str.strip_chars()
+        if kind == "free_text"
+        else pl.col(name).str.normalize("NFKC").str.strip_chars()
+    )
+    return pl.when(text.is_in(ABSENT)).then(None).otherwise(text)
+
+
+def _named_where(name: str, conditions: Mapping[str, pl.Expr]) -> pl.Expr:
+    """A list column of the names whose condition holds."""
+    if not conditions:
+        return pl.lit([], pl.List(pl.String)).alias(name)
+    marks = [
+        pl.when(condition.fill_null(False)).then(pl.lit(label)) for label, condition in conditions.items()
+    ]
+    return pl.concat_list(marks).list.drop_nulls().alias(name)
+
+
+def _names_where_true(marks: pl.DataFrame, height: int) -> pl.Series:
+    noted = [name for name in marks.columns if marks[name].any()]
+    if not noted:
+        return pl.Series([[]], dtype=pl.List(pl.String)).new_from_index(0, height)
+    return marks.select(_named_where("repairs", {name: pl.col(name) for name in noted}))["repairs"]
+
+
+def _text(name: str, _: Mapping[str, Any], __: str) -> Parsed:
+    return Parsed(pl.col(name))
+
+
+def _whole(name: str, _: Mapping[str, Any], __: str) -> Parsed:
+    cell = pl.col(name)
+    as_decimal = cell.str.contains(WHOLE_AS_DECIMAL)
+    digits = pl.when(as_decimal).then(cell.str.replace(r"\.0+$", "")).otherwise(cell)
+    value = pl.when(digits.str.contains(WHOLE)).then(digits).cast(pl.Int64, strict=False)
+    non_finite = cell.str.contains(NON_FINITE)
+    return Parsed(
+        value,
+        broken={"non_finite": non_finite, "unparsable": cell.is_not_null() & value.is_null() & ~non_finite},
+        repaired={"decimal_to_whole": as_decimal},
+    )
+
+
+def _decimal(name: str, _: Mapping[str, Any], __: str) -> Parsed:
+    cell = pl.col(name)
+    value = cell.cast(pl.Float64, strict=False)
+    non_finite = cell.str.contains(NON_FINITE)
+    return Parsed(
+        pl.when(~non_finite).then(value),
+        broken={"non_finite": non_finite, "unparsable": cell.is_not_null() & value.is_null() & ~non_finite},
+    )
+
+
+def _moment(name: str, _: Mapping[str, Any], timezone: str) -> Parsed:
+    cell = pl.col(name)
+    day_precise = cell.str.contains(DATE_ONLY)
+    text = cell.str.replace("T", " ", literal=True).str.replace(r"[zZ]$", "+0000")
+    zoned = text.str.contains(OFFSET) & ~day_precise
+    local = pl.coalesce(
+        text.str.to_datetime(form, time_unit="us", strict=False)
+        for form in ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%d")
+    )
+    with_offset = text.str.replace(" ?" + OFFSET, "$1").str.to_datetime(
+        "%Y-%m-%d %H:%M:%S%.f%z", time_unit="us", strict=False, time_zone="UTC"
+    )
+    in_zone = local.dt.replace_time_zone(timezone, ambiguous="earliest", non_existent="null")
+    value = pl.when(zoned).then(with_offset).otherwise(in_zone.dt.convert_time_zone("UTC"))
+    impossible = cell.str.contains(NO_DATE)
+    return Parsed(
+        value,
+        broken={
+            "impossible_date": impossible,
+            "unparsable": cell.is_not_null() & value.is_null() & ~impossible,
+        },
+        more={"day_precise": day_precise},
+    )
+
+
+def _date(name: str, _: Mapping[str, Any], __: str) -> Parsed:
+    cell = pl.col(name)
+    value = cell.str.head(10).str.to_date("%Y-%m-%d", strict=False)
+    impossible = cell.str.contains(NO_DATE)
+    return Parsed(
+        value,
+        broken={
+            "impossible_date": impossible,
+            "unparsable": cell.is_not_null() & value.is_null() & ~impossible,
+        },
+    )
+
+
+def _choice(name: str, metadata: Mapping[str, Any], _: str) -> Parsed:
+    cell = pl.col(name).str.to_lowercase()
+    known = {**{value: value for value in metadata["values"]}, **metadata["synonyms"]}
+    value = cell.replace_strict(known, default=None, return_dtype=pl.String)
+    unknown = cell.is_not_null() & value.is_null()
+    if metadata["fallback"] is None:
+        return Parsed(value, broken={"unparsable": unknown})
+    return Parsed(
+        pl.when(unknown).then(pl.lit(metadata["fallback"])).otherwise(value),
+        repaired={"unknown_value": unknown},
+    )
+
+
+def _flag(name: str, _: Mapping[str, Any], __: str) -> Parsed:
+    cell = pl.col(name).str.to_lowercase()
+    value = pl.when(cell.is_in(TRUE)).then(True).when(cell.is_in(FALSE)).then(False)
+    return Parsed(value, broken={"unparsable": cell.is_not_null() & value.is_null()})
+
+
+def _email(name: str, _: Mapping[str, Any], __: str) -> Parsed:
+    cell = pl.col(name)
+    lower = cell.str.to_lowercase()
+    return Parsed(
+        lower,
+        repaired={"lower_cased": cell != lower, "not_an_address": ~lower.str.contains(E_MAIL)},
+    )
+
+
+PARSERS: dict[str, Callable[[str, Mapping[str, Any], str], Parsed]] = {
+    "text": _text,
+    "free_text": _text,
+    "phone": _text,
+    "email": _email,
+    "whole": _whole,
+    "decimal": _decimal,
+    "moment": _moment,
+    "date": _date,
+    "choice": _choice,
+    "flag": _flag,
+}
+"""The parser of every kind of column."""

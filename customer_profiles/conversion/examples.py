@@ -1,0 +1,159 @@
+"""Training examples: profiles of several snapshots, each beside what the customer did next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import date
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from customer_profiles.conversion.labels import label_window
+from customer_profiles.settings import LabelSettings
+
+CUSTOMER, ELIGIBLE = "customer_key", "eligible_for_scoring"
+LIFT_ERROR_OF_500 = 0.40
+"""Half-width of the 95 % interval of lift@10 % that about 500 positives give (CONTRACT.md section 4)."""
+
+
+class ExamplesError(ValueError):
+    """The examples would leak: they share a label window or a customer."""
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Rows that have a label; the fields run in parallel.
+
+    ``features`` holds one row per customer and snapshot, ``label`` (rows,) 0 or 1, ``customer_key``
+    (rows,) text, ``as_of`` (rows,) numpy days, ``held_out`` (rows,) true for customers that never
+    train.
+    """
+
+    features: pl.DataFrame
+    label: np.ndarray
+    customer_key: np.ndarray
+    as_of: np.ndarray
+    held_out: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    @property
+    def positives(self) -> int:
+        """Rows whose customer converted."""
+        return int(self.label.sum())
+
+    def where(self, chosen: np.ndarray) -> Examples:
+        """The rows for which ``chosen`` (rows,) is true."""
+        return Examples(
+            self.features.filter(chosen),
+            self.label[chosen],
+            self.customer_key[chosen],
+            self.as_of[chosen],
+            self.held_out[chosen],
+        )
+
+
+class Split(NamedTuple):
+    """Where the model learns and where it is judged."""
+
+    train: Examples
+    test: Examples
+
+
+def assemble(
+    snapshots: Mapping[date, pl.DataFrame],
+    converted: Mapping[date, Collection[str]],
+    held_out: Callable[[pl.Series], pl.Series],
+) -> Examples:
+    """Put snapshots and their labels together, oldest first, customers in the order of their keys.
+
+    ``snapshots`` maps each as-of day to its feature frame (``customer_key`` and the traits; where
+    there is a column ``eligible_for_scoring``, only its true rows become examples), ``converted``
+    maps the same days to the customers who bought, ``held_out`` tells for a series of keys who
+    never trains. Raises ``ValueError`` if a snapshot has no label or there is no snapshot.
+    """
+    unlabelled = sorted(set(snapshots) - set(converted))
+    if unlabelled or not snapshots:
+        raise ValueError(
+            f"snapshots without label: {', '.join(map(str, unlabelled)) or 'there is none at all'}"
+        )
+    frames = [
+        _eligible(snapshots[day]).with_columns(
+            _as_of=pl.lit(day, pl.Date), _label=pl.col(CUSTOMER).is_in(list(converted[day]))
+        )
+        for day in sorted(snapshots)
+    ]
+    rows = pl.concat(frames, how="diagonal_relaxed")
+    return Examples(
+        rows.drop("_as_of", "_label"),
+        rows["_label"].cast(pl.Int8).to_numpy(),
+        rows[CUSTOMER].to_numpy(),
+        rows["_as_of"].to_numpy(),
+        held_out(rows[CUSTOMER]).cast(pl.Boolean).to_numpy(),
+    )
+
+
+def _eligible(snapshot: pl.DataFrame) -> pl.DataFrame:
+    chosen = snapshot.filter(pl.col(ELIGIBLE)) if ELIGIBLE in snapshot.columns else snapshot
+    return chosen.sort(CUSTOMER)
+
+
+def split(examples: Examples, label: LabelSettings) -> Split:
+    """Judge on the last snapshot's held-out customers; learn from the others' earlier snapshots.
+
+    There is no set of its own for validation: predictions out of fold serve as one. Raises
+    ``ExamplesError`` if a label window overlaps another's or runs past the test's t0.
+    """
+    days = np.unique(examples.as_of)
+    if len(days) < 2:
+        raise ExamplesError(
+            f"{len(days)} matured snapshot: one is needed to learn from and a later one to judge on"
+        )
+    _windows_are_disjoint([day.item() for day in days], label)
+    newest = examples.as_of == days[-1]
+    parts = Split(
+        train=examples.where(~newest & ~examples.held_out), test=examples.where(newest & examples.held_out)
+    )
+    shared = shared_customers(parts)
+    if shared:
+        raise ExamplesError(f"{len(shared)} customers stand in train and in test, such as {shared[0]}")
+    return parts
+
+
+def shared_customers(parts: Split) -> list[str]:
+    """Keys that stand in both sets."""
+    return [str(key) for key in np.intersect1d(parts.train.customer_key, parts.test.customer_key)]
+
+
+def _windows_are_disjoint(days: list[date], label: LabelSettings) -> None:
+    for earlier, later in pairwise(days):
+        ends, opens = label_window(earlier, label).last, label_window(later, label)
+        if ends > opens.as_of:
+            raise ExamplesError(
+                f"the label window of snapshot {earlier} ends on {ends}, after the profile of {later} closes;"
+                f" snapshots must lie at least {label.gap_days + label.horizon_days} days apart"
+            )
+
+
+def lift_error(positives: int) -> float:
+    """Half-width of the 95 % interval of lift@10 % to expect from so many positives in the test."""
+    return LIFT_ERROR_OF_500 * float(np.sqrt(500 / max(positives, 1)))
+
+
+def insufficiency(parts: Split, smallest_positives: int) -> str | None:
+    """Say in a sentence why these examples are too few to train on, or ``None`` if they are enough."""
+    for name, rows in (("train", parts.train), ("test", parts.test)):
+        few = min(rows.positives, len(rows) - rows.positives)
+        if few < smallest_positives:
+            kind = "converted" if few == rows.positives else "did not convert"
+            return (
+                f"Nothing is trained: of {len(rows):,} rows in the {name} set {few} {kind};"
+                f" at least {smallest_positives} are needed"
+                f" ({max(parts.test.positives, 1)} positives in the test give lift@10 % within"
+                f" {lift_error(parts.test.positives):.2f}; 500 would give {LIFT_ERROR_OF_500:.2f})."
+            )
+    return None

@@ -1,0 +1,134 @@
+"""Canaries: what would be true if the future leaked into training, and must not be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import polars as pl
+
+from customer_profiles.conversion.baselines import Model
+from customer_profiles.conversion.examples import Examples, Split, shared_customers
+from customer_profiles.conversion.labels import label_window
+from customer_profiles.quality.finding import Finding
+from customer_profiles.settings import LabelSettings
+
+CHANCE_DEVIATIONS = 3.29
+"""Standard deviations within which 99.9 % of a normal distribution lies."""
+FEATURE_AUC, MODEL_AUC = 0.90, 0.95
+
+
+def shuffled_labels_are_not_learnt(parts: Split, untrained: Callable[[], Model], seed: int) -> Finding:
+    """Labels dealt anew among the customers cannot be predicted; if they are, test rows are known.
+
+    A customer's label moves with the customer, in train and test alike, so that a model that saw test
+    rows or test customers remembers it. Under no leak the AUC is 0.5 with the Mann-Whitney variance
+    (n + 1) / (12 x positives x negatives) of the test rows.
+    """
+    customers = np.unique(np.concatenate([parts.train.customer_key, parts.test.customer_key]))
+    share = (parts.train.positives + parts.test.positives) / (len(parts.train) + len(parts.test))
+    dealt = np.random.default_rng(seed).permutation(len(customers)) < max(1, round(share * len(customers)))
+    train = dealt[np.searchsorted(customers, parts.train.customer_key)]
+    test = dealt[np.searchsorted(customers, parts.test.customer_key)]
+    positives, negatives = int(test.sum()), int((~test).sum())
+    if not positives or not negatives or not 0 < train.sum() < len(train):
+        return Finding(True, None, None, "too few rows to shuffle labels", severity="warn")
+    model = untrained().fit(parts.train.features, train)
+    auc = roc_auc(test, model.predict(parts.test.features))
+    reach = CHANCE_DEVIATIONS * np.sqrt((positives + negatives + 1) / (12 * positives * negatives))
+    return Finding(
+        passed=bool(abs(auc - 0.5) <= reach),
+        value=round(auc, 4),
+        threshold=[round(0.5 - float(reach), 4), round(0.5 + float(reach), 4)],
+        says=f"with shuffled labels the AUC is {auc:.3f}; chance allows 0.5 give or take {reach:.3f}",
+    )
+
+
+def no_feature_is_too_good(
+    train: Examples, numeric: Sequence[str], categories: Sequence[str], threshold: float = FEATURE_AUC
+) -> Finding:
+    """No single input tells the label apart with an AUC over ``threshold``, in either direction.
+
+    Whether a number is missing counts as an input too. A category's score is its share of positives
+    in the other half of the rows: a share that left out the row alone would tell the row's label.
+    """
+    found = {name: _number_auc(train.label, train.features[name]) for name in numeric}
+    found |= {name: _category_auc(train.label, train.features[name]) for name in categories}
+    ranking = sorted(found.items(), key=lambda pair: -pair[1])
+    guilty = [f"{name} (AUC {auc:.3f})" for name, auc in ranking if auc > threshold]
+    best = f"{ranking[0][0]} alone has AUC {ranking[0][1]:.3f}" if ranking else "there are no inputs"
+    return Finding(
+        passed=not guilty,
+        value=round(ranking[0][1], 4) if ranking else None,
+        threshold=threshold,
+        says=f"too good to be true, look for the future in it: {', '.join(guilty)}" if guilty else best,
+        details=[{"input": name, "auc": round(auc, 4)} for name, auc in ranking[:10]],
+    )
+
+
+def model_is_not_too_good(auc: float, threshold: float = MODEL_AUC) -> Finding:
+    """A conversion model over ``threshold`` knows more than can be known beforehand."""
+    return Finding(
+        passed=auc <= threshold,
+        value=round(auc, 4),
+        threshold=threshold,
+        says=f"the model's AUC is {auc:.3f}"
+        + ("" if auc <= threshold else ": too good to be true, some input must know the future"),
+    )
+
+
+def train_and_test_are_apart(parts: Split, label: LabelSettings) -> Finding:
+    """Train and test share no customer, and no training label window reaches the test's t0."""
+    shared = shared_customers(parts)
+    judged = min(day.item() for day in np.unique(parts.test.as_of))
+    late = [
+        day.item()
+        for day in np.unique(parts.train.as_of)
+        if label_window(day.item(), label).last > judged or day.item() >= judged
+    ]
+    broken = [f"{len(shared)} customers stand in both"] if shared else []
+    broken += [f"labels of snapshot {day} run past the test's profile of {judged}" for day in late]
+    return Finding(
+        passed=not broken,
+        value={"shared_customers": len(shared), "overlapping_windows": len(late)},
+        threshold={"shared_customers": 0, "overlapping_windows": 0},
+        says="; ".join(broken) or "train and test share no customer and no label window",
+    )
+
+
+def roc_auc(label: np.ndarray, score: np.ndarray) -> float:
+    """Share of pairs (positive, negative) in the right order, ties half; NaN with one class only."""
+    from scipy.stats import rankdata
+
+    positive = np.asarray(label).astype(bool)
+    hits, misses = int(positive.sum()), int((~positive).sum())
+    if not hits or not misses:
+        return float("nan")
+    return float((rankdata(score)[positive].sum() - hits * (hits + 1) / 2) / (hits * misses))
+
+
+def _number_auc(label: np.ndarray, column: pl.Series) -> float:
+    values = column.cast(pl.Float64).to_numpy()
+    unknown = np.isnan(values)
+    filled = np.where(unknown, np.nanmin(values, initial=0) - 1, values)
+    return max(_either_way(label, filled), _either_way(label, unknown))
+
+
+def _category_auc(label: np.ndarray, column: pl.Series) -> float:
+    codes = column.cast(pl.String).fill_null("").rank("dense").to_numpy() - 1
+    half = np.arange(len(label)) % 2 == 0
+    return float(np.mean([_rate_auc(label, codes, half), _rate_auc(label, codes, ~half)]))
+
+
+def _rate_auc(label: np.ndarray, codes: np.ndarray, learnt: np.ndarray) -> float:
+    """AUC, on the other rows, of each category's share of positives among the ``learnt`` ones."""
+    most = int(codes.max()) + 1
+    rows = np.bincount(codes[learnt], minlength=most)
+    hits = np.bincount(codes[learnt], weights=label[learnt], minlength=most)
+    rate = (hits + label[learnt].mean()) / (rows + 1)
+    return _either_way(label[~learnt], rate[codes[~learnt]])
+
+
+def _either_way(label: np.ndarray, score: np.ndarray) -> float:
+    auc = roc_auc(label, score)
+    return 0.5 if np.isnan(auc) else max(auc, 1 - auc)

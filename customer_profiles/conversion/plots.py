@@ -1,0 +1,121 @@
+"""Pictures of an evaluation, as PNG bytes of 900 x 500 pixels."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from customer_profiles.conversion.evaluation import Evaluation
+
+BLUE, ORANGE, GREY = "#2f6db3", "#d9822b", "#8a8f98"
+
+
+def decile_chart(evaluation: Evaluation, model: str) -> bytes:
+    """Conversion rate by decile with 95 % intervals, beside what the model expected."""
+    rows = evaluation.deciles.filter(pl.col("model") == model)
+    figure, axes = _figure()
+    axes.bar(
+        rows["decile"], 100 * rows["rate"], color=BLUE, label="converted", yerr=_whiskers(rows), capsize=3
+    )
+    expected = 100 * rows["expected"] / rows["customers"]
+    axes.plot(rows["decile"], expected, "o", color=ORANGE, label="expected by the model")
+    everyone = 100 * float(rows["actual"].sum()) / float(rows["customers"].sum())
+    axes.axhline(everyone, color=GREY, linestyle="--", label=f"all customers {everyone:.1f} %")
+    axes.set_xticks(range(1, 11))
+    _name(axes, "Conversion rate by decile", "decile of the score (1 = highest)", "converted, %")
+    return _png(figure)
+
+
+def gain_chart(evaluation: Evaluation, *models: str) -> bytes:
+    """Share of all buyers reached by contacting the highest share of customers."""
+    figure, axes = _figure()
+    axes.plot([0, 100], [0, 100], color=GREY, linestyle="--", label="at random")
+    for model, colour in zip(models, (BLUE, ORANGE, "#3b8f5a", "#8a4fa3", "#b0413e"), strict=False):
+        rows = evaluation.lists.filter(pl.col("model") == model).sort("share")
+        share, gain = _from_zero(100 * rows["share"]), _from_zero(100 * rows["recall"])
+        axes.plot(share, gain, marker=".", color=colour, label=model)
+        if model == models[0]:
+            low, high = _from_zero(100 * rows["recall_low"]), _from_zero(100 * rows["recall_high"])
+            axes.fill_between(share, low, high, color=colour, alpha=0.15, linewidth=0)
+    axes.set_xlim(0, 100)
+    axes.set_ylim(0, 101)
+    _name(
+        axes,
+        "Gain: buyers reached by list size",
+        "customers contacted, % (highest first)",
+        "buyers reached, %",
+    )
+    return _png(figure)
+
+
+def lift_chart(evaluation: Evaluation, model: str) -> bytes:
+    """How many times more buyers a list holds than one of the same size drawn at random."""
+    rows = evaluation.lists.filter(pl.col("model") == model).sort("share")
+    figure, axes = _figure()
+    share, lift = 100 * rows["share"], rows["recall"] / rows["share"]
+    low, high = rows["recall_low"] / rows["share"], rows["recall_high"] / rows["share"]
+    axes.plot(share, lift, marker=".", color=BLUE, label=model)
+    axes.fill_between(share, low, high, color=BLUE, alpha=0.15, linewidth=0)
+    axes.axhline(1, color=GREY, linestyle="--", label="at random")
+    _name(axes, "Lift by list size", "customers contacted, % (highest first)", "lift")
+    return _png(figure)
+
+
+def reliability_chart(evaluation: Evaluation, model: str) -> bytes:
+    """Mean probability beside the conversion rate in ten equal groups, with 95 % intervals."""
+    rows = evaluation.deciles.filter(pl.col("model") == model)
+    figure, axes = _figure()
+    expected = 100 * rows["expected"] / rows["customers"]
+    highest = float(max(100 * rows["high"].max(), expected.max()))  # type: ignore[arg-type, operator, type-var]
+    axes.plot([0, highest], [0, highest], color=GREY, linestyle="--", label="perfectly calibrated")
+    axes.errorbar(
+        expected, 100 * rows["rate"], yerr=_whiskers(rows), fmt="o-", color=BLUE, capsize=3, label=model
+    )
+    _name(axes, "Reliability: what was promised and what came", "mean probability, %", "converted, %")
+    return _png(figure)
+
+
+def profit_chart(evaluation: Evaluation, model: str) -> bytes:
+    """Profit of contacting the highest share of the test's customers, expected and realised."""
+    rows = evaluation.lists.filter(pl.col("model") == model).sort("share")
+    figure, axes = _figure()
+    share = 100 * rows["share"]
+    axes.plot(share, rows["profit_minor"] / 100, marker=".", color=BLUE, label="realised")
+    axes.fill_between(share, rows["profit_low"] / 100, rows["profit_high"] / 100, color=BLUE, alpha=0.15)
+    axes.plot(share, rows["expected_profit_minor"] / 100, color=ORANGE, label="expected by the model")
+    axes.axhline(0, color=GREY, linestyle="--")
+    _name(axes, "Profit by list size", "customers contacted, % (highest first)", "profit, currency units")
+    return _png(figure)
+
+
+def _figure() -> tuple[Any, Any]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 5), dpi=100, layout="constrained")
+    return figure, figure.subplots()
+
+
+def _name(axes: Any, title: str, across: str, upwards: str) -> None:
+    axes.set_title(title)
+    axes.set_xlabel(across)
+    axes.set_ylabel(upwards)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+
+
+def _png(figure: Any) -> bytes:
+    picture = BytesIO()
+    figure.savefig(picture, format="png")
+    return picture.getvalue()
+
+
+def _whiskers(rows: pl.DataFrame) -> np.ndarray:
+    below, above = rows["rate"] - rows["low"], rows["high"] - rows["rate"]
+    return np.asarray(100 * np.clip([below.to_numpy(), above.to_numpy()], 0, None))
+
+
+def _from_zero(values: pl.Series) -> np.ndarray:
+    return np.concatenate([[0.0], values.to_numpy()])

@@ -1,0 +1,47 @@
+"""The warehouse tables of conversion."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from customer_profiles.contracts.stored import StoredColumn
+from customer_profiles.features.tables import AS_OF, CUSTOMER
+from customer_profiles.projection.tables import VERSION
+from customer_profiles.warehouse import Table
+
+SCORES = Table(
+    "profiles.conversion_scores",
+    (
+        AS_OF,
+        CUSTOMER,
+        StoredColumn(
+            "conversion_probability",
+            pl.Float64,
+            False,
+            "chance of at least one standing order in the label window",
+            minimum=0,
+            maximum=1,
+        ),
+        StoredColumn("decile", pl.Int32, False, "1 = the highest tenth", minimum=1, maximum=10),
+        StoredColumn("expected_value_minor", pl.Int64, True, "chance x average order, minor units"),
+        VERSION,
+    ),
+    order=("customer_key",),
+    partition=("as_of",),
+)
+
+EVALUATIONS = Table(
+    "models.conversion",
+    (
+        StoredColumn("trained_through", pl.Date, False, "last delivery day that the training could see"),
+        VERSION,
+        StoredColumn("model", pl.String, False, "the candidate, a baseline, or the champion before it"),
+        StoredColumn("metric", pl.String, False, "what was measured on the test's held-out customers"),
+        StoredColumn("value", pl.Float64, True, "its value"),
+        StoredColumn("low", pl.Float64, True, "lower end of the 95 % interval"),
+        StoredColumn("high", pl.Float64, True, "upper end of the 95 % interval"),
+    ),
+    order=("model", "metric"),
+    partition=("trained_through", "model_version"),
+)
+"""Every training's figures: the model beside its baselines."""

@@ -1,0 +1,1 @@
+"""Cleaned tables as of a day to one wide row per customer."""

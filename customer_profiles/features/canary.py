@@ -1,0 +1,80 @@
+"""Facts that a profile must not know: planted into its query, they leave it as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, time, timedelta
+
+import narwhals as nw
+
+from customer_profiles.features.as_of import AsOf, Frame, Tables
+
+SAMPLE = 1000
+"""Newest rows of each table that are planted again, altered."""
+
+RENAMED: Mapping[str, tuple[str, ...]] = {
+    "events": ("event_id", "session_id", "product_id"),
+    "orders": ("order_id",),
+    "social_edges": ("target_customer_key",),
+    "campaign_contacts": ("campaign_id",),
+}
+"""Names in the planted rows that are new, so that they are new facts."""
+
+ALTERED: Mapping[str, Mapping[str, nw.Expr]] = {
+    "customers": {
+        "birth_year": nw.col("birth_year") - 20,
+        "is_test": ~nw.col("is_test").fill_null(False),
+        "gender": nw.lit("other"),
+    },
+    "consents": {
+        "status": nw.when(nw.col("status") == "granted")
+        .then(nw.lit("withdrawn"))
+        .otherwise(nw.lit("granted"))
+    },
+    "orders": {
+        "status": nw.lit("completed"),
+        "amount_minor": nw.col("amount_minor").abs() + 77_777,
+        "quantity": nw.col("quantity").abs() + 7,
+    },
+}
+"""Values in the planted rows that are others: newer versions that would win if they were seen."""
+
+
+def planted_future(tables: Tables, as_of: AsOf) -> dict[str, Frame]:
+    """The tables with rows that lie beyond each of the two clocks of D.
+
+    Of every table's newest rows known by D come two altered copies, under their own keys and, where
+    ``RENAMED`` says so, under new ones: one that happened by D and was delivered the day after, one
+    that claims to have been delivered on D and happened the day after. Nothing is written.
+    """
+    return {table: _planted(table, rows, as_of) for table, rows in tables.items()}
+
+
+def _planted(table: str, rows: Frame, as_of: AsOf) -> Frame:
+    known = rows.filter(nw.col("delivery_day") <= as_of.day)
+    newest = known.sort("delivery_day", "source", "row_number", descending=True).head(SAMPLE)
+    altered = newest.with_columns(**ALTERED[table]) if table in ALTERED else newest
+    renamed = [
+        nw.concat_str([nw.col(name), nw.lit("-planted")]).alias(name) for name in RENAMED.get(table, ())
+    ]
+    copies = [altered, altered.with_columns(renamed)] if renamed else [altered]
+    future = [beyond for copy in copies for beyond in (_told_late(copy, as_of), _happened_late(copy, as_of))]
+    types = rows.collect_schema()
+    return nw.concat(
+        [rows, *(copy.select(nw.col(name).cast(types[name]) for name in types) for copy in future)]
+    )
+
+
+def _told_late(rows: Frame, as_of: AsOf) -> Frame:
+    return rows.with_columns(delivery_day=nw.lit(as_of.day + timedelta(days=1), dtype=nw.Date()))
+
+
+def _happened_late(rows: Frame, as_of: AsOf) -> Frame:
+    day = as_of.day + timedelta(days=1)
+    noon = datetime.combine(day, time(12), UTC)
+    moments = [name for name in rows.collect_schema() if name.endswith("_at")]
+    return rows.with_columns(
+        nw.lit(as_of.day, dtype=nw.Date()).alias("delivery_day"),
+        *(nw.lit(noon, dtype=nw.Datetime("us", "UTC")).alias(name) for name in moments),
+        *(nw.lit(as_of.number + 1, dtype=nw.Int32()).alias(f"{name[:-3]}_day") for name in moments),
+    )

@@ -1,0 +1,68 @@
+"""Which stored profiles models may learn from, and on which they are judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import polars as pl
+
+from customer_profiles.features.as_of import AsOf
+from customer_profiles.features.snapshots import is_held_out, training_snapshots
+from customer_profiles.features.tables import CUSTOMER_FEATURES
+from customer_profiles.settings import LabelSettings
+from customer_profiles.warehouse import Session
+
+
+@dataclass(frozen=True)
+class TrainingDays:
+    """As-of days to learn from, ascending; the later one to judge on; the last day known by then."""
+
+    train: tuple[date, ...]
+    test: date
+    known_through: date
+
+    @property
+    def all(self) -> tuple[date, ...]:
+        """Train and test days, ascending."""
+        return (*self.train, self.test)
+
+
+def training_days(
+    stored: list[date], delivered: Mapping[str, frozenset[date]], label: LabelSettings
+) -> TrainingDays | str:
+    """Choose snapshots from the ``stored`` as-of days, or say in a sentence why there are too few.
+
+    A snapshot counts only if orders were delivered on every day from which its label is told: where
+    a delivery is missing, who bought is unknown.
+    """
+    orders = delivered.get("orders", frozenset())
+    if not orders or not stored:
+        return "No model yet: there are no orders or no profiles to learn from."
+    first, last = min(min(days) for days in delivered.values() if days), max(orders)
+    days_told = label.gap_days + label.horizon_days + label.maturity_days
+    told = [
+        day for day in stored if AsOf(day + timedelta(days=days_told), delivered).covers("orders", days_told)
+    ]
+    snapshots = training_snapshots(told, first, last, label)
+    if len(snapshots) < 2:
+        window = label.gap_days + label.horizon_days
+        enough = first + timedelta(days=label.smallest_history_days + 2 * window + label.maturity_days)
+        return (
+            f"No model yet: {len(snapshots)} as-of day(s) have a matured label, two are needed that lie "
+            f"{window} days apart; deliveries from {first} to {max(enough, last)} would give them."
+        )
+    return TrainingDays(tuple(snapshots[:-1]), snapshots[-1], last)
+
+
+def training_customers(session: Session, days: tuple[date, ...], holdout_share: float) -> pl.DataFrame:
+    """Feature rows of the days that models may learn from: eligible customers who are not held out."""
+    frames = [session.frame(CUSTOMER_FEATURES, day, day) for day in days]
+    rows = pl.concat(frame.filter(pl.col("eligible_for_scoring")) for frame in frames)
+    return rows.filter(~is_held_out(rows["customer_key"], holdout_share))
+
+
+def data_versions(session: Session, days: tuple[date, ...]) -> dict[str, str]:
+    """For each as-of day a hash of its feature rows: equal only if all rows are."""
+    return {str(day): session.day_hash(CUSTOMER_FEATURES, day) for day in days}

@@ -1,0 +1,1 @@
+"""What ties the rooms to Dagster: partitions, the platform resource, factories, jobs, the run."""

@@ -1,0 +1,175 @@
+"""One factory for all checks: a result per day, then one overall result that names the bad days.
+
+A check never takes its asset as a parameter (that would load every partition); it reads its own
+days from the warehouse. Partitioned checks are a preview in Dagster 1.13 and a range run refuses
+several results of one name, so the results of single days are logged as events (pinned by
+``test_upstream.py``).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from customer_profiles.orchestration.metadata import rows_as_table
+from customer_profiles.orchestration.partitions import days_of
+from customer_profiles.orchestration.platform import Platform
+from customer_profiles.quality.claims import Suite, finding_of
+from customer_profiles.quality.contract import breaches, contract_finding, wrong_columns
+from customer_profiles.quality.finding import Finding
+from customer_profiles.warehouse import Table
+from customer_profiles.warehouse.tables import SQL_TYPES
+
+FindDays = Callable[[Platform, list[date]], Mapping[date, Finding]]
+FindOnce = Callable[[Platform], Finding]
+MOST_NAMED = 10
+DAYS_ONE_BY_ONE = 7
+"""Newest days of a range that a suite looks at singly; the days before them are looked at together."""
+
+
+def day_check(
+    asset: Sequence[str],
+    name: str,
+    description: str,
+    find: FindDays,
+    *,
+    blocking: bool = False,
+    after: Sequence[Sequence[str]] = (),
+) -> dg.AssetChecksDefinition:
+    """A check with a finding per day. ``find`` may leave out days about which there is nothing to say.
+
+    ``after`` names assets that must have been stored before the check runs.
+    """
+
+    @dg.asset_check(
+        asset=dg.AssetKey(asset),
+        name=name,
+        description=description,
+        blocking=blocking,
+        additional_deps=[dg.AssetKey(key) for key in after],
+    )
+    def check(
+        context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]
+    ) -> dg.AssetCheckResult:
+        findings = find(platform, days_of(context))
+        if len(findings) > 1:
+            _log_days(context, dg.AssetKey(asset), name, findings)
+        return overall(findings)
+
+    return check
+
+
+def contract_check(table: Table, key: Sequence[str]) -> dg.AssetChecksDefinition:
+    """The stored rows of a table keep its contract; blocking."""
+
+    def find(platform: Platform, days: list[date]) -> Mapping[date, Finding]:
+        with platform.warehouse() as warehouse:
+            rows = warehouse.read(table, days[0], days[-1])
+            counted = warehouse.collect(breaches(rows, table.columns, key, table.day).sort(table.day))
+            wrong = wrong_columns(
+                warehouse.stored_columns(table), {c.name: SQL_TYPES[c.dtype] for c in table.columns}
+            )
+        return {
+            row[table.day]: contract_finding(row, wrong)
+            for row in counted.iter_rows(named=True)
+            if row[table.day] in days
+        }
+
+    return day_check(
+        table.name.split("."),
+        "contract_holds",
+        "types, required values, known values, bounds and the key are as promised, in every row",
+        find,
+        blocking=True,
+    )
+
+
+def suite_check(table: Table, suite: Suite) -> dg.AssetChecksDefinition:
+    """A Great Expectations suite holds. Of a long range the newest days are looked at one by one."""
+
+    def find(platform: Platform, days: list[date]) -> Mapping[date, Finding]:
+        from customer_profiles.quality.validation import validate
+
+        columns = list(dict.fromkeys((table.day, *suite.columns)))
+        older, newest = days[:-DAYS_ONE_BY_ONE], days[-DAYS_ONE_BY_ONE:]
+        groups = [[day] for day in newest] + ([older] if older else [])
+        findings = {}
+        with platform.warehouse() as warehouse:
+            for group in groups:
+                rows = warehouse.frame(table, group[0], group[-1], *columns)
+                size = platform.settings.quality.largest_sample
+                results = validate(rows, suite, largest_sample=size, seed=0)
+                findings[group[-1]] = finding_of(results)
+        return findings
+
+    return day_check(table.name.split("."), "expectations_are_met", f"suite {suite.name}", find)
+
+
+def model_check(
+    asset: Sequence[str], name: str, description: str, find: FindOnce, *, blocking: bool = False
+) -> dg.AssetChecksDefinition:
+    """A check of an asset without partitions."""
+
+    @dg.asset_check(asset=dg.AssetKey(asset), name=name, description=description, blocking=blocking)
+    def check(platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
+        return result_of(find(platform))
+
+    return check
+
+
+def overall(findings: Mapping[date, Finding]) -> dg.AssetCheckResult:
+    """One result for all days: that of the worst, newest day, with the failing days named."""
+    if not findings:
+        return dg.AssetCheckResult(passed=True, metadata={"says": "nothing to check on these days"})
+    failing = [day for day, finding in findings.items() if not finding.passed]
+    serious = [day for day in failing if findings[day].severity == "error"]
+    shown = max(serious or failing or findings)
+    named = ", ".join(str(day) for day in sorted(failing)[:MOST_NAMED])
+    more = f" and {len(failing) - MOST_NAMED} more" if len(failing) > MOST_NAMED else ""
+    days = {"day": str(shown), "days": len(findings), "failing_days": (named + more) or "none"}
+    return result_of(findings[shown], days)
+
+
+def result_of(
+    finding: Finding, more: Mapping[str, Any] | None = None, check_name: str | None = None
+) -> dg.AssetCheckResult:
+    """A finding as Dagster's check result."""
+    return dg.AssetCheckResult(
+        check_name=check_name,
+        passed=finding.passed,
+        severity=_severity(finding),
+        description=finding.says,
+        metadata={**metadata_of(finding), **(more or {})},
+    )
+
+
+def metadata_of(finding: Finding) -> dict[str, Any]:
+    """Value, threshold and details of a finding for the UI."""
+    metadata: dict[str, Any] = {"value": finding.value, "threshold": finding.threshold}
+    if finding.details:
+        metadata["details"] = rows_as_table(finding.details)
+    return metadata
+
+
+def _severity(finding: Finding) -> dg.AssetCheckSeverity:
+    return dg.AssetCheckSeverity.ERROR if finding.severity == "error" else dg.AssetCheckSeverity.WARN
+
+
+def _log_days(
+    context: dg.AssetCheckExecutionContext,
+    asset: dg.AssetKey,
+    name: str,
+    findings: Mapping[date, Finding],
+) -> None:
+    for day, finding in findings.items():
+        evaluation: Any = dg.AssetCheckEvaluation(
+            asset_key=asset,
+            check_name=name,
+            passed=finding.passed,
+            severity=_severity(finding),
+            description=finding.says,
+            metadata=metadata_of(finding),
+            partition=str(day),
+        )
+        context.op_execution_context.log_event(evaluation)

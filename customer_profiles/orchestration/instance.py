@@ -1,0 +1,60 @@
+"""The Dagster instance of a home: its folder, and the slots that killed runs left taken."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import dagster as dg
+from dagster import DagsterRunStatus, RunsFilter
+
+from customer_profiles.orchestration.code_version import PACKAGE
+
+TEMPLATE = PACKAGE.parent / "dagster.yaml"
+PROCESS_TAG = "customer_profiles/process"
+UNFINISHED = [DagsterRunStatus.STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.CANCELING]
+
+
+def prepare_instance(folder: Path) -> Path:
+    """The instance folder, with the project's ``dagster.yaml`` put there if it has none."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "dagster.yaml").exists():
+        shutil.copyfile(TEMPLATE, folder / "dagster.yaml")
+    return folder
+
+
+@contextmanager
+def open_instance(folder: Path) -> Iterator[dg.DagsterInstance]:
+    """The home's Dagster instance."""
+    with dg.DagsterInstance.from_config(str(prepare_instance(folder))) as instance:
+        yield instance
+
+
+def end_dead_runs(instance: dg.DagsterInstance) -> list[str]:
+    """Mark runs whose process is gone as failed and free their slots in the pool. Returns their ids.
+
+    A run that was killed holds its slot for ever, and the next run would wait for it without end. Only
+    runs that were started by ``customer-profiles run`` on this machine name their process; those that
+    the daemon started are watched by its run monitoring.
+    """
+    dead = []
+    for run in instance.get_runs(RunsFilter(statuses=UNFINISHED)):
+        process = run.tags.get(PROCESS_TAG)
+        if process is not None and not _is_alive(int(process)):
+            instance.report_run_failed(run, "its process is gone: it was killed, or the machine went down")
+            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+            dead.append(run.run_id)
+    return dead
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

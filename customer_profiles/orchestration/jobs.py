@@ -1,0 +1,55 @@
+"""The jobs and their schedules."""
+
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+
+MODELS = dg.AssetSelection.groups("models")
+
+DAILY_PROFILES = dg.define_asset_job(
+    "daily_profiles",
+    selection=dg.AssetSelection.all() - MODELS,
+    description="One day, from its deliveries to its profiles, with the models as they stand.",
+    executor_def=dg.in_process_executor,
+)
+CONVERSION_TRAINING = dg.define_asset_job(
+    "conversion_training",
+    selection=MODELS,
+    description="Train projection, conversion model and segments on the matured snapshots.",
+    executor_def=dg.in_process_executor,
+)
+EVERYTHING = dg.define_asset_job(
+    "everything",
+    selection=dg.AssetSelection.all(),
+    description="A range of days with training in it; started by `customer-profiles run`.",
+    executor_def=dg.in_process_executor,
+)
+JOBS = [DAILY_PROFILES, CONVERSION_TRAINING, EVERYTHING]
+
+
+def schedules(first_day: date, timezone: str) -> list[dg.ScheduleDefinition]:
+    """The day before, each morning at 6; training on Mondays at 8. Business time."""
+
+    @dg.schedule(
+        name="daily_profiles_schedule",
+        job=DAILY_PROFILES,
+        cron_schedule="0 6 * * *",
+        execution_timezone=timezone,
+        description="Each morning, the day before.",
+    )
+    def daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        morning = context.scheduled_execution_time.astimezone(ZoneInfo(timezone))
+        day = morning.date() - timedelta(days=1)
+        if day < first_day:
+            return dg.SkipReason(f"{day} lies before the first day, {first_day}")
+        return dg.RunRequest(run_key=str(day), partition_key=str(day))
+
+    weekly = dg.ScheduleDefinition(
+        name="conversion_training_schedule",
+        job=CONVERSION_TRAINING,
+        cron_schedule="0 8 * * 1",
+        execution_timezone=timezone,
+        description="Each Monday, after the daily run.",
+    )
+    return [daily, weekly]

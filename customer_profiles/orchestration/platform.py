@@ -1,0 +1,69 @@
+"""The one resource of every asset and check: a home, with its warehouse, vault and secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+
+from customer_profiles.collection.door import Door
+from customer_profiles.privacy.pseudonyms import Pseudonyms
+from customer_profiles.privacy.sealing import Seal
+from customer_profiles.privacy.secrets import Secrets, load_secrets
+from customer_profiles.settings import Settings
+from customer_profiles.warehouse import Session, Warehouse
+
+
+class Platform:
+    """A home and what works on it. Nothing is opened or read before it is asked for.
+
+    ``progress`` is told the asset, how many of its days are done, and how many there are.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.progress = progress or (lambda asset, done, days: None)
+        self._environ = environ
+        limits = settings.warehouse
+        self._warehouse, self._vault = (
+            Warehouse(
+                file,
+                memory_limit=limits.memory_limit,
+                threads=limits.threads,
+                lock_wait_seconds=limits.lock_wait_seconds,
+            )
+            for file in (settings.warehouse_file, settings.vault_file)
+        )
+
+    @contextmanager
+    def warehouse(self) -> Iterator[Session]:
+        """The warehouse, held while inside."""
+        with self._warehouse.session() as session:
+            yield session
+
+    @contextmanager
+    def vault(self) -> Iterator[Session]:
+        """The vault, held while inside."""
+        with self._vault.session() as session:
+            yield session
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        """The home's secrets; made at first use."""
+        return load_secrets(self.settings.secrets, self._environ)
+
+    @cached_property
+    def door(self) -> Door:
+        """The door through which the home's deliveries come."""
+        return Door(
+            self.settings.deliveries,
+            self.settings.collection,
+            self.settings.timezone,
+            Pseudonyms(self.secrets.pseudonym),
+            Seal(self.secrets.seal),
+        )

@@ -1,0 +1,109 @@
+"""What a run did, read from the home: rows, checks, model, segments, seconds, places."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from customer_profiles.cleaning.clean import FATES, row_fates
+from customer_profiles.contracts import CONTRACTS
+from customer_profiles.conversion.artefacts import champion
+from customer_profiles.conversion.tables import EVALUATIONS
+from customer_profiles.orchestration.platform import Platform
+from customer_profiles.orchestration.run import RunResult
+from customer_profiles.profiles.tables import CUSTOMER_PROFILES
+from customer_profiles.segments.differences import what_sets_apart
+from customer_profiles.segments.service import load_segmentation
+from customer_profiles.segments.tables import SEGMENTS
+from customer_profiles.settings import Settings
+
+FILE = "last_run.json"
+SHOWN = ("roc_auc", "average_precision", "log_loss", "lift_10", "expected_over_actual")
+
+
+@dataclass(frozen=True)
+class Report:
+    """A run's outcome as plain values; kept as JSON in the home."""
+
+    fingerprint: str
+    run_id: str
+    first: str
+    last: str
+    succeeded: bool
+    failures: list[str]
+    rows: dict[str, dict[str, int]]
+    checks_passed: int
+    checks_failed: list[dict[str, Any]]
+    serves: str
+    models: list[dict[str, Any]]
+    segments: list[dict[str, Any]]
+    customers: int
+    seconds: dict[str, float]
+
+
+def make_report(platform: Platform, result: RunResult, fingerprint: str) -> Report:
+    """Read from the warehouse and the model folders what the run left there."""
+    settings = platform.settings
+    with platform.warehouse() as warehouse:
+        rows = {table: _fates(row_fates(warehouse, table, result.first, result.last)) for table in CONTRACTS}
+        newest = max(warehouse.days(CUSTOMER_PROFILES), default=None)
+        customers = warehouse.row_counts(CUSTOMER_PROFILES).get(newest, 0) if newest else 0
+        trained = max(warehouse.days(EVALUATIONS), default=None)
+        figures = warehouse.frame(EVALUATIONS, trained, trained).to_dicts() if trained else []
+        segments = warehouse.frame(SEGMENTS, newest, newest, "segment") if newest else None
+    serving, parted = champion(settings.models), load_segmentation(settings.models)
+    apart = what_sets_apart(parted.segmentation, segments) if parted and segments is not None else None
+    return Report(
+        fingerprint=fingerprint,
+        run_id=result.run_id,
+        first=str(result.first),
+        last=str(result.last),
+        succeeded=result.succeeded,
+        failures=result.failures,
+        rows=rows,
+        checks_passed=sum(check.passed for check in result.checks),
+        checks_failed=[asdict(check) for check in result.checks if not check.passed],
+        serves=f"{serving.kind} {serving.version}" if serving else "",
+        models=[row for row in figures if row["metric"] in SHOWN],
+        segments=apart.to_dicts() if apart is not None else [],
+        customers=customers,
+        seconds=result.seconds,
+    )
+
+
+def save_report(home: Path, report: Report) -> None:
+    """Keep the report for the next run of the home."""
+    draft = home / f".{FILE}"
+    draft.write_text(json.dumps(asdict(report), indent=1, default=str), encoding="utf-8")
+    draft.replace(home / FILE)
+
+
+def load_report(home: Path) -> Report | None:
+    """The report of the home's last run, or ``None`` if there is none that this version can read."""
+    try:
+        return Report(**json.loads((home / FILE).read_text(encoding="utf-8")))
+    except (FileNotFoundError, TypeError, ValueError):
+        return None
+
+
+def places(settings: Settings) -> dict[str, Path]:
+    """Where the files of a home are."""
+    return {
+        "profiles to read": settings.published / "current" / "customer_profiles.parquet",
+        "warehouse": settings.warehouse_file,
+        "vault": settings.vault_file,
+        "models": settings.models,
+        "Dagster instance": settings.instance,
+    }
+
+
+def _fates(frame: Any) -> dict[str, int]:
+    return {name: int(frame[name].sum()) for name in ("received", *FATES)}
+
+
+def days_in_words(first: str | date, last: str | date) -> str:
+    """A range of days."""
+    return str(first) if str(first) == str(last) else f"{first} to {last}"

@@ -1,0 +1,156 @@
+"""One in-process run over a range of days that does everything, training included."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import dagster as dg
+from dagster import DagsterEventType
+
+from customer_profiles.collection.loading import waiting_days
+from customer_profiles.orchestration.code_version import code_version
+from customer_profiles.orchestration.instance import PROCESS_TAG, end_dead_runs, open_instance
+from customer_profiles.orchestration.jobs import EVERYTHING
+from customer_profiles.orchestration.partitions import RANGE_END, RANGE_START, REBUILD_TAG
+from customer_profiles.orchestration.platform import Platform
+from customer_profiles.settings import Settings
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+class RunError(RuntimeError):
+    """A run cannot be started. The message says what to do."""
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What a check said in a run."""
+
+    asset: str
+    name: str
+    passed: bool
+    severity: str
+    says: str
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What came of a run: its checks, the seconds of each layer, and what failed."""
+
+    run_id: str
+    first: date
+    last: date
+    succeeded: bool
+    checks: list[CheckResult]
+    seconds: dict[str, float]
+    failures: list[str]
+
+
+def range_of_days(settings: Settings, first: date | None, last: date | None) -> tuple[date, date]:
+    """The range to run: by default from the first to the last day for which a delivery lies there.
+
+    Raises ``RunError`` if there is nothing to run.
+    """
+    waiting = waiting_days(settings.deliveries)
+    if not waiting and (first is None or last is None):
+        raise RunError(
+            f"no deliveries under {settings.deliveries}: put files at <table>/<YYYY-MM-DD>.csv, or make "
+            f"some with: customer-profiles simulate --out {settings.home}"
+        )
+    start, end = first or waiting[0], last or waiting[-1]
+    if start > end:
+        raise RunError(f"--from {start} lies after --to {end}")
+    if start < settings.first_day:
+        raise RunError(
+            f"{start} lies before first_day {settings.first_day}: set first_day: {start} in "
+            f"{settings.home / 'settings.yaml'}, or start later with --from"
+        )
+    return start, end
+
+
+def run_range(
+    settings: Settings,
+    first: date,
+    last: date,
+    *,
+    rebuild: bool = False,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> RunResult:
+    """Materialize and check every asset for the days from ``first`` to ``last`` in one run."""
+    from customer_profiles.definitions import build  # definitions import this package
+
+    platform = Platform(settings, os.environ, progress)
+    tags = {RANGE_START: str(first), RANGE_END: str(last), PROCESS_TAG: str(os.getpid())}
+    if rebuild:
+        tags[REBUILD_TAG] = "true"
+    with open_instance(settings.instance) as instance:
+        end_dead_runs(instance)
+        job = build(settings, {"platform": platform}).resolve_job_def(EVERYTHING.name)
+        result = job.execute_in_process(instance=instance, tags=tags, run_config=QUIET, raise_on_error=False)
+    return RunResult(
+        run_id=result.run_id,
+        first=first,
+        last=last,
+        succeeded=result.success,
+        checks=_checks(result),
+        seconds=_seconds(result),
+        failures=_failures(result),
+    )
+
+
+def count_assets() -> int:
+    """How many assets a run materializes."""
+    from customer_profiles.definitions import ASSETS
+
+    return len(ASSETS)
+
+
+def fingerprint(settings: Settings, first: date, last: date) -> str:
+    """Tells whether anything that a run over the range would read has changed: files, settings, code."""
+    files = [
+        (str(file.relative_to(settings.deliveries)), file.stat().st_size, file.stat().st_mtime_ns)
+        for file in sorted(settings.deliveries.rglob("*"))
+        if file.is_file() and file.name[:1] != "."
+    ]
+    read = [str(first), str(last), code_version(), settings.model_dump_json(), files]
+    return hashlib.sha256(json.dumps(read).encode()).hexdigest()
+
+
+def _checks(result: dg.ExecuteInProcessResult) -> list[CheckResult]:
+    """The overall result of every check: the last event of its name."""
+    evaluations: dict[tuple[str, str], CheckResult] = {}
+    for event in result.all_events:
+        if event.event_type == DagsterEventType.ASSET_CHECK_EVALUATION:
+            found: Any = event.event_specific_data
+            asset = "/".join(found.asset_key.path)
+            evaluations[asset, found.check_name] = CheckResult(
+                asset, found.check_name, found.passed, found.severity.value.lower(), found.description or ""
+            )
+    return list(evaluations.values())
+
+
+def _seconds(result: dg.ExecuteInProcessResult) -> dict[str, float]:
+    """Seconds per layer; checks count as a layer of their own."""
+    seconds: dict[str, float] = {}
+    for event in result.all_events:
+        if event.event_type == DagsterEventType.STEP_SUCCESS and event.step_key:
+            data: Any = event.event_specific_data
+            layer = event.step_key.split("__")[0] if "__" in event.step_key else event.step_key
+            seconds[layer] = seconds.get(layer, 0.0) + data.duration_ms / 1000
+    return seconds
+
+
+def _failures(result: dg.ExecuteInProcessResult) -> list[str]:
+    failures = []
+    for event in result.all_events:
+        if event.event_type == DagsterEventType.STEP_FAILURE:
+            data: Any = event.event_specific_data
+            told = data.user_failure_data.description if data.user_failure_data else None
+            failures.append(told or (data.error.message if data.error else str(event.message)))
+    return failures

@@ -1,0 +1,132 @@
+"""The report and the progress of a run on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+
+from customer_profiles.orchestration.report import SHOWN, Report, days_in_words, places
+from customer_profiles.settings import Settings
+
+
+@contextmanager
+def progress_of_assets(console: Console, assets: int) -> Iterator[Any]:
+    """A progress bar over the assets of a run; yields the callback that the platform tells."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("assets"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("starting", total=assets)
+        seen: set[str] = set()
+
+        def tell(asset: str, done: int, days: int) -> None:
+            seen.add(asset)
+            of_days = f" day {done}/{days}" if days > 1 else ""
+            bar.update(task, completed=len(seen) - (done < days), description=f"{asset}{of_days}".ljust(40))
+
+        yield tell
+
+
+def show_report(console: Console, settings: Settings, report: Report) -> None:
+    """Print a run's report."""
+    console.rule(f"customer_profiles, {days_in_words(report.first, report.last)}")
+    console.print(_rows(report))
+    _show_checks(console, report)
+    _show_model(console, report)
+    _show_segments(console, report)
+    console.print(_seconds(report))
+    for what, place in places(settings).items():
+        if place.exists():
+            console.print(f"{what:>18}: {place}", soft_wrap=True)
+    for failure in report.failures:
+        console.print(f"[red]failed:[/red] {escape(failure)}", soft_wrap=True)
+    advice = "make ui" if report.succeeded else "mend what failed, then run again: customer-profiles run"
+    console.print(f"next: [bold]{advice}[/bold]")
+
+
+def _rows(report: Report) -> Table:
+    table = Table(title="rows", title_justify="left")
+    names = ("received", "accepted", "repaired", "quarantined", "duplicate")
+    table.add_column("table")
+    for name in names:
+        table.add_column(name, justify="right")
+    for delivered, counts in report.rows.items():
+        table.add_row(delivered, *(f"{counts[name]:,}" for name in names))
+    table.add_section()
+    totals = [sum(counts[name] for counts in report.rows.values()) for name in names]
+    table.add_row("all", *(f"{total:,}" for total in totals))
+    return table
+
+
+def _show_checks(console: Console, report: Report) -> None:
+    failed = report.checks_failed
+    console.print(f"checks: {report.checks_passed} passed, {len(failed)} failed")
+    for check in sorted(failed, key=lambda check: (check["severity"], check["asset"])):
+        colour = "red" if check["severity"] == "error" else "yellow"
+        console.print(
+            f"  [{colour}]{check['severity'].upper()}[/{colour}] {check['asset']} {check['name']}: "
+            f"{escape(check['says'])}",
+            soft_wrap=True,
+        )
+
+
+def _show_model(console: Console, report: Report) -> None:
+    if not report.models:
+        console.print("conversion model: none yet; see models/conversion in the UI for the reason")
+        return
+    cells = {(row["model"], row["metric"]): row for row in report.models}
+    table = Table(
+        title="conversion on held-out customers of a later day, 95 % intervals", title_justify="left"
+    )
+    table.add_column("model")
+    for metric in SHOWN:
+        table.add_column(metric, justify="right")
+    for model in dict.fromkeys(row["model"] for row in report.models):
+        table.add_row(model, *(_figure(cells.get((model, metric))) for metric in SHOWN))
+    console.print(table)
+    console.print(f"serving: {report.serves or 'nothing: no model earned it'}")
+
+
+def _figure(row: dict[str, Any] | None) -> str:
+    if row is None or row["value"] is None:
+        return ""
+    if row["low"] is None:
+        return f"{row['value']:.3f}"
+    return f"{row['value']:.3f} ({row['low']:.3f}-{row['high']:.3f})"
+
+
+def _show_segments(console: Console, report: Report) -> None:
+    if not report.segments:
+        console.print("segments: none yet; see models/segmentation in the UI for the reason")
+        return
+    table = Table(title=f"segments of {report.customers:,} customers", title_justify="left")
+    table.add_column("segment")
+    table.add_column("customers", justify="right")
+    table.add_column("share", justify="right")
+    table.add_column("what sets it apart")
+    for row in report.segments:
+        table.add_row(row["segment"], f"{row['customers']:,}", f"{row['share']:.1%}", row["differences"])
+    console.print(table)
+
+
+def _seconds(report: Report) -> str:
+    stages = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in report.seconds.items())
+    return f"seconds: {stages}; all {sum(report.seconds.values()):.1f}"

@@ -1,0 +1,1 @@
+"""Personal data: keyed pseudonyms, sealing, and the vault."""

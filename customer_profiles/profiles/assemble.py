@@ -1,0 +1,37 @@
+"""Putting the wide row together: traits, scores and segment, whichever of them exist on the day."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import narwhals as nw
+
+from customer_profiles.conversion.tables import SCORES
+from customer_profiles.features.tables import CUSTOMER_FEATURES
+from customer_profiles.profiles.tables import CUSTOMER_PROFILES, SCORE_COLUMNS, SEGMENT_COLUMNS
+from customer_profiles.segments.tables import SEGMENTS
+from customer_profiles.warehouse import Session
+
+Rows = nw.LazyFrame[Any]
+
+
+def customer_profiles(features: Rows, scores: Rows, segments: Rows) -> Rows:
+    """One row per customer of ``features``; what a model does not say of a customer is NULL."""
+    scored = scores.rename({"model_version": "conversion_model_version"})
+    parted = segments.rename({"model_version": "segmentation_version"})
+    return features.join(
+        scored.select("customer_key", *(column.name for column in SCORE_COLUMNS)),
+        on="customer_key",
+        how="left",
+    ).join(
+        parted.select("customer_key", *(column.name for column in SEGMENT_COLUMNS)),
+        on="customer_key",
+        how="left",
+    )
+
+
+def assemble_day(session: Session, day: date) -> int:
+    """Assemble and store the day's profiles. Returns their number."""
+    tables = (session.read(table, day, day) for table in (CUSTOMER_FEATURES, SCORES, SEGMENTS))
+    return session.write(CUSTOMER_PROFILES, {"as_of": day}, customer_profiles(*tables))

@@ -1,0 +1,1 @@
+"""Scaler and principal components of customer features."""

@@ -1,0 +1,87 @@
+"""Assets of the projection: the fitted scaler and PCA, and everybody's principal components."""
+
+from datetime import date
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from customer_profiles.collection.loading import delivered
+from customer_profiles.features.tables import CUSTOMER_FEATURES
+from customer_profiles.features.training import data_versions, training_customers, training_days
+from customer_profiles.orchestration.metadata import about_table, picture, row_count
+from customer_profiles.orchestration.partitions import ALL_DAYS_IN_ONE_RUN, DAILY, days_of, store_days
+from customer_profiles.orchestration.platform import Platform
+from customer_profiles.projection import plots
+from customer_profiles.projection.projection import principal_components as components_of
+from customer_profiles.projection.service import fit_projection, load_projection
+from customer_profiles.projection.tables import components_table
+
+
+@dg.asset(
+    key=["models", "projection"],
+    deps=[dg.AssetKey(["features", "customer_features"])],
+    group_name="models",
+    description=(
+        "StandardScaler and PCA of the profile's numbers, fitted on the training snapshots' customers; as "
+        "many components as keep the asked share of the variance, with signs fixed."
+    ),
+    kinds={"scikitlearn"},
+    pool="warehouse",
+)
+def projection(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
+    """Fit the projection, or say why there is none yet."""
+    settings = platform.settings
+    with platform.warehouse() as warehouse:
+        days = training_days(warehouse.days(CUSTOMER_FEATURES), delivered(warehouse), settings.label)
+        if isinstance(days, str):
+            context.add_output_metadata({"says": days})
+            return
+        rows = training_customers(warehouse, days.train, settings.label.holdout_share)
+        data = data_versions(warehouse, days.train)
+    fitted = fit_projection(settings.models, rows, data, settings.projection.variance, days.known_through)
+    learnt = fitted.projection
+    context.add_output_metadata(
+        {
+            "version": fitted.version,
+            "customers": rows.height,
+            "snapshots": ", ".join(map(str, days.train)),
+            "components": len(learnt.components_),
+            "explained_variance": picture(plots.explained_variance_plot(learnt)),
+            "loadings": dg.MetadataValue.md("\n".join(f"- {line}" for line in learnt.loadings_in_words())),
+            "left_out": ", ".join(learnt.dropped_) or "none",
+        }
+    )
+
+
+@dg.asset(
+    key=["features", "principal_components"],
+    deps=[dg.AssetKey(["features", "customer_features"]), projection],
+    description="Scores of every customer along the projection's axes, from its training day on.",
+    kinds={"duckdb", "numpy"},
+    metadata=about_table(components_table(["component_1", "component_2"])),
+    group_name="features",
+    partitions_def=DAILY,
+    backfill_policy=ALL_DAYS_IN_ONE_RUN,
+    pool="warehouse",
+)
+def principal_components(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
+    """Project each day's customers."""
+    fitted = load_projection(platform.settings.models)
+    table = components_table(fitted.projection.names if fitted else [])
+    with platform.warehouse() as warehouse:
+
+        def project(day: date) -> dict[str, Any]:
+            if fitted is None or day < fitted.available_from:
+                reason = f"fitted on {fitted.available_from}" if fitted else "not fitted yet"
+                return {**row_count(0), "says": f"absent before the projection's training day: {reason}"}
+            rows = warehouse.frame(CUSTOMER_FEATURES, day, day)
+            components = components_of(fitted.projection, rows).with_columns(
+                pl.lit(day).alias("as_of"), pl.lit(fitted.version).alias("model_version")
+            )
+            return row_count(warehouse.write(table, {"as_of": day}, components))
+
+        store_days(context, platform, project, days_of(context))
+
+
+ASSETS = [projection, principal_components]

@@ -1,0 +1,33 @@
+"""Columns of a frame as one matrix of floats: what every fitted model of the flow is fed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+
+def numeric_matrix(frame: pl.DataFrame, columns: Sequence[str]) -> np.ndarray:
+    """Return numeric and boolean ``columns`` as a (rows, columns) float64 matrix.
+
+    NULL, NaN and infinities all come back as NaN: unknown. Raises ``ValueError`` that names the
+    columns that are absent or hold neither numbers nor booleans.
+    """
+    absent = [name for name in columns if name not in frame.columns]
+    if absent:
+        raise ValueError(f"the frame lacks {len(absent)} of {len(columns)} columns: {', '.join(absent)}")
+    wrong = [f"{name} ({frame.schema[name]})" for name in columns if not _counts(frame.schema[name])]
+    if wrong:
+        raise ValueError(f"columns are neither numbers nor booleans: {', '.join(wrong)}")
+    matrix = frame.select(pl.col(name).cast(pl.Float64) for name in columns).to_numpy()
+    return np.where(np.isfinite(matrix), matrix, np.nan)
+
+
+def filled(matrix: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return ``matrix`` with each NaN replaced by its column's entry in ``values``."""
+    return np.where(np.isnan(matrix), values, matrix)
+
+
+def _counts(dtype: pl.DataType) -> bool:
+    return dtype.is_numeric() or dtype in (pl.Boolean, pl.Null)

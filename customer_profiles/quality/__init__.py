@@ -1,0 +1,1 @@
+"""Pure quality checks: expectations, drift, reconciliation. Values in, findings out."""

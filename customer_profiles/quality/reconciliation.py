@@ -1,0 +1,55 @@
+"""Nothing is lost and nothing is invented: counts of rows, held against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from customer_profiles.quality.finding import Finding
+
+FATES = ("accepted", "repaired", "quarantined", "duplicate")
+
+
+def rows_add_up(counts: Mapping[str, Mapping[str, int]]) -> Finding:
+    """Hold that each table's rows received are its rows accepted, repaired, quarantined and duplicate.
+
+    ``counts`` maps a table to its count under ``received`` and under each of ``FATES``.
+    """
+    unaccounted = {table: of["received"] - sum(of[fate] for fate in FATES) for table, of in counts.items()}
+    broken = {table: rows for table, rows in unaccounted.items() if rows}
+    received = sum(of["received"] for of in counts.values())
+    says = f"all {received:,} rows received have a fate"
+    if broken:
+        tables = "; ".join(
+            f"{table}: {abs(rows):,} rows {'lost' if rows > 0 else 'invented'}"
+            for table, rows in broken.items()
+        )
+        says = f"received is not accepted + repaired + quarantined + duplicate: {tables}"
+    return Finding(
+        passed=not broken,
+        value=sum(map(abs, broken.values())),
+        threshold=0,
+        says=says,
+        details=[
+            {
+                "table": table,
+                "received": of["received"],
+                **{fate: of[fate] for fate in FATES},
+                "unaccounted": unaccounted[table],
+            }
+            for table, of in counts.items()
+        ],
+    )
+
+
+def orphans_are_few(
+    rows: int, orphans: int, *, warn_share: float, error_share: float, of: str = "customer"
+) -> Finding:
+    """Hold that few rows name an unknown ``of``: a warning above one share, an error above the other."""
+    share = orphans / rows if rows else 0.0
+    return Finding(
+        passed=share <= warn_share,
+        value=round(share, 6),
+        threshold={"warn": warn_share, "error": error_share},
+        says=f"{orphans:,} of {rows:,} rows ({share:.2%}) name an unknown {of}",
+        severity="error" if share > error_share else "warn",
+    )

@@ -1,0 +1,1 @@
+"""Named segments of customers: clusters, what sets them apart, and how they move."""

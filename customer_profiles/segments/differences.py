@@ -1,0 +1,73 @@
+"""What sets segments apart, and who moved between them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from customer_profiles.segments.segmentation import Segmentation
+
+MOST_NAMED = 3
+NEW, GONE = "(new)", "(gone)"
+
+
+def what_sets_apart(segmentation: Segmentation, segments: pl.DataFrame | None = None) -> pl.DataFrame:
+    """Return a row per segment: segment, customers, share, differences (the three largest, in words).
+
+    Customers are those of ``segments`` (with a column ``segment``), by default the training ones.
+    """
+    sizes = pl.DataFrame({"segment": segmentation.names_, "customers": segmentation.sizes_})
+    if segments is not None:
+        counted = segments.group_by("segment").agg(customers=pl.len().cast(pl.Int64))
+        sizes = sizes.select("segment").join(counted, on="segment", how="left", maintain_order="left")
+    words = [
+        "; ".join(map(_in_words, _strongest(segmentation.profile_, name).iter_rows(named=True)))
+        for name in segmentation.names_
+    ]
+    customers = pl.col("customers").fill_null(0)
+    return sizes.select(
+        "segment",
+        customers,
+        (customers / customers.sum().clip(1)).alias("share"),
+        pl.Series("differences", words, dtype=pl.String),
+    )
+
+
+def migration(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
+    """Count who moved from which segment to which between two days.
+
+    Both frames hold ``customer_key`` and ``segment``. Returns from_segment, to_segment, customers and
+    share (of those who were in from_segment), sorted by name; customers of one day alone come from
+    ``(new)`` or go to ``(gone)``.
+    """
+    moved = (
+        before.select("customer_key", from_segment="segment")
+        .join(
+            after.select("customer_key", to_segment="segment"), on="customer_key", how="full", coalesce=True
+        )
+        .with_columns(pl.col("from_segment").fill_null(NEW), pl.col("to_segment").fill_null(GONE))
+    )
+    return (
+        moved.group_by("from_segment", "to_segment")
+        .agg(customers=pl.len().cast(pl.Int64))
+        .with_columns(share=pl.col("customers") / pl.col("customers").sum().over("from_segment"))
+        .sort("from_segment", "to_segment")
+    )
+
+
+def _strongest(profile: pl.DataFrame, segment: str) -> pl.DataFrame:
+    own = profile.filter(pl.col("segment") == segment)
+    return own.sort(pl.col("z").abs(), descending=True, maintain_order=True).head(MOST_NAMED)
+
+
+def _in_words(difference: dict[str, Any]) -> str:
+    side = "high" if difference["z"] > 0 else "low"
+    mean, overall = (_readable(difference[name]) for name in ("mean", "overall_mean"))
+    return f"{side} {difference['trait']} ({mean}, all {overall})"
+
+
+def _readable(value: float | None) -> str:
+    if value is None:
+        return "unknown"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{round(value, 2) + 0.0:.2f}"

@@ -1,0 +1,213 @@
+"""Every path, threshold, horizon and switch of the platform.
+
+Values come, the first wins, from: arguments, environment variables (``CUSTOMER_PROFILES_HOME``,
+``CUSTOMER_PROFILES_LABEL__HORIZON_DAYS``), ``settings.yaml`` in the home folder, the defaults here.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import date
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+
+HOME_VARIABLE = "CUSTOMER_PROFILES_HOME"
+DEFAULT_HOME = Path("data")
+
+
+class SettingsError(ValueError):
+    """A setting is wrong. The message names the key, the value and what is allowed."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CollectionSettings(_Section):
+    """The door."""
+
+    minimum_age: int = Field(18, ge=0, le=120, description="years; younger customers are quarantined")
+    future_tolerance_minutes: int = Field(5, ge=0, description="how far past the day's end is still now")
+    refuse_above_unparsable_share: float = Field(
+        0.5, gt=0, le=1, description="share of unparsable cells in a required column that refuses a file"
+    )
+    longest_line_bytes: int = Field(16_000_000, gt=0, description="a longer line refuses a file")
+    orphan_warn_share: float = Field(0.01, ge=0, le=1)
+    orphan_error_share: float = Field(0.05, ge=0, le=1)
+    default_phone_region: str = Field("CN", description="ISO 3166 region of numbers without a prefix")
+
+
+class FeatureSettings(_Section):
+    """Which as-of days a range computes, beside the training snapshots."""
+
+    recent_days: int = Field(14, ge=1, description="newest days of a range whose profiles are computed")
+
+
+class LabelSettings(_Section):
+    """The conversion label. See the contract: gap, horizon, maturity."""
+
+    gap_days: int = Field(1, ge=0, description="days between the profile's close and the label window")
+    horizon_days: int = Field(30, ge=1, description="length of the label window")
+    maturity_days: int = Field(14, ge=0, description="days after it for cancellations and refunds")
+    active_days: int = Field(365, ge=1, description="scored: who was active or bought in these days")
+    smallest_history_days: int = Field(7, ge=0, description="delivered days before the first snapshot")
+    holdout_share: float = Field(0.2, gt=0, lt=1, description="customers who never train, by hash")
+
+
+class ProjectionSettings(_Section):
+    """StandardScaler and PCA."""
+
+    variance: float = Field(0.9, gt=0, lt=1, description="share of variance that the components keep")
+
+
+class ConversionSettings(_Section):
+    """The conversion model."""
+
+    seed: int = 20260101
+    smallest_positives: int = Field(50, ge=1, description="fewer positives in test or train: no training")
+    bootstrap_rounds: int = Field(500, ge=50, description="customer bootstrap rounds of the intervals")
+
+
+class SegmentSettings(_Section):
+    """KMeans segments."""
+
+    seed: int = 20260101
+    fewest: int = Field(4, ge=2)
+    most: int = Field(8, ge=2)
+    smallest_share: float = Field(0.03, gt=0, lt=0.5, description="no segment smaller than this share")
+
+
+class DriftSettings(_Section):
+    """Population stability index."""
+
+    warn: float = Field(0.10, gt=0)
+    error: float = Field(0.25, gt=0)
+
+
+class WarehouseSettings(_Section):
+    """DuckDB."""
+
+    memory_limit: str = Field("2GB", pattern=r"^\d+(\.\d+)?\s?(MB|GB|MiB|GiB)$")
+    threads: int = Field(2, ge=1)
+    lock_wait_seconds: float = Field(60, ge=0, description="how long to wait for another process")
+
+
+class QualitySettings(_Section):
+    """Great Expectations."""
+
+    largest_sample: int = Field(200_000, ge=1_000, description="rows of a day that a suite looks at")
+
+
+class Settings(BaseSettings):
+    """The whole platform's settings; frozen."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CUSTOMER_PROFILES_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+    )
+
+    home: Path = Field(DEFAULT_HOME, description="the folder under which everything is written")
+    timezone: str = Field("Asia/Shanghai", description="business time: days, hours and weekdays")
+    first_day: date = Field(date(2026, 1, 1), description="first partition")
+    owner: str = Field("team:data", description="owner shown in the UI: an e-mail or team:name")
+    collection: CollectionSettings = CollectionSettings()
+    features: FeatureSettings = FeatureSettings()
+    label: LabelSettings = LabelSettings()
+    projection: ProjectionSettings = ProjectionSettings()
+    conversion: ConversionSettings = ConversionSettings()
+    segments: SegmentSettings = SegmentSettings()
+    drift: DriftSettings = DriftSettings()
+    warehouse: WarehouseSettings = WarehouseSettings()
+    quality: QualitySettings = QualitySettings()
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone_exists(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError) as error:
+            raise ValueError(f"{name!r} is not an IANA time zone such as Asia/Shanghai") from error
+        return name
+
+    @property
+    def deliveries(self) -> Path:
+        """Where deliveries lie: ``<table>/<YYYY-MM-DD>.<format>``."""
+        return self.home / "deliveries"
+
+    @property
+    def warehouse_file(self) -> Path:
+        """The DuckDB file."""
+        return self.home / "warehouse.duckdb"
+
+    @property
+    def vault_file(self) -> Path:
+        """The DuckDB file of sealed personal data."""
+        return self.home / "vault.duckdb"
+
+    @property
+    def secrets(self) -> Path:
+        """The folder of the pseudonym secret and the vault key."""
+        return self.home / "secrets"
+
+    @property
+    def models(self) -> Path:
+        """Model artefacts: ``<model>/<version>/``."""
+        return self.home / "models"
+
+    @property
+    def published(self) -> Path:
+        """Parquet files for readers outside."""
+        return self.home / "published"
+
+    @property
+    def instance(self) -> Path:
+        """The Dagster instance folder."""
+        return self.home / "instance"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, environment, the home's ``settings.yaml``."""
+        home = Path(init_settings().get("home") or os.environ.get(HOME_VARIABLE) or DEFAULT_HOME)
+        file = YamlConfigSettingsSource(settings_cls, yaml_file=home / "settings.yaml")
+        return (init_settings, env_settings, file)
+
+
+def load_settings(home: Path | str | None = None, **overrides: Any) -> Settings:
+    """Read the settings of a home from arguments, environment and its ``settings.yaml``.
+
+    Raises ``SettingsError`` with every wrong key, its value and what is allowed.
+    """
+    if home is not None:
+        overrides["home"] = Path(home)
+    place = Path(overrides.get("home") or os.environ.get(HOME_VARIABLE) or DEFAULT_HOME)
+    try:
+        settings = Settings(**overrides)
+    except ValidationError as error:
+        wrong = "\n".join(
+            f"  {'.'.join(map(str, e['loc']))}: {e['msg']} (got {e['input']!r})" for e in error.errors()
+        )
+        raise SettingsError(
+            f"wrong settings; correct {place / 'settings.yaml'} or the "
+            f"CUSTOMER_PROFILES_* variables:\n{wrong}"
+        ) from error
+    except ValueError as error:
+        raise SettingsError(f"{place / 'settings.yaml'} cannot be read: {error}") from error
+    return settings.model_copy(update={"home": settings.home.resolve()})

@@ -1,0 +1,124 @@
+"""Model folders: ``<models>/<model>/<version>/``, and a pointer to the version in service.
+
+A version appears whole or not at all: it is written beside its place and renamed. The pointer is one
+small file, swapped by rename, so that whoever is killed leaves the old version in service or the new
+one. Every file's checksum is kept, so that a damaged version is refused and not used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+POINTER, CHECKSUMS = "champion.json", "manifest.json"
+UNFINISHED = ".unfinished"
+
+
+class ArtefactError(RuntimeError):
+    """A model folder is absent, damaged or of another kind. The message says what to do."""
+
+
+@dataclass(frozen=True)
+class InService:
+    """The version that serves: its folder and what was noted when it was put into service."""
+
+    version: str
+    folder: Path
+    notes: dict[str, Any]
+
+
+def store_version(place: Path, write: Callable[[Path], None]) -> Path:
+    """Let ``write`` fill a new folder, then rename it to ``place``; return ``place``.
+
+    A version that is there and whole is left as it is: same version, same model.
+    """
+    if (place / CHECKSUMS).exists() and not damaged_files(place):
+        return place
+    unfinished = place.with_name(f"{place.name}{UNFINISHED}")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    write(unfinished)
+    files = sorted(path for path in unfinished.rglob("*") if path.is_file())
+    sums = {path.relative_to(unfinished).as_posix(): _checksum(path) for path in files}
+    (unfinished / CHECKSUMS).write_text(json.dumps(sums, indent=1), encoding="utf-8")
+    shutil.rmtree(place, ignore_errors=True)
+    unfinished.rename(place)
+    return place
+
+
+def put_into_service(place: Path, notes: Mapping[str, Any]) -> InService:
+    """Point to a stored version. Raises ``ArtefactError`` if it is not there and whole."""
+    require_whole(place)
+    pointer = place.parent / POINTER
+    draft = pointer.with_name(f"{POINTER}{UNFINISHED}")
+    with draft.open("w", encoding="utf-8") as file:
+        json.dump({"version": place.name, **notes}, file, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(pointer)
+    return InService(place.name, place, dict(notes))
+
+
+def in_service(models: Path, model: str) -> InService | None:
+    """The version of ``model`` that serves, or ``None``. Raises ``ArtefactError`` if that is unreadable."""
+    pointer = models / model / POINTER
+    if not pointer.exists():
+        return None
+    try:
+        notes = json.loads(pointer.read_text(encoding="utf-8"))
+        version = notes.pop("version")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ArtefactError(
+            f"{pointer} cannot be read ({error}); delete it and train again: conversion_training"
+        ) from error
+    return InService(version, pointer.parent / version, notes)
+
+
+def require_whole(folder: Path) -> None:
+    """Raise ``ArtefactError`` unless every file of a version is as it was written."""
+    damaged = damaged_files(folder)
+    if damaged:
+        raise ArtefactError(
+            f"model {folder} is damaged or not whole ({', '.join(damaged)}); delete it and train again"
+        )
+
+
+def damaged_files(folder: Path) -> list[str]:
+    """What is wrong with a version's folder; empty if every file is as it was written."""
+    manifest = folder / CHECKSUMS
+    if not manifest.exists():
+        return [f"{CHECKSUMS} is missing"]
+    try:
+        sums = json.loads(manifest.read_text(encoding="utf-8"))
+    except ValueError:
+        return [f"{CHECKSUMS} is not JSON"]
+    return [
+        f"{name} {'differs' if (folder / name).exists() else 'is missing'}"
+        for name, checksum in sums.items()
+        if not (folder / name).exists() or _checksum(folder / name) != checksum
+    ]
+
+
+def version_of(data: Mapping[str, str], settings: Mapping[str, Any], code: str) -> str:
+    """The name of a training: a hash of the data's versions, the settings and the code."""
+    inputs = {"data": dict(data), "settings": dict(settings), "code": code}
+    text = json.dumps(inputs, sort_keys=True, default=str, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def source_hash(*modules_of: Path) -> str:
+    """A hash of the Python modules in the folders: the version of the code that trains."""
+    digest = hashlib.sha256()
+    for module in sorted(path for folder in modules_of for path in folder.glob("*.py")):
+        digest.update(module.name.encode() + module.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _checksum(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -1,0 +1,288 @@
+"""DuckDB as the warehouse.
+
+One process writes to the file, and while it does nobody else may read it (DuckDB's own rule), so a
+session is opened late and closed soon. A partition is replaced by ``delete`` and ``insert by name``
+in one transaction: whoever is killed at any moment leaves the old partition or the new one.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import re
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import narwhals as nw
+import polars as pl
+
+from customer_profiles.warehouse.tables import SQL_TYPES, Table
+
+FILE_FORMAT = "v1.5.0"
+"""Oldest DuckDB that can open the file, so that analysts' clients may be a little behind."""
+FIRST_WAIT, LONGEST_WAIT = 0.05, 2.0
+HASH = "row_hash"
+
+Rows = pl.DataFrame | nw.LazyFrame[Any]
+
+
+class WarehouseError(RuntimeError):
+    """The warehouse cannot be opened, read or written. The message says what to do."""
+
+
+class Warehouse:
+    """A warehouse file. ``session()`` opens it."""
+
+    def __init__(
+        self, file: Path, *, memory_limit: str = "2GB", threads: int = 2, lock_wait_seconds: float = 60
+    ) -> None:
+        self.file = file
+        self.memory_limit = memory_limit
+        self.threads = threads
+        self.lock_wait_seconds = lock_wait_seconds
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """A connection, held only inside the ``with``. Waits for another process that holds the file."""
+        connection = self._connect()
+        try:
+            yield Session(connection, self.file)
+        finally:
+            connection.close()
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": self.memory_limit,
+            "threads": self.threads,
+            "storage_compatibility_version": FILE_FORMAT,
+            "temp_directory": str(self.file.with_suffix(".spill")),
+            "preserve_insertion_order": True,
+        }
+        deadline, wait = time.monotonic() + self.lock_wait_seconds, FIRST_WAIT
+        while True:
+            try:
+                connection = duckdb.connect(str(self.file), config=config)
+            except duckdb.Error as error:
+                if "lock" not in str(error):
+                    raise WarehouseError(_unreadable(self.file, error)) from error
+                if time.monotonic() >= deadline:
+                    raise WarehouseError(_held(self.file, error, self.lock_wait_seconds)) from error
+                time.sleep(wait)
+                wait = min(2 * wait, LONGEST_WAIT)
+            else:
+                connection.execute("set timezone = 'UTC'")
+                return connection
+
+
+class Session:
+    """An open warehouse."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, file: Path) -> None:
+        self._connection = connection
+        self._file = file
+        self._ensured: set[str] = set()
+
+    # reading
+
+    def read(self, table: Table, first: date | None = None, last: date | None = None) -> nw.LazyFrame[Any]:
+        """The rows of a range of days, lazily; both ends belong to it and can be open."""
+        self.ensure(table)
+        bounds = [(">=", first), ("<=", last)]
+        where = [f"{table.day} {sign} date '{day}'" for sign, day in bounds if day is not None]
+        condition = f" where {' and '.join(where)}" if where else ""
+        names = ", ".join(_quoted(column.name) for column in table.columns)
+        return nw.from_native(self._connection.sql(f"select {names} from {table.name}{condition}"))
+
+    def frame(
+        self, table: Table, first: date | None = None, last: date | None = None, *columns: str
+    ) -> pl.DataFrame:
+        """The rows of a range of days as a Polars frame in the stored order; all columns by default."""
+        rows = self.read(table, first, last).sort(*table.partition, *table.order)
+        return self.collect(rows.select(*columns) if columns else rows)
+
+    def collect(self, rows: nw.LazyFrame[Any]) -> pl.DataFrame:
+        """Run a lazy query and fetch its result."""
+        with _named("a query", None):
+            frame: pl.DataFrame = rows.to_native().pl()
+            return frame
+
+    def days(self, table: Table) -> list[date]:
+        """The days of which the table holds rows, ascending."""
+        return list(self.row_counts(table))
+
+    def row_counts(self, table: Table) -> dict[date, int]:
+        """Rows per day, days ascending."""
+        self.ensure(table)
+        rows = self._connection.execute(
+            f"select {table.day}, count(*) from {table.name} group by 1 order by 1"
+        ).fetchall()
+        return {day: int(count) for day, count in rows}
+
+    def row_hashes(self, table: Table, day: date) -> pl.DataFrame:
+        """Stored row hashes of a day in the stored order: the table's order columns and ``row_hash``."""
+        columns = ", ".join(_quoted(name) for name in (*table.order, HASH))
+        order = ", ".join(_quoted(name) for name in table.order)
+        hashes: pl.DataFrame = self._connection.sql(
+            f"select {columns} from {table.name} where {table.day} = ? order by {order}", params=[day]
+        ).pl()
+        return hashes
+
+    def day_hash(self, table: Table, day: date) -> str:
+        """A hash of a day's rows, from their stored row hashes: equal only if all rows are."""
+        self.ensure(table)
+        found = self._connection.execute(
+            f"select count(*), bit_xor({HASH}), sum({HASH}) from {table.name} where {table.day} = ?", [day]
+        ).fetchone()
+        return hashlib.sha256(repr(found).encode()).hexdigest()[:16]
+
+    def stored_columns(self, table: Table) -> dict[str, str]:
+        """Names and DuckDB types of the columns that the table really has; empty if it is not there."""
+        schema, name = table.name.split(".")
+        rows = self._connection.execute(
+            "select column_name, data_type from duckdb_columns() where schema_name = ? and table_name = ? "
+            "order by column_index",
+            [schema, name],
+        ).fetchall()
+        return dict(rows)
+
+    # writing
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing."""
+        self._connection.execute("begin")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("rollback")
+            self._ensured.clear()
+            raise
+        with _named(str(self._file), None):
+            self._connection.execute("commit")
+
+    def replace(self, table: Table, partition: Mapping[str, Any], rows: Rows) -> int:
+        """Replace one partition, within the transaction that is open. Returns the number of rows.
+
+        ``partition`` gives the value of every partition column; ``rows`` must have exactly the
+        table's columns, in any order. They must not be read lazily from the partition that they
+        replace: its rows are gone by then. Raises ``WarehouseError`` naming table and day.
+        """
+        day = partition[table.day]
+        if set(partition) != set(table.partition):
+            raise WarehouseError(f"{table.name}: a partition is {table.partition}, not {tuple(partition)}")
+        with _named(table.name, day):
+            self.ensure(table)
+            incoming = _incoming(table, rows)
+            where = " and ".join(f"{_quoted(name)} = ?" for name in table.partition)
+            self._connection.execute(f"delete from {table.name} where {where}", list(partition.values()))
+            self._connection.register("incoming", incoming)
+            try:
+                counted = self._connection.execute(_insert(table)).fetchone()
+            finally:
+                self._connection.unregister("incoming")
+        return int(counted[0]) if counted else 0
+
+    def write(self, table: Table, partition: Mapping[str, Any], rows: Rows) -> int:
+        """Replace one partition in a transaction of its own. Returns the number of rows."""
+        with self.transaction():
+            return self.replace(table, partition, rows)
+
+    def delete(self, table: Table, partition: Mapping[str, Any]) -> None:
+        """Remove the rows of a partition, of which any of the partition columns may be given."""
+        self.ensure(table)
+        where = " and ".join(f"{_quoted(name)} = ?" for name in partition)
+        with _named(table.name, partition.get(table.day)):
+            self._connection.execute(f"delete from {table.name} where {where}", list(partition.values()))
+
+    def ensure(self, table: Table) -> None:
+        """Create the table, or add the columns that its definition gained since."""
+        if table.name in self._ensured:
+            return
+        self._ensured.add(table.name)
+        stored = self.stored_columns(table)
+        wanted = {column.name: SQL_TYPES[column.dtype] for column in table.columns}
+        if table.row_hash:
+            wanted[HASH] = "UBIGINT"
+        if not stored:
+            columns = ", ".join(f"{_quoted(name)} {kind}" for name, kind in wanted.items())
+            self._connection.execute(f"create schema if not exists {table.name.split('.')[0]}")
+            self._connection.execute(f"create table if not exists {table.name} ({columns})")
+            return
+        for name, kind in wanted.items():
+            if name not in stored:
+                self._connection.execute(f"alter table {table.name} add column {_quoted(name)} {kind}")
+            elif stored[name] != kind:
+                raise WarehouseError(
+                    f"{table.name}.{name} is stored as {stored[name]} but is {kind} now; "
+                    f"drop the table and run its days again with --rebuild"
+                )
+
+
+def _incoming(table: Table, rows: Rows) -> Any:
+    names = rows.columns if isinstance(rows, pl.DataFrame) else rows.collect_schema().names()
+    wanted = [column.name for column in table.columns]
+    missing, unknown = sorted(set(wanted) - set(names)), sorted(set(names) - set(wanted))
+    if missing or unknown:
+        raise WarehouseError(f"{table.name}: columns missing {missing}, columns unknown {unknown}")
+    return rows.select(wanted).to_arrow() if isinstance(rows, pl.DataFrame) else rows.to_native()
+
+
+def _insert(table: Table) -> str:
+    cells = [f"{_quoted(c.name)}::{SQL_TYPES[c.dtype]} as {_quoted(c.name)}" for c in table.columns]
+    order = f" order by {', '.join(map(_quoted, table.order))}" if table.order else ""
+    rows = f"select {', '.join(cells)} from incoming"
+    if table.row_hash:
+        values = ", ".join(f"{_quoted(c.name)} := {_quoted(c.name)}" for c in table.columns)
+        rows = f"select *, md5_number_lower(to_json(struct_pack({values}))::varchar) as {HASH} from ({rows})"
+    return f"insert into {table.name} by name select * from ({rows}){order}"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+@contextmanager
+def _named(table: str, day: date | None) -> Iterator[None]:
+    """Turn an engine's error into one that names table and day and says what to do."""
+    place = table if day is None else f"{table} of {day}"
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise WarehouseError(
+            f"{place}: DuckDB ran out of memory or of disk to spill to; raise warehouse.memory_limit or free "
+            f"disk space, then run again (what was stored before stays): {_first_line(error)}"
+        ) from error
+    except (duckdb.IOException, OSError) as error:
+        full = "No space left" in str(error) or getattr(error, "errno", None) == errno.ENOSPC
+        advice = "the disk is full: free space and run again" if full else "check the disk and run again"
+        raise WarehouseError(
+            f"{place} could not be written; {advice} (what was stored before stays): {_first_line(error)}"
+        ) from error
+    except duckdb.Error as error:
+        raise WarehouseError(f"{place}: {_first_line(error)}") from error
+
+
+def _held(file: Path, error: duckdb.Error, waited: float) -> str:
+    holder = re.search(r"held in (.+?) \(PID (\d+)\)", str(error))
+    who = f"process {holder[2]} ({holder[1]})" if holder else "another process"
+    return (
+        f"{file} is held by {who}; waited {waited:g} s. Let its run end, or close the program that has "
+        f"the file open, then run again. Analysts read published/*.parquet instead of the warehouse."
+    )
+
+
+def _unreadable(file: Path, error: duckdb.Error) -> str:
+    return (
+        f"{file} cannot be opened: {_first_line(error)}. If the file is damaged, move it away "
+        f"(mv {file} {file}.damaged) and run again: it is rebuilt from the deliveries."
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,0 +1,75 @@
+"""Examples: who trains, who is judged, and when there are too few."""
+
+from datetime import date
+
+import numpy as np
+import polars as pl
+import pytest
+
+from customer_profiles.conversion.examples import ExamplesError, assemble, insufficiency, split
+from customer_profiles.settings import LabelSettings
+
+LABEL = LabelSettings(gap_days=1, horizon_days=14, maturity_days=7)
+DAYS = (date(2026, 1, 8), date(2026, 1, 23), date(2026, 2, 7))
+
+
+def held_out(keys):
+    return keys.str.ends_with("0")
+
+
+def snapshot(customers=20, **columns):
+    keys = [f"c{number:02}" for number in range(customers)]
+    return pl.DataFrame({"customer_key": keys[::-1], "orders_30": list(range(customers)), **columns})
+
+
+def examples(days=DAYS, **columns):
+    return assemble(
+        {day: snapshot(**columns) for day in days}, {day: ["c03", "c10"] for day in days}, held_out
+    )
+
+
+def test_rows_stand_in_the_order_of_days_and_keys_with_their_labels():
+    rows = examples()
+    assert rows.customer_key[:3].tolist() == ["c00", "c01", "c02"]
+    assert np.unique(rows.as_of).tolist() == list(DAYS)
+    assert set(rows.customer_key[rows.label == 1]) == {"c03", "c10"}
+    assert rows.positives == 6
+
+
+def test_who_is_not_eligible_is_no_example():
+    rows = examples(eligible_for_scoring=[number < 5 for number in range(20)])
+    assert len(rows) == 15
+    assert rows.positives == 0
+
+
+def test_a_snapshot_without_label_is_refused():
+    with pytest.raises(ValueError, match="2026-01-23"):
+        assemble({DAYS[0]: snapshot(), DAYS[1]: snapshot()}, {DAYS[0]: []}, held_out)
+
+
+def test_the_last_snapshots_held_out_customers_are_the_test_and_never_train():
+    train, test = split(examples(), LABEL)
+    assert np.unique(train.as_of).tolist() == list(DAYS[:2])
+    assert np.unique(test.as_of).tolist() == [DAYS[2]]
+    assert set(test.customer_key) == {"c00", "c10"}
+    assert not set(train.customer_key) & set(test.customer_key)
+    assert len(train) == 36
+
+
+def test_snapshots_closer_than_gap_and_horizon_are_refused():
+    with pytest.raises(ExamplesError, match="at least 15 days apart"):
+        split(examples((date(2026, 1, 8), date(2026, 1, 22))), LABEL)
+
+
+def test_one_snapshot_cannot_be_split():
+    with pytest.raises(ExamplesError, match="later one to judge on"):
+        split(examples(DAYS[:1]), LABEL)
+
+
+def test_too_few_positives_are_told_in_a_sentence():
+    parts = split(examples(), LABEL)
+    assert insufficiency(parts, 1) is None
+    sentence = insufficiency(parts, 2)
+    assert sentence is not None
+    assert "of 2 rows in the test set 1 converted; at least 2 are needed" in sentence
+    assert "500 would give 0.40" in sentence

@@ -1,0 +1,161 @@
+"""Who converted: the label's edges, on both engines."""
+
+from datetime import date, timedelta
+
+import duckdb
+import narwhals as nw
+import polars as pl
+import pytest
+
+from customer_profiles.conversion.labels import converted, is_mature, label_window
+from customer_profiles.settings import LabelSettings
+
+LABEL = LabelSettings(gap_days=1, horizon_days=14, maturity_days=7)
+AS_OF = date(2026, 1, 31)
+FIRST, LAST, MATURES = date(2026, 2, 2), date(2026, 2, 15), date(2026, 2, 22)
+EPOCH = date(1970, 1, 1)
+
+
+def line(
+    customer,
+    ordered,
+    status="paid",
+    *,
+    delivered=None,
+    order=None,
+    number=1,
+    amount=100,
+    refunded=None,
+    status_day=None,
+):
+    status_day = status_day or ordered
+    return {
+        "delivery_day": delivered or status_day,
+        "source": "orders.csv",
+        "row_number": 1,
+        "order_id": order or f"order of {customer}",
+        "line_number": number,
+        "status_at": status_day,
+        "customer_key": customer,
+        "ordered_day": (ordered - EPOCH).days,
+        "status": status,
+        "amount_minor": amount,
+        "refunded_minor": refunded,
+    }
+
+
+def who_converted(engine, *lines):
+    schema = {"refunded_minor": pl.Int64, "amount_minor": pl.Int64, "ordered_day": pl.Int32}
+    frame = pl.DataFrame(lines, schema_overrides=schema)
+    if engine == "polars":
+        return set(converted(nw.from_native(frame.lazy()), AS_OF, LABEL).collect()["customer_key"])
+    with duckdb.connect() as connection:
+        connection.register("orders", frame.to_arrow())
+        found = converted(nw.from_native(connection.sql("select * from orders")), AS_OF, LABEL)
+        return {key for (key,) in found.to_native().fetchall()}
+
+
+both_engines = pytest.mark.parametrize("engine", ["polars", "duckdb"])
+
+
+def test_the_window_opens_after_the_gap_and_is_as_long_as_the_horizon():
+    window = label_window(AS_OF, LABEL)
+    assert (window.first, window.last, window.matures) == (FIRST, LAST, MATURES)
+
+
+def test_a_label_is_mature_on_the_last_day_of_maturity_and_not_before():
+    assert is_mature(AS_OF, MATURES, LABEL)
+    assert not is_mature(AS_OF, MATURES - timedelta(days=1), LABEL)
+
+
+@both_engines
+def test_orders_count_from_the_gaps_end_to_the_horizons_last_day(engine):
+    days = {"gap": date(2026, 2, 1), "first": FIRST, "last": LAST, "late": date(2026, 2, 16), "past": AS_OF}
+    assert who_converted(engine, *(line(name, day) for name, day in days.items())) == {"first", "last"}
+
+
+@both_engines
+def test_only_paid_or_later_counts(engine):
+    statuses = ("placed", "paid", "shipped", "completed", "cancelled", "refunded")
+    lines = [line(status, FIRST, status) for status in statuses]
+    assert who_converted(engine, *lines) == {"paid", "shipped", "completed"}
+
+
+@both_engines
+def test_what_is_cancelled_by_maturity_does_not_count_and_later_does(engine):
+    lines = [
+        line("cancelled in time", FIRST),
+        line("cancelled in time", FIRST, "cancelled", status_day=MATURES),
+        line("cancelled too late", FIRST),
+        line("cancelled too late", FIRST, "cancelled", status_day=MATURES + timedelta(days=1)),
+    ]
+    assert who_converted(engine, *lines) == {"cancelled too late"}
+
+
+@both_engines
+def test_what_was_delivered_after_maturity_is_not_known(engine):
+    lines = [
+        line("in time", LAST, delivered=MATURES),
+        line("too late", LAST, delivered=MATURES + timedelta(days=1)),
+        line("paid in time, news of it too late", LAST, "placed"),
+        line("paid in time, news of it too late", LAST, status_day=MATURES, delivered=date(2026, 3, 1)),
+    ]
+    assert who_converted(engine, *lines) == {"in time"}
+
+
+@both_engines
+def test_the_newest_status_counts_whatever_the_order_of_arrival(engine):
+    lines = [
+        line("kept", FIRST, "completed", status_day=date(2026, 2, 5), delivered=date(2026, 2, 5)),
+        line("kept", FIRST, "placed", status_day=date(2026, 2, 2), delivered=date(2026, 2, 9)),
+    ]
+    assert who_converted(engine, *lines) == {"kept"}
+
+
+@both_engines
+def test_a_full_refund_undoes_a_conversion_and_a_partial_one_does_not(engine):
+    lines = [
+        line("half, still completed", FIRST, "completed", refunded=50),
+        line("whole, still completed", FIRST, "completed", refunded=100),
+        line("half, refunded", FIRST, "refunded", refunded=50),
+        line("refunded, amount unknown", FIRST, "refunded"),
+        line("free of charge", FIRST, "completed", amount=0, refunded=0),
+    ]
+    expected = {"half, still completed", "half, refunded", "free of charge"}
+    assert who_converted(engine, *lines) == expected
+
+
+@both_engines
+def test_one_standing_line_is_enough(engine):
+    lines = [line("a", FIRST, "cancelled", number=1), line("a", FIRST, "paid", number=2)]
+    assert who_converted(engine, *lines) == {"a"}
+
+
+@both_engines
+def test_a_returned_line_undoes_the_line_that_it_was_and_no_other(engine):
+    lines = [
+        line("one of two", FIRST, number=1),
+        line("one of two", FIRST, "returned", number=1, amount=-100, status_day=LAST),
+        line("one of two", FIRST, number=2, amount=30),
+        line("all", FIRST),
+        line("all", FIRST, "returned", amount=-100, status_day=LAST),
+    ]
+    assert who_converted(engine, *lines) == {"one of two"}
+
+
+@both_engines
+def test_return_lines_that_name_the_order_undo_it_once_they_take_all_of_it_back(engine):
+    lines = [
+        line("all", FIRST, number=1),
+        line("all", LAST + timedelta(days=2), "returned", number=2, amount=-100),
+        line("half", FIRST, number=1),
+        line("half", LAST, "returned", number=2, amount=-50),
+        line("another order", FIRST),
+        line("another order", LAST, "returned", order="unknown", amount=-100),
+    ]
+    assert who_converted(engine, *lines) == {"half", "another order"}
+
+
+@both_engines
+def test_a_customer_with_two_orders_counts_once(engine):
+    assert who_converted(engine, line("a", FIRST, order="1"), line("a", LAST, order="2")) == {"a"}

@@ -1,0 +1,107 @@
+"""Each leak, planted and caught."""
+
+from datetime import date
+
+import numpy as np
+import polars as pl
+import pytest
+
+from customer_profiles.conversion.baselines import BoostedTrees
+from customer_profiles.conversion.examples import Examples, Split
+from customer_profiles.conversion.leaks import (
+    model_is_not_too_good,
+    no_feature_is_too_good,
+    shuffled_labels_are_not_learnt,
+    train_and_test_are_apart,
+)
+from customer_profiles.settings import LabelSettings
+
+LABEL = LabelSettings(gap_days=1, horizon_days=14, maturity_days=7)
+EARLY, LATE = date(2026, 1, 8), date(2026, 1, 23)
+
+
+def rows(prefix, day, count=600, seed=0):
+    draw = np.random.default_rng(seed)
+    spend = draw.normal(size=count)
+    label = (draw.random(count) < 1 / (1 + np.exp(1 - spend))).astype(int)
+    features = pl.DataFrame(
+        {"spend": spend, "visits": draw.normal(size=count), "city": draw.choice(["a", "b"], count)}
+    )
+    keys = np.array([f"{prefix}{n}" for n in range(count)])
+    return Examples(features, label, keys, np.full(count, day, "datetime64[D]"), np.zeros(count, bool))
+
+
+def clean():
+    return Split(rows("train", EARLY), rows("test", LATE, seed=1))
+
+
+def trees():
+    return BoostedTrees(["spend", "visits"], ["city"], rounds=30)
+
+
+def test_clean_sets_pass_every_canary():
+    parts = clean()
+    assert shuffled_labels_are_not_learnt(parts, trees, seed=0).passed
+    assert no_feature_is_too_good(parts.train, ["spend", "visits"], ["city"]).passed
+    assert model_is_not_too_good(0.8).passed
+    assert train_and_test_are_apart(parts, LABEL).passed
+
+
+def test_test_rows_within_train_are_caught_by_shuffled_labels():
+    test = rows("test", LATE, seed=1)
+    finding = shuffled_labels_are_not_learnt(Split(test, test), trees, seed=0)
+    assert not finding.passed
+    assert finding.value > 0.6
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_number_that_knows_the_label_is_named(sign):
+    train = rows("train", EARLY)
+    told = train.features.with_columns(refund_day=pl.Series(sign * train.label + np.linspace(0, 0.5, 600)))
+    planted = Examples(told, train.label, train.customer_key, train.as_of, train.held_out)
+    finding = no_feature_is_too_good(planted, ["spend", "refund_day"], ["city"])
+    assert not finding.passed
+    assert "refund_day" in finding.says
+    assert "spend" not in finding.says
+
+
+def test_a_number_that_is_only_known_for_buyers_is_named():
+    train = rows("train", EARLY)
+    known = pl.Series(np.random.default_rng(0).normal(size=600)).set(pl.Series(train.label == 0), None)
+    planted = Examples(
+        train.features.with_columns(rating=known),
+        train.label,
+        train.customer_key,
+        train.as_of,
+        train.held_out,
+    )
+    assert "rating" in no_feature_is_too_good(planted, ["spend", "rating"], []).says
+
+
+def test_a_category_that_knows_the_label_is_named_and_one_that_is_merely_large_is_not():
+    train = rows("train", EARLY)
+    told = train.features.with_columns(
+        outcome=pl.Series(np.where(train.label == 1, "bought", "left")),
+        postcode=pl.int_range(pl.len()).cast(pl.String),
+    )
+    planted = Examples(told, train.label, train.customer_key, train.as_of, train.held_out)
+    assert "outcome" in no_feature_is_too_good(planted, [], ["outcome", "postcode"]).says
+    assert no_feature_is_too_good(planted, [], ["postcode"]).passed
+
+
+def test_a_model_that_is_too_good_to_be_true_fails():
+    assert not model_is_not_too_good(0.96).passed
+
+
+def test_a_shared_customer_is_caught():
+    parts = Split(rows("same", EARLY), rows("same", LATE, seed=1))
+    finding = train_and_test_are_apart(parts, LABEL)
+    assert not finding.passed
+    assert finding.value["shared_customers"] == 600
+
+
+def test_a_training_window_that_reaches_the_tests_profile_is_caught():
+    parts = Split(rows("train", date(2026, 1, 9)), rows("test", LATE))
+    finding = train_and_test_are_apart(parts, LABEL)
+    assert not finding.passed
+    assert "2026-01-09" in finding.says

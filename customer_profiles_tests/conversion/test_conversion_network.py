@@ -1,0 +1,127 @@
+"""The network: what it learns, repeats, keeps apart, stores and refuses."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from customer_profiles.conversion import ConversionModel
+from customer_profiles.conversion.calibration import Calibration, fit_calibration, logit_of, sigmoid
+from customer_profiles.conversion.leaks import roc_auc
+from customer_profiles.conversion.network import TooFewExamples, batch_size, folds
+
+
+def planted(rows=2_000, seed=0):
+    """Buying depends on spend, on a city, and on an interaction that no linear model sees."""
+    draw = np.random.default_rng(seed)
+    frame = pl.DataFrame(
+        {
+            "spend": np.exp(draw.normal(size=rows)),
+            "visits": draw.normal(size=rows),
+            "age": pl.Series(draw.normal(size=rows)).set(pl.Series(draw.random(rows) < 0.1), None),
+            "city": draw.choice(["北京", "上海", "深圳"], rows),
+        }
+    )
+    logit = np.log(frame["spend"].to_numpy()) * frame["visits"].to_numpy() * 1.5 - 2
+    logit += 1.5 * (frame["city"] == "上海").to_numpy()
+    return frame, (draw.random(rows) < 1 / (1 + np.exp(-logit))).astype(int), logit
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    frame, label, _ = planted()
+    return ConversionModel(seed=1, epochs=15).fit(frame, label)
+
+
+def test_it_finds_an_interaction_on_rows_it_never_saw(fitted):
+    frame, label, logit = planted(seed=7)
+    assert roc_auc(label, fitted.predict(frame)) > roc_auc(label, logit) - 0.05
+
+
+def test_its_probabilities_add_up(fitted):
+    frame, label, _ = planted(rows=4_000, seed=8)
+    assert fitted.predict(frame).sum() / label.sum() == pytest.approx(1, abs=0.15)
+
+
+def test_training_starts_at_the_base_rate():
+    frame, label, _ = planted(200)
+    model = ConversionModel(epochs=1, learning_rate=0.0).fit(frame, label)
+    assert model.predict(frame).mean() == pytest.approx(label.mean(), abs=0.1)
+
+
+def test_same_seed_same_weights_and_another_seed_others():
+    frame, label, _ = planted(400)
+    one, two, other = (
+        ConversionModel(seed=s, epochs=2).fit(frame, label).network_.get_weights() for s in (3, 3, 4)
+    )
+    assert all((a == b).all() for a, b in zip(one, two, strict=True))
+    assert any((a != b).any() for a, b in zip(one, other, strict=True))
+
+
+def test_reloaded_it_predicts_the_same(fitted, tmp_path):
+    frame, _, _ = planted(seed=9)
+    fitted.save(tmp_path)
+    assert np.abs(ConversionModel.load(tmp_path).predict(frame) - fitted.predict(frame)).max() <= 1e-6
+    kinds = {path.suffix for path in tmp_path.rglob("*") if path.is_file()}
+    assert kinds == {".npz", ".json", ".keras"}
+
+
+def test_all_rows_of_a_customer_stand_in_one_fold():
+    keys = np.array(["a", "b", "c", "d", "e", "f"] * 3)
+    fold = folds(keys, len(keys), 5, seed=1)
+    assert all(len(set(fold[keys == key])) == 1 for key in set(keys))
+    assert set(fold) == {0, 1, 2, 3, 4}
+
+
+def test_out_of_fold_predictions_do_not_know_a_customers_other_rows():
+    """Noise to learn by heart: five rows a customer, whose label is the customer's own coin."""
+    draw = np.random.default_rng(0)
+    who = np.repeat(np.arange(80), 5)
+    coins, marks = draw.random(80) < 0.5, draw.normal(size=(80, 8))
+    frame = pl.DataFrame(marks[who], schema=[f"mark_{n}" for n in range(8)])
+    model = ConversionModel(epochs=12, learning_rate=0.02, patience=12).fit(frame, coins[who], who)
+    assert roc_auc(coins[who], model.predict(frame)) > 0.8
+    assert abs(roc_auc(coins[who], model.out_of_fold_) - 0.5) < 0.2
+
+
+def test_one_class_and_ten_rows_are_too_few():
+    frame, _, _ = planted(200)
+    with pytest.raises(TooFewExamples, match="200 rows with 0 positives"):
+        ConversionModel().fit(frame, np.zeros(200))
+    with pytest.raises(TooFewExamples, match="10 rows"):
+        ConversionModel().fit(frame.head(10), np.arange(10) % 2)
+
+
+def test_a_label_is_zero_or_one_and_as_long_as_the_table():
+    frame, label, _ = planted(200)
+    with pytest.raises(ValueError, match="0 or 1"):
+        ConversionModel().fit(frame, label + 1)
+    with pytest.raises(ValueError, match="200 rows need as many labels"):
+        ConversionModel().fit(frame, label[:50])
+
+
+def test_batches_grow_with_the_rows():
+    assert batch_size(30_000, 256) == 256
+    assert 200 < 1_000_000 / batch_size(1_000_000, 256) <= 400
+
+
+def test_calibration_is_left_alone_where_it_does_not_help():
+    draw = np.random.default_rng(2)
+    logit = draw.normal(size=4_000) - 2
+    target = (draw.random(4_000) < sigmoid(logit)).astype(float)
+    everywhere, fold = np.ones(4_000, bool), np.arange(4_000) % 5
+    assert fit_calibration(logit, target, everywhere, fold) == Calibration()
+    shifted = fit_calibration(logit + 1, target, everywhere, fold)
+    assert shifted.apply(logit + 1).mean() == pytest.approx(target.mean(), rel=0.02)
+
+
+def test_calibration_looks_at_the_newest_snapshot_alone():
+    draw = np.random.default_rng(3)
+    logit, newest = draw.normal(size=8_000) - 2, np.arange(8_000) >= 4_000
+    target = (draw.random(8_000) < sigmoid(logit + newest)).astype(float)
+    corrected = fit_calibration(logit, target, newest, np.arange(8_000) % 5)
+    assert corrected.apply(logit[newest]).mean() == pytest.approx(target[newest].mean(), rel=0.02)
+
+
+def test_logits_do_not_overflow():
+    assert sigmoid(np.array([-1e6, 0, 1e6])).tolist() == [0, 0.5, 1]
+    assert np.isfinite(logit_of(np.array([0.0, 1.0]))).all()

@@ -1,0 +1,190 @@
+"""Promotion: who may serve; artefacts: whole or not at all."""
+
+import json
+from datetime import date
+
+import numpy as np
+import polars as pl
+import pytest
+
+from customer_profiles.conversion.artefacts import (
+    ArtefactError,
+    champion,
+    crown,
+    load,
+    store,
+    version_of,
+)
+from customer_profiles.conversion.baselines import BaseRate, Logistic
+from customer_profiles.conversion.evaluation import evaluate
+from customer_profiles.conversion.promotion import decide, not_finite_on_odd_rows, odd_rows
+
+KEYS = np.array([f"c{n}" for n in range(4_000)])
+DRAW = np.random.default_rng(0)
+LOGIT = DRAW.normal(size=4_000) * 1.2 - 2
+LABEL = (DRAW.random(4_000) < 1 / (1 + np.exp(-LOGIT))).astype(float)
+NOISE = DRAW.normal(size=4_000)
+
+
+def model(blur=0.0, shift=0.0):
+    """The planted probability, blurred (and drawn to the mean, to stay calibrated) and moved."""
+    kept = 1.44 / (1.44 + blur**2)
+    logit = -2 + kept * (LOGIT + 2 + blur * NOISE) + shift
+    return 1 / (1 + np.exp(-logit))
+
+
+def decision(**models):
+    predictions = {"base_rate": np.full(4_000, LABEL.mean()), **models}
+    return decide(evaluate(LABEL, KEYS, predictions, rounds=200))
+
+
+def test_the_first_sound_candidate_serves():
+    assert (
+        decision(conversion_network=model(0.3), logistic_regression=model(0.4)).serve == "conversion_network"
+    )
+
+
+def test_fresher_data_win_a_tie_with_the_champion():
+    assert decision(conversion_network=model(0.3), champion=model(0.3)).serve == "conversion_network"
+
+
+def test_a_candidate_that_is_worse_than_the_champion_beyond_noise_does_not_serve():
+    found = decision(conversion_network=model(1.5), champion=model())
+    assert found.serve is None
+    assert "beaten by champion" in found.says
+
+
+def test_a_baseline_that_beats_the_network_serves_in_its_place():
+    found = decision(conversion_network=model(1.5), logistic_regression=model(0.2), champion=model(0.3))
+    assert found.serve == "logistic_regression"
+    assert "beaten by logistic_regression" in found.says
+
+
+def test_a_baseline_that_beats_the_network_but_not_the_champion_does_not():
+    found = decision(conversion_network=model(2.5), logistic_regression=model(1.5), champion=model())
+    assert found.serve is None
+
+
+def test_a_model_that_cannot_be_stored_is_not_served_even_if_it_wins():
+    found = decision(conversion_network=model(1.5), seed_recipe=model(), champion=model(1.5))
+    assert found.serve is None
+    assert "beaten by seed_recipe" in found.says
+
+
+def test_an_uncalibrated_candidate_does_not_serve():
+    found = decision(conversion_network=model(shift=0.5), champion=model(0.8))
+    assert found.serve is None
+    assert "times the actual conversions" in found.says
+
+
+def test_a_leak_stops_everything():
+    predictions = {"conversion_network": model(), "logistic_regression": model(0.1)}
+    found = decide(evaluate(LABEL, KEYS, predictions, rounds=100), leaks=["refund_day knows the label"])
+    assert found.serve is None
+    assert "refund_day" in found.says
+
+
+def test_a_model_that_is_not_finite_on_odd_rows_does_not_serve():
+    predictions = {"conversion_network": model(), "logistic_regression": model(0.1)}
+    found = decide(evaluate(LABEL, KEYS, predictions, rounds=100), not_finite=["conversion_network"])
+    assert found.serve == "logistic_regression"
+    assert "not finite" in found.says
+
+
+def test_odd_rows_hold_the_unknown_the_infinite_and_the_never_seen():
+    frame = pl.DataFrame({"spend": [1, 2], "city": ["a", "b"], "note": ["x", "y"]})
+    rows = odd_rows(frame, ["spend"], ["city"])
+    assert rows.columns == frame.columns
+    assert rows["spend"].is_infinite().any()
+    assert rows["city"].null_count() == 1
+
+    class Wild(BaseRate):
+        def predict(self, frame):
+            return frame["spend"].to_numpy()
+
+    assert not_finite_on_odd_rows({"wild": Wild(), "tame": logistic()}, logistic_odd_rows()) == ["wild"]
+
+
+def table(rows=400):
+    draw = np.random.default_rng(1)
+    frame = pl.DataFrame({"spend": draw.normal(size=rows), "city": draw.choice(["a", "b"], rows)})
+    return frame, (draw.random(rows) < 1 / (1 + np.exp(-frame["spend"].to_numpy()))).astype(int)
+
+
+def logistic():
+    return Logistic(["spend"], ["city"]).fit(*table())
+
+
+def logistic_odd_rows():
+    return odd_rows(table()[0], ["spend"], ["city"])
+
+
+def test_a_stored_model_comes_back_and_serves(tmp_path):
+    stored = store(logistic(), tmp_path, "v1", {"card.md": "# 卡"})
+    assert (stored / "card.md").read_text(encoding="utf-8") == "# 卡"
+    assert champion(tmp_path) is None
+    crown(tmp_path, "v1", date(2026, 3, 1), {"roc_auc": 0.8})
+    found = champion(tmp_path)
+    assert found is not None
+    assert (found.version, found.kind, found.trained_through) == (
+        "v1",
+        "logistic_regression",
+        date(2026, 3, 1),
+    )
+    assert (load(found.folder).predict(table()[0]) == logistic().predict(table()[0])).all()
+
+
+def test_storing_a_version_again_leaves_it_as_it_is(tmp_path):
+    first = store(logistic(), tmp_path, "v1")
+    before = {path.name: path.stat().st_mtime_ns for path in first.iterdir()}
+    store(logistic(), tmp_path, "v1")
+    assert {path.name: path.stat().st_mtime_ns for path in first.iterdir()} == before
+
+
+class Interrupted(BaseRate):
+    def save(self, folder):
+        (folder / "half.npz").write_bytes(b"half")
+        raise KeyboardInterrupt
+
+
+def test_an_interrupted_save_leaves_the_champion_and_the_next_save_succeeds(tmp_path):
+    store(logistic(), tmp_path, "v1")
+    crown(tmp_path, "v1", date(2026, 3, 1), {})
+    with pytest.raises(KeyboardInterrupt):
+        store(Interrupted(), tmp_path, "v2")
+    found = champion(tmp_path)
+    assert found is not None
+    assert found.version == "v1"
+    load(found.folder)
+    with pytest.raises(ArtefactError, match="missing"):
+        crown(tmp_path, "v2", date(2026, 3, 8), {})
+    store(logistic(), tmp_path, "v2")
+    assert crown(tmp_path, "v2", date(2026, 3, 8), {}).version == "v2"
+
+
+@pytest.mark.parametrize("harm", ["truncate", "delete"])
+def test_a_damaged_artefact_is_named_and_never_served(tmp_path, harm):
+    folder = store(logistic(), tmp_path, "v1")
+    file = folder / "coefficients.npz"
+    file.write_bytes(file.read_bytes()[:40]) if harm == "truncate" else file.unlink()
+    with pytest.raises(ArtefactError, match=r"coefficients\.npz"):
+        load(folder)
+    with pytest.raises(ArtefactError, match=r"coefficients\.npz"):
+        crown(tmp_path, "v1", date(2026, 3, 1), {})
+    store(logistic(), tmp_path, "v1")
+    load(folder)
+
+
+def test_a_damaged_pointer_says_what_to_do(tmp_path):
+    store(logistic(), tmp_path, "v1")
+    crown(tmp_path, "v1", date(2026, 3, 1), {})
+    (tmp_path / "conversion" / "champion.json").write_text("{")
+    with pytest.raises(ArtefactError, match="promote a version again"):
+        champion(tmp_path)
+
+
+def test_a_version_follows_data_and_settings_and_nothing_else():
+    data, settings = {"2026-01-08": "abc"}, {"seed": 1}
+    assert version_of(data, settings) == version_of(dict(data), json.loads(json.dumps(settings)))
+    assert version_of(data, settings) != version_of({"2026-01-08": "abd"}, settings)
+    assert version_of(data, settings) != version_of(data, {"seed": 2})

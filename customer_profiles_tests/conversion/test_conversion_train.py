@@ -1,0 +1,168 @@
+"""One training from snapshots to a champion, and the library on real tables."""
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from customer_profiles.conversion import ConversionModel, plots
+from customer_profiles.conversion.artefacts import champion, load
+from customer_profiles.conversion.baselines import Logistic
+from customer_profiles.conversion.examples import assemble, insufficiency, split
+from customer_profiles.conversion.leaks import roc_auc
+from customer_profiles.conversion.train import publish, train
+from customer_profiles.settings import ConversionSettings, LabelSettings
+
+LABEL = LabelSettings(gap_days=1, horizon_days=14, maturity_days=7)
+SETTINGS = ConversionSettings(smallest_positives=20, bootstrap_rounds=100)
+NUMERIC = ["days_since_last_order", "orders_365", "spend_minor_365", "tenure_days", "never_delivered"]
+DAYS = [date(2026, 1, 8) + timedelta(days=15 * place) for place in range(3)]
+DATASETS = Path(__file__).parents[3] / "shared" / "datasets"
+
+
+def snapshot(day, customers=1_500):
+    draw = np.random.default_rng(day.toordinal())
+    orders = draw.poisson(2, customers)
+    frame = pl.DataFrame(
+        {
+            "customer_key": [f"{n:08x}" for n in range(customers)],
+            "days_since_last_order": draw.integers(0, 90, customers),
+            "orders_365": orders,
+            "spend_minor_365": orders * draw.integers(500, 5_000, customers),
+            "tenure_days": draw.integers(0, 900, customers),
+            "never_delivered": pl.Series([None] * customers, dtype=pl.Float64),
+            "average_order_minor": draw.integers(500, 5_000, customers),
+            "city": draw.choice(["北京", "上海", "深圳"], customers),
+            "eligible_for_scoring": [True] * customers,
+        }
+    )
+    logit = orders - frame["days_since_last_order"].to_numpy() / 30 - 2
+    bought = frame["customer_key"].filter(pl.Series(draw.random(customers) < 1 / (1 + np.exp(-logit))))
+    return frame, bought.to_list()
+
+
+@pytest.fixture(scope="module")
+def parts():
+    made = {day: snapshot(day) for day in DAYS}
+    frames, bought = ({day: pair[place] for day, pair in made.items()} for place in (0, 1))
+    return split(
+        assemble(frames, bought, lambda keys: keys.str.ends_with("3") | keys.str.ends_with("7")), LABEL
+    )
+
+
+@pytest.fixture(scope="module")
+def training(parts):
+    return train(parts, numeric=NUMERIC, categories=["city"], conversion=SETTINGS, label=LABEL, epochs=8)
+
+
+def test_there_is_enough_to_train_on(parts):
+    assert insufficiency(parts, SETTINGS.smallest_positives) is None
+
+
+def test_every_model_is_judged_beside_the_network(training):
+    expected = {
+        "conversion_network",
+        "base_rate",
+        "rfm_rule",
+        "logistic_regression",
+        "hist_gradient_boosting",
+        "seed_recipe",
+    }
+    assert set(training.evaluation.metrics["model"]) == expected
+    assert training.predictions.height == len(training.parts.test)
+    assert "never_delivered" not in training.numeric
+
+
+def test_a_clean_training_passes_its_canaries_and_learns(training):
+    assert all(finding.passed for finding in training.findings.values())
+    assert training.evaluation.value("conversion_network", "roc_auc") > 0.7
+
+
+def test_it_is_published_and_the_champion_predicts_what_was_judged(training, tmp_path):
+    made = publish(training, tmp_path, "v1", date(2026, 3, 1), LABEL)
+    assert made == champion(tmp_path)
+    assert made is not None
+    again = load(made.folder).predict(training.parts.test.features)
+    assert np.abs(again - training.predictions[training.chosen].to_numpy()).max() <= 1e-6
+    card = (made.folder / "model_card.md").read_text(encoding="utf-8")
+    assert "2026-02-02 to 2026-02-15" in card
+    assert "highest: expect" in card
+
+
+def test_the_next_training_is_judged_against_the_champion(training, parts):
+    again = train(
+        parts,
+        numeric=NUMERIC,
+        categories=["city"],
+        conversion=SETTINGS,
+        label=LABEL,
+        epochs=8,
+        champion=training.models["conversion_network"],
+    )
+    assert again.decision.serve == training.decision.serve
+    assert again.evaluation.verdicts("conversion_network", "champion", ["roc_auc"]) == [
+        "insufficient evidence"
+    ]
+
+
+def test_a_champion_whose_inputs_are_gone_is_no_rival(parts):
+    class Gone(Logistic):
+        def predict(self, frame):
+            return super().predict(frame.drop("tenure_days"))
+
+    told = []
+    found = train(
+        parts,
+        numeric=NUMERIC,
+        categories=[],
+        conversion=SETTINGS,
+        label=LABEL,
+        epochs=1,
+        champion=Gone(NUMERIC[:4]).fit(parts.train.features, parts.train.label),
+        report=told.append,
+    )
+    assert "champion" not in found.predictions.columns
+    assert any("cannot be judged" in line and "tenure_days" in line for line in told)
+
+
+def test_a_planted_leak_is_named_and_nothing_is_promoted(parts, tmp_path):
+    leaky = parts._replace(
+        train=_told(parts.train),
+        test=_told(parts.test),
+    )
+    inputs = [*NUMERIC, "refunds_next_week"]
+    found = train(leaky, numeric=inputs, categories=[], conversion=SETTINGS, label=LABEL, epochs=1)
+    assert found.decision.serve is None
+    assert "refunds_next_week" in found.decision.says
+    assert publish(found, tmp_path, "v1", date(2026, 3, 1), LABEL) is None
+    assert champion(tmp_path) is None
+
+
+def _told(rows):
+    told = rows.features.with_columns(
+        refunds_next_week=pl.Series(rows.label + np.linspace(0, 0.9, len(rows)))
+    )
+    return type(rows)(told, rows.label, rows.customer_key, rows.as_of, rows.held_out)
+
+
+def test_the_charts_are_pictures(training):
+    charts = [
+        plots.decile_chart(training.evaluation, "conversion_network"),
+        plots.gain_chart(training.evaluation, "conversion_network", "rfm_rule"),
+        plots.lift_chart(training.evaluation, "conversion_network"),
+        plots.reliability_chart(training.evaluation, "conversion_network"),
+        plots.profit_chart(training.evaluation, "conversion_network"),
+    ]
+    assert all(chart.startswith(b"\x89PNG") for chart in charts)
+
+
+def test_hillstrom_visits_are_predicted_as_a_library():
+    file = DATASETS / "hillstrom.parquet"
+    if not file.exists():
+        pytest.skip(f"{file} is not there")
+    frame = pl.read_parquet(file).sample(12_000, seed=1)
+    features = frame.drop("visit", "conversion", "spend", "segment")
+    model = ConversionModel(seed=1, epochs=5).fit(features.head(9_000), frame["visit"].head(9_000))
+    assert roc_auc(frame["visit"].tail(3_000).to_numpy(), model.predict(features.tail(3_000))) > 0.6

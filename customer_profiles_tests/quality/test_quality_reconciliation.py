@@ -1,0 +1,38 @@
+"""Rows that got lost or appeared from nowhere are found and counted."""
+
+from __future__ import annotations
+
+import pytest
+
+from customer_profiles.quality.reconciliation import orphans_are_few, rows_add_up
+
+GOOD = {"received": 10, "accepted": 6, "repaired": 1, "quarantined": 2, "duplicate": 1}
+
+
+def test_rows_with_a_fate_each_add_up():
+    finding = rows_add_up({"orders": GOOD, "events": dict.fromkeys(GOOD, 0)})
+    assert finding.passed
+    assert finding.details[0] == {"table": "orders", **GOOD, "unaccounted": 0}
+
+
+@pytest.mark.parametrize(("received", "words"), [(12, "orders: 2 rows lost"), (9, "orders: 1 rows invented")])
+def test_lost_and_invented_rows_are_counted_where_they_are(received, words):
+    finding = rows_add_up({"orders": GOOD | {"received": received}, "events": GOOD})
+    assert not finding.passed
+    assert finding.severity == "error"
+    assert finding.value == abs(received - 10)
+    assert words in finding.says
+    assert "events" not in finding.says
+
+
+@pytest.mark.parametrize(
+    ("orphans", "passed", "severity"),
+    [(0, True, "warn"), (10, True, "warn"), (11, False, "warn"), (50, False, "warn"), (51, False, "error")],
+)
+def test_orphans_warn_above_one_share_and_fail_above_another(orphans, passed, severity):
+    finding = orphans_are_few(1_000, orphans, warn_share=0.01, error_share=0.05)
+    assert (finding.passed, finding.severity) == (passed, severity)
+
+
+def test_no_rows_have_no_orphans():
+    assert orphans_are_few(0, 0, warn_share=0.01, error_share=0.05).passed

@@ -1,0 +1,222 @@
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from datetime import date
+from pathlib import Path
+
+import narwhals as nw
+import polars as pl
+import pytest
+
+from customer_profiles.contracts.stored import StoredColumn
+from customer_profiles.warehouse import Table, Warehouse, WarehouseError
+
+MONDAY, TUESDAY = date(2026, 1, 5), date(2026, 1, 6)
+NUMBERS = Table(
+    "raw.numbers",
+    (
+        StoredColumn("delivery_day", pl.Date, False, "day"),
+        StoredColumn("name", pl.String, False, "name"),
+        StoredColumn("number", pl.Int64, True, "number"),
+    ),
+    order=("name",),
+    row_hash=True,
+)
+
+
+def rows(day: date, **numbers: int | None) -> pl.DataFrame:
+    frame = pl.DataFrame(
+        {"number": list(numbers.values()), "name": list(numbers)}, schema_overrides={"number": pl.Int64}
+    )
+    return frame.with_columns(delivery_day=pl.lit(day))
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Warehouse:
+    return Warehouse(tmp_path / "warehouse.duckdb", lock_wait_seconds=0.2)
+
+
+def test_replacing_a_day_leaves_the_other_days_alone(warehouse: Warehouse) -> None:
+    with warehouse.session() as session:
+        session.write(NUMBERS, {"delivery_day": MONDAY}, rows(MONDAY, a=1, b=2))
+        session.write(NUMBERS, {"delivery_day": TUESDAY}, rows(TUESDAY, a=3))
+        session.write(NUMBERS, {"delivery_day": MONDAY}, rows(MONDAY, c=4))
+        stored = session.frame(NUMBERS)
+    assert stored.select("name", "number").rows() == [("c", 4), ("a", 3)]
+
+
+def test_columns_are_matched_by_name_and_rows_stored_in_order(warehouse: Warehouse) -> None:
+    with warehouse.session() as session:
+        session.write(
+            NUMBERS, {"delivery_day": MONDAY}, rows(MONDAY, b=2, a=1).select("number", "name", "delivery_day")
+        )
+        assert session.frame(NUMBERS)["name"].to_list() == ["a", "b"]
+
+
+def test_the_same_rows_have_the_same_hashes_whatever_their_order(warehouse: Warehouse) -> None:
+    with warehouse.session() as session:
+        session.write(NUMBERS, {"delivery_day": MONDAY}, rows(MONDAY, a=1, b=None))
+        before, day = session.row_hashes(NUMBERS, MONDAY), session.day_hash(NUMBERS, MONDAY)
+        session.write(NUMBERS, {"delivery_day": MONDAY}, rows(MONDAY, b=None, a=1))
+        assert session.row_hashes(NUMBERS, MONDAY).equals(before)
+        session.write(NUMBERS, {"delivery_day": MONDAY}, rows(MONDAY, b=0, a=1))
+        assert session.day_hash(NUMBERS, MONDAY) != day
+
+
+def test_a_lazy_query_is_stored_without_leaving_the_engine(warehouse: Warehouse) -> None:
+    with warehouse.session() as session:
+        session.write(NUMBERS, {"delivery_day": MONDAY}, rows(MONDAY, a=1, b=2))
+        doubled = session.read(NUMBERS, MONDAY, MONDAY).with_columns(
+            nw.lit(TUESDAY).alias("delivery_day"), nw.col("number") * 2
+        )
+        assert session.write(NUMBERS, {"delivery_day": TUESDAY}, doubled) == 2
+        assert session.frame(NUMBERS, TUESDAY)["number"].to_list() == [2, 4]
+
+
+def test_a_failed_transaction_changes_nothing(warehouse: Warehouse) -> None:
+    with warehouse.session() as session:
+        session.write(NUMBERS, {"delivery_day": MONDAY}, rows(MONDAY, a=1))
+        with pytest.raises(RuntimeError, match="half-way"), session.transaction():
+            session.replace(NUMBERS, {"delivery_day": MONDAY}, rows(MONDAY, b=2))
+            raise RuntimeError("half-way")
+        assert session.frame(NUMBERS)["name"].to_list() == ["a"]
+
+
+def test_missing_and_unknown_columns_are_named(warehouse: Warehouse) -> None:
+    with (
+        warehouse.session() as session,
+        pytest.raises(WarehouseError, match=r"missing \['number'\].*unknown \['nmber'\]"),
+    ):
+        session.write(NUMBERS, {"delivery_day": MONDAY}, rows(MONDAY, a=1).rename({"number": "nmber"}))
+
+
+def test_a_new_column_is_added_to_a_table_that_exists(warehouse: Warehouse) -> None:
+    wider = Table(
+        "raw.numbers",
+        (*NUMBERS.columns, StoredColumn("more", pl.Float64, True, "")),
+        order=("name",),
+        row_hash=True,
+    )
+    with warehouse.session() as session:
+        session.write(NUMBERS, {"delivery_day": MONDAY}, rows(MONDAY, a=1))
+    with warehouse.session() as session:
+        session.write(wider, {"delivery_day": TUESDAY}, rows(TUESDAY, a=1).with_columns(more=pl.lit(0.5)))
+        assert session.frame(wider)["more"].to_list() == [None, 0.5]
+
+
+def test_a_column_of_another_type_is_refused_with_the_next_step(warehouse: Warehouse) -> None:
+    changed = Table(
+        "raw.numbers", (*NUMBERS.columns[:2], StoredColumn("number", pl.String, True, "")), order=("name",)
+    )
+    with warehouse.session() as session:
+        session.write(NUMBERS, {"delivery_day": MONDAY}, rows(MONDAY, a=1))
+    with (
+        warehouse.session() as session,
+        pytest.raises(WarehouseError, match=r"raw\.numbers\.number is stored as BIGINT.*--rebuild"),
+    ):
+        session.read(changed)
+
+
+def test_a_corrupt_file_is_named_with_what_to_do(tmp_path: Path) -> None:
+    file = tmp_path / "warehouse.duckdb"
+    file.write_bytes(os.urandom(20_000))
+    with (
+        pytest.raises(WarehouseError, match=r"warehouse\.duckdb cannot be opened.*mv .*rebuilt"),
+        Warehouse(file).session(),
+    ):
+        pass
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from customer_profiles.warehouse import Warehouse
+with Warehouse(Path(sys.argv[1])).session():
+    print("held", flush=True)
+    time.sleep(float(sys.argv[2]))
+"""
+
+
+def holder(file: Path, seconds: float) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(file), str(seconds)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def test_a_file_that_another_process_holds_is_waited_for(tmp_path: Path) -> None:
+    file = tmp_path / "warehouse.duckdb"
+    with holder(file, 1), Warehouse(file, lock_wait_seconds=30).session() as session:
+        assert session.days(NUMBERS) == []
+
+
+def test_after_the_wait_the_process_that_holds_the_file_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "warehouse.duckdb"
+    with holder(file, 30) as process:
+        try:
+            with (
+                pytest.raises(WarehouseError, match=f"held by process {process.pid}"),
+                Warehouse(file, lock_wait_seconds=0.3).session(),
+            ):
+                pass
+        finally:
+            process.kill()
+
+
+WRITE_FOR_EVER = """
+import sys
+from datetime import date
+from pathlib import Path
+import polars as pl
+from customer_profiles.contracts.stored import StoredColumn
+from customer_profiles.warehouse import Table, Warehouse
+table = Table("raw.versions", (
+    StoredColumn("delivery_day", pl.Date, False, ""), StoredColumn("row", pl.Int64, False, ""),
+    StoredColumn("version", pl.Int64, False, "")), order=("row",))
+day, version = date(2026, 1, 5), int(sys.argv[2])
+print("ready", flush=True)
+while True:
+    version += 1
+    rows = pl.select(row=pl.int_range(20_000), version=pl.lit(version, pl.Int64), delivery_day=pl.lit(day))
+    with Warehouse(Path(sys.argv[1])).session() as session:
+        session.write(table, {"delivery_day": day}, rows)
+"""
+VERSIONS = Table(
+    "raw.versions",
+    tuple(
+        StoredColumn(name, kind, False, "")
+        for name, kind in [("delivery_day", pl.Date), ("row", pl.Int64), ("version", pl.Int64)]
+    ),
+    order=("row",),
+)
+
+
+def test_a_writer_killed_at_any_moment_leaves_the_old_partition_or_the_new_one(tmp_path: Path) -> None:
+    file, chance, last, seen = tmp_path / "warehouse.duckdb", random.Random(1), 0, set()
+    script = tmp_path / "writer.py"
+    script.write_text(WRITE_FOR_EVER)
+    for _ in range(30):
+        process = subprocess.Popen(
+            [sys.executable, str(script), str(file), str(last)], stdout=subprocess.PIPE
+        )
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(chance.uniform(0, 0.25))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        with Warehouse(file).session() as session:
+            stored = session.frame(VERSIONS)
+        assert stored.height in (0, 20_000)
+        assert stored["row"].n_unique() == stored.height
+        assert stored["version"].n_unique() <= 1
+        version = stored["version"].max() or 0
+        assert isinstance(version, int)
+        assert version >= last
+        last = version
+        seen.add(version)
+    assert len(seen) > 10  # the kills really fell among writes
