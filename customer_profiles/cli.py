@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from customer_profiles.settings import HOME_VARIABLE, Settings, SettingsError, load_settings
+from customer_profiles.settings import HOME_VARIABLE, Mendable, Settings, load_settings
 
 app = typer.Typer(
     name="customer-profiles",
@@ -99,23 +99,12 @@ def ui(home: HomeOption = None, port: Annotated[int, typer.Option(min=1, max=655
 
 def main() -> None:
     """Run the command line. What a person can mend ends in one line, not in a traceback."""
-    from customer_profiles.privacy.secrets import SecretError
-
     warnings.filterwarnings("ignore", module="dagster")
     try:
         app()
-    except (SettingsError, SecretError, *_errors_of_a_run()) as error:
+    except Mendable as error:
         err.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
         sys.exit(1)
-
-
-def _errors_of_a_run() -> tuple[type[Exception], ...]:
-    from customer_profiles.orchestration.run import RunError
-    from customer_profiles.simulation import SimulationError
-    from customer_profiles.warehouse import WarehouseError
-    from customer_profiles.warehouse.artefacts import ArtefactError
-
-    return RunError, WarehouseError, ArtefactError, SimulationError
 
 
 def _run(
@@ -143,7 +132,9 @@ def _run(
         sys.exit(1)
 
 
-def _simulate(folder: Path, *, start: date, drift_day: date | None, **parameters: int) -> None:
+def _simulate(
+    folder: Path, *, customers: int, days: int, start: date, seed: int, drift_day: date | None
+) -> None:
     from rich.progress import Progress
 
     from customer_profiles.orchestration.demo import prepare_home
@@ -151,16 +142,18 @@ def _simulate(folder: Path, *, start: date, drift_day: date | None, **parameters
 
     prepare_home(folder)
     with Progress(console=out, transient=True) as bar:
-        task = bar.add_task("simulating a retailer", total=parameters["days"])
+        task = bar.add_task("simulating a retailer", total=days)
         summary = write_deliveries(
             folder,
+            customers=customers,
+            days=days,
             start=start,
+            seed=seed,
             drift_day=None if drift_day is None else (drift_day - start).days,
-            progress=lambda done, days: bar.update(task, completed=done, total=days),
-            **parameters,
+            progress=lambda done, _: bar.update(task, completed=done),
         )
     rows = ", ".join(f"{table} {count:,}" for table, count in summary.rows.items())
-    last = start + timedelta(days=parameters["days"] - 1)
+    last = start + timedelta(days=days - 1)
     out.print(f"simulated {summary.customers:,} customers, {start} to {last}: {rows}", soft_wrap=True)
     out.print(f"next: customer-profiles run --home {folder}")
 

@@ -24,7 +24,11 @@ HOME_VARIABLE = "CUSTOMER_PROFILES_HOME"
 DEFAULT_HOME = Path("data")
 
 
-class SettingsError(ValueError):
+class Mendable(Exception):  # noqa: N818
+    """Something that the person at the keyboard can mend: shown as one line, without a traceback."""
+
+
+class SettingsError(Mendable, ValueError):
     """A setting is wrong. The message names the key, the value and what is allowed."""
 
 

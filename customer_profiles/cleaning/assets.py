@@ -1,35 +1,39 @@
 """Assets of cleaning: ``cleaned/<table>`` and ``quarantine/rows``."""
 
-import dagster as dg
+from datetime import date
+from typing import Any
 
-from customer_profiles.cleaning.clean import clean_day, quarantine_day
+import dagster as dg
+import polars as pl
+
+from customer_profiles.cleaning.clean import broken_rows, clean_day
 from customer_profiles.cleaning.tables import CLEANED, QUARANTINE
 from customer_profiles.contracts import CONTRACTS
-from customer_profiles.orchestration.metadata import about_table, row_count
-from customer_profiles.orchestration.partitions import ALL_DAYS_IN_ONE_RUN, DAILY, store_days
+from customer_profiles.orchestration.metadata import about_table, row_count, table
+from customer_profiles.orchestration.partitions import ALL_DAYS_IN_ONE_RUN, DAILY, days_of, store_days
 from customer_profiles.orchestration.platform import Platform
 
 
-def cleaned_asset(table: str) -> dg.AssetsDefinition:
+def cleaned_asset(delivered: str) -> dg.AssetsDefinition:
     """``cleaned/<table>``: the valid rows of each day's delivery."""
 
     @dg.asset(
-        key=["cleaned", table],
-        deps=[dg.AssetKey(["raw", table])],
+        key=["cleaned", delivered],
+        deps=[dg.AssetKey(["raw", delivered])],
         group_name="cleaned",
         description=(
-            f"{CONTRACTS[table].about()} The rows that keep every rule of the contract, accepted or "
+            f"{CONTRACTS[delivered].about()} The rows that keep every rule of the contract, accepted or "
             f"repaired, without duplicates."
         ),
         kinds={"duckdb"},
         partitions_def=DAILY,
         backfill_policy=ALL_DAYS_IN_ONE_RUN,
-        metadata=about_table(CLEANED[table]),
+        metadata=about_table(CLEANED[delivered]),
         pool="warehouse",
     )
     def cleaned(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
         with platform.warehouse() as warehouse:
-            store_days(context, platform, lambda day: row_count(clean_day(warehouse, table, day)))
+            store_days(context, platform, lambda day: row_count(clean_day(warehouse, delivered, day)))
 
     return cleaned
 
@@ -47,8 +51,17 @@ def cleaned_asset(table: str) -> dg.AssetsDefinition:
 )
 def quarantine_rows(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
     """Quarantined rows of the ten tables."""
+    days = days_of(context)
     with platform.warehouse() as warehouse:
-        store_days(context, platform, lambda day: row_count(quarantine_day(warehouse, day)))
+        broken = broken_rows(warehouse, days[0], days[-1])
+
+        def keep(day: date) -> dict[str, Any]:
+            rows = broken.filter(pl.col("delivery_day") == day)
+            stored = warehouse.write(QUARANTINE, {"delivery_day": day}, rows)
+            by_rule = rows.explode("broken_rules").group_by("table_name", "broken_rules").len()
+            return {**row_count(stored), "rules": table(by_rule.sort("table_name", "broken_rules"))}
+
+        store_days(context, platform, keep)
 
 
 ASSETS = [*(cleaned_asset(table) for table in CONTRACTS), quarantine_rows]

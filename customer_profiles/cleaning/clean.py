@@ -28,16 +28,17 @@ def clean_day(session: Session, table: str, day: date) -> int:
     return session.write(CLEANED[table], {"delivery_day": day}, rows)
 
 
-def quarantine_day(session: Session, day: date) -> int:
-    """Write the day's quarantined rows of all tables. Returns their number."""
+def broken_rows(session: Session, first: date, last: date) -> pl.DataFrame:
+    """The quarantined rows of all tables that were delivered in a range of days."""
     columns = [column.name for column in QUARANTINE.columns]
-    parts = [
-        quarantined(session.read(RAW[table], day, day))
-        .with_columns(nw.lit(table).alias("table_name"))
-        .select(columns)
+    return pl.concat(
+        session.collect(
+            quarantined(session.read(RAW[table], first, last))
+            .with_columns(nw.lit(table).alias("table_name"))
+            .select(columns)
+        )
         for table in CONTRACTS
-    ]
-    return session.write(QUARANTINE, {"delivery_day": day}, nw.concat(parts))
+    )
 
 
 def row_fates(session: Session, table: str, first: date, last: date) -> pl.DataFrame:

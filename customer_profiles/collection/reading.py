@@ -18,6 +18,8 @@ from typing import Any, BinaryIO
 
 import polars as pl
 
+from customer_profiles.settings import Mendable
+
 FORMATS = ("csv", "csv.gz", "ndjson", "parquet")
 CHUNK = 1 << 20
 UNREADABLE = "ragged_row"
@@ -25,7 +27,7 @@ UNREADABLE = "ragged_row"
 LINE = "_line"
 
 
-class DeliveryError(ValueError):
+class DeliveryError(Mendable, ValueError):
     """A delivery is not what it says. The message names table, day, file, column and what to do."""
 
 

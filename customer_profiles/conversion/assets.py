@@ -12,9 +12,10 @@ from customer_profiles.conversion.model_card import SHOWN, contact_sentence, met
 from customer_profiles.conversion.snapshots import CATEGORIES, NUMERIC, gather, score_day, store_evaluation
 from customer_profiles.conversion.tables import EVALUATIONS, SCORES
 from customer_profiles.conversion.train import Training, publish, train
+from customer_profiles.features.assets import as_of_days
 from customer_profiles.orchestration.checks import result_of
 from customer_profiles.orchestration.metadata import about_table, picture, row_count, rows_as_table
-from customer_profiles.orchestration.partitions import ALL_DAYS_IN_ONE_RUN, DAILY, days_of, store_days
+from customer_profiles.orchestration.partitions import ALL_DAYS_IN_ONE_RUN, DAILY, store_days
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.projection.service import load_projection
 
@@ -133,7 +134,7 @@ def conversion_scores(context: dg.AssetExecutionContext, platform: dg.ResourcePa
                 return {**row_count(0), "says": says}
             return row_count(score_day(warehouse, model, serving.version, day))
 
-        store_days(context, platform, score, days_of(context))
+        store_days(context, platform, score, as_of_days(context, platform, warehouse))
 
 
 ASSETS = [conversion, conversion_scores]

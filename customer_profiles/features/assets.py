@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from customer_profiles.collection.loading import Delivered, delivered
+from customer_profiles.collection.loading import delivered
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.features import plots
 from customer_profiles.features.as_of import AsOf
@@ -16,16 +16,17 @@ from customer_profiles.features.tables import CUSTOMER_FEATURES, FAMILIES, SUMMA
 from customer_profiles.orchestration.metadata import about_table, picture, row_count
 from customer_profiles.orchestration.partitions import ALL_DAYS_IN_ONE_RUN, DAILY, days_of, store_days
 from customer_profiles.orchestration.platform import Platform
+from customer_profiles.warehouse import Session
 
 POPULATION = {"customers", "orders", "events"}
 """Tables that tell who is a customer: every family reads them."""
 
 
 def as_of_days(
-    context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, platform: Platform, known: Delivered
+    context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, platform: Platform, warehouse: Session
 ) -> list[date]:
     """The days of a run whose profiles are computed: all of a short run, few of a long history."""
-    settings, days = platform.settings, days_of(context)
+    settings, days, known = platform.settings, days_of(context), delivered(warehouse)
     first = min((min(each) for each in known.values() if each), default=days[0])
     return days_to_compute(days, first, settings.label, settings.features.recent_days)
 
@@ -59,7 +60,7 @@ def family_asset(family: str) -> dg.AssetsDefinition:
                 unknown = [trait.name for trait in traits if not trait.observable(as_of)]
                 return {**row_count(rows), "unobservable_traits": ", ".join(unknown) or "none"}
 
-            store_days(context, platform, compute, as_of_days(context, platform, known))
+            store_days(context, platform, compute, as_of_days(context, platform, warehouse))
 
     return features
 
@@ -78,7 +79,7 @@ def family_asset(family: str) -> dg.AssetsDefinition:
 def customer_features(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
     """Wide rows."""
     with platform.warehouse() as warehouse:
-        days = as_of_days(context, platform, delivered(warehouse))
+        days = as_of_days(context, platform, warehouse)
         store_days(context, platform, lambda day: row_count(compute_customer_features(warehouse, day)), days)
 
 

@@ -12,6 +12,7 @@ import dagster as dg
 from dagster import DagsterRunStatus, RunsFilter
 
 from customer_profiles.orchestration.code_version import PACKAGE
+from customer_profiles.orchestration.event_log import open_with_kept_engines
 
 TEMPLATE = PACKAGE.parent / "dagster.yaml"
 PROCESS_TAG = "customer_profiles/process"
@@ -29,7 +30,7 @@ def prepare_instance(folder: Path) -> Path:
 @contextmanager
 def open_instance(folder: Path) -> Iterator[dg.DagsterInstance]:
     """The home's Dagster instance."""
-    with dg.DagsterInstance.from_config(str(prepare_instance(folder))) as instance:
+    with open_with_kept_engines(prepare_instance(folder)) as instance:
         yield instance
 
 

@@ -19,12 +19,12 @@ from customer_profiles.orchestration.instance import PROCESS_TAG, end_dead_runs,
 from customer_profiles.orchestration.jobs import EVERYTHING
 from customer_profiles.orchestration.partitions import RANGE_END, RANGE_START, REBUILD_TAG
 from customer_profiles.orchestration.platform import Platform
-from customer_profiles.settings import Settings
+from customer_profiles.settings import Mendable, Settings
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
-class RunError(RuntimeError):
+class RunError(Mendable, RuntimeError):
     """A run cannot be started. The message says what to do."""
 
 

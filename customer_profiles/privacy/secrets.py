@@ -17,6 +17,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from customer_profiles.settings import Mendable
+
 PSEUDONYM_VARIABLE = "CUSTOMER_PROFILES_PSEUDONYM_SECRET"
 SEAL_VARIABLE = "CUSTOMER_PROFILES_VAULT_KEY"
 DEMO_PSEUDONYM_SECRET = b"DEMO SECRET, never for customers"
@@ -25,7 +27,7 @@ FINGERPRINT_FILE = "fingerprint"
 LENGTH = 32
 
 
-class SecretError(ValueError):
+class SecretError(Mendable, ValueError):
     """A secret is malformed, or not the one with which the home was written."""
 
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import dagster as dg
 
+from customer_profiles.features.assets import as_of_days
 from customer_profiles.orchestration.metadata import about_table, row_count
-from customer_profiles.orchestration.partitions import ALL_DAYS_IN_ONE_RUN, DAILY, days_of, store_days
+from customer_profiles.orchestration.partitions import ALL_DAYS_IN_ONE_RUN, DAILY, store_days
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.profiles.assemble import assemble_day
 from customer_profiles.profiles.publication import publish
@@ -40,7 +41,7 @@ def customer_profiles(context: dg.AssetExecutionContext, platform: dg.ResourcePa
                 metadata["published"] = f"{platform.settings.published / published['folder']}"
             return metadata
 
-        store_days(context, platform, assemble, days_of(context))
+        store_days(context, platform, assemble, as_of_days(context, platform, warehouse))
 
 
 ASSETS = [customer_profiles]

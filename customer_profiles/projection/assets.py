@@ -7,10 +7,11 @@ import dagster as dg
 import polars as pl
 
 from customer_profiles.collection.loading import delivered
+from customer_profiles.features.assets import as_of_days
 from customer_profiles.features.tables import CUSTOMER_FEATURES
 from customer_profiles.features.training import data_versions, training_customers, training_days
 from customer_profiles.orchestration.metadata import about_table, picture, row_count
-from customer_profiles.orchestration.partitions import ALL_DAYS_IN_ONE_RUN, DAILY, days_of, store_days
+from customer_profiles.orchestration.partitions import ALL_DAYS_IN_ONE_RUN, DAILY, store_days
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.projection import plots
 from customer_profiles.projection.projection import principal_components as components_of
@@ -81,7 +82,7 @@ def principal_components(context: dg.AssetExecutionContext, platform: dg.Resourc
             )
             return row_count(warehouse.write(table, {"as_of": day}, components))
 
-        store_days(context, platform, project, days_of(context))
+        store_days(context, platform, project, as_of_days(context, platform, warehouse))
 
 
 ASSETS = [projection, principal_components]

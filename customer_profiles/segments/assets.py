@@ -6,10 +6,11 @@ from typing import Any
 import dagster as dg
 
 from customer_profiles.collection.loading import delivered
+from customer_profiles.features.assets import as_of_days
 from customer_profiles.features.tables import CUSTOMER_FEATURES
 from customer_profiles.features.training import data_versions, training_customers, training_days
 from customer_profiles.orchestration.metadata import about_table, picture, row_count, table
-from customer_profiles.orchestration.partitions import ALL_DAYS_IN_ONE_RUN, DAILY, days_of, store_days
+from customer_profiles.orchestration.partitions import ALL_DAYS_IN_ONE_RUN, DAILY, store_days
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.segments import plots
 from customer_profiles.segments.differences import what_sets_apart
@@ -80,7 +81,7 @@ def segments(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platf
                 return {**row_count(0), "says": f"absent before the segmentation's training day: {reason}"}
             return row_count(segment_day(warehouse, serving, day))
 
-        store_days(context, platform, assign, days_of(context))
+        store_days(context, platform, assign, as_of_days(context, platform, warehouse))
 
 
 ASSETS = [segmentation, segments]

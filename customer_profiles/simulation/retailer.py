@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from customer_profiles.settings import Mendable
 from customer_profiles.simulation import truth
 from customer_profiles.simulation.delivery_files import FORMATS
 from customer_profiles.simulation.dirt import TRUTH_SCHEMA, Soiler
@@ -19,7 +20,7 @@ from customer_profiles.simulation.shop import Shop, live, open_shop
 FEWEST_CUSTOMERS = 20
 
 
-class SimulationError(ValueError):
+class SimulationError(Mendable, ValueError):
     """The simulation cannot start. The message says what to change."""
 
 

@@ -16,11 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from customer_profiles.settings import Mendable
+
 POINTER, CHECKSUMS = "champion.json", "manifest.json"
 UNFINISHED = ".unfinished"
 
 
-class ArtefactError(RuntimeError):
+class ArtefactError(Mendable, RuntimeError):
     """A model folder is absent, damaged or of another kind. The message says what to do."""
 
 

@@ -21,6 +21,7 @@ import duckdb
 import narwhals as nw
 import polars as pl
 
+from customer_profiles.settings import Mendable
 from customer_profiles.warehouse.tables import SQL_TYPES, Table
 
 FILE_FORMAT = "v1.5.0"
@@ -31,7 +32,7 @@ HASH = "row_hash"
 Rows = pl.DataFrame | nw.LazyFrame[Any]
 
 
-class WarehouseError(RuntimeError):
+class WarehouseError(Mendable, RuntimeError):
     """The warehouse cannot be opened, read or written. The message says what to do."""
 
 
@@ -225,12 +226,15 @@ class Session:
 
 
 def _incoming(table: Table, rows: Rows) -> Any:
-    names = rows.columns if isinstance(rows, pl.DataFrame) else rows.collect_schema().names()
+    """What DuckDB inserts from. A lazy query's columns are left to the insert itself to judge: asking
+    for them binds the whole query a second time."""
+    if isinstance(rows, nw.LazyFrame):
+        return rows.to_native()
     wanted = [column.name for column in table.columns]
-    missing, unknown = sorted(set(wanted) - set(names)), sorted(set(names) - set(wanted))
+    missing, unknown = sorted(set(wanted) - set(rows.columns)), sorted(set(rows.columns) - set(wanted))
     if missing or unknown:
         raise WarehouseError(f"{table.name}: columns missing {missing}, columns unknown {unknown}")
-    return rows.select(wanted).to_arrow() if isinstance(rows, pl.DataFrame) else rows.to_native()
+    return rows.select(wanted).to_arrow()
 
 
 def _insert(table: Table) -> str:

@@ -19,6 +19,7 @@ from customer_profiles.features.catalogue import FAMILIES
 D = date(2026, 3, 31)
 EPOCH = date(1970, 1, 1)
 DEFAULTS: dict[Any, Any] = {pl.String: "x", pl.Boolean: False, pl.Binary: b"x"}
+COLUMNS = {table: cleaned_columns(table) for table in CONTRACTS}
 UNTOLD = {"status": "paid", "currency": "CNY", "channel": "web", "arm": "treatment", "quantity": 1}
 
 
@@ -36,12 +37,12 @@ def _completed(table: str, record: dict[str, Any], number: int) -> dict[str, Any
             f"{stem}_weekday": day.isoweekday(),
         }
     row |= {name: value for name, value in record.items() if name not in days and name != "delivery_day"}
-    for column in cleaned_columns(table):
+    for column in COLUMNS[table]:
         if not column.nullable and row.get(column.name) is None:
             row[column.name] = UNTOLD.get(column.name, DEFAULTS.get(column.dtype, number))
             if column.name.endswith("_at"):
                 row[column.name] = datetime.combine(D, time(12), UTC)
-    return {column.name: row.get(column.name) for column in cleaned_columns(table)}
+    return {column.name: row.get(column.name) for column in COLUMNS[table]}
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +53,7 @@ def cleaned() -> Callable[..., dict[str, pl.DataFrame]]:
         return {
             table: pl.DataFrame(
                 [_completed(table, record, number) for number, record in enumerate(tables.get(table, []), 1)],
-                schema={column.name: column.dtype for column in cleaned_columns(table)},
+                schema={column.name: column.dtype for column in COLUMNS[table]},
             )
             for table in CONTRACTS
         }

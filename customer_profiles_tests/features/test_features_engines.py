@@ -94,7 +94,7 @@ def _random_rows(seed: int) -> dict[str, list[dict]]:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_family_is_equal_on_both_engines(family, seed, cleaned, evening, on_polars, on_duckdb):
     tables = cleaned(**_random_rows(seed))
@@ -118,7 +118,7 @@ def test_a_family_has_its_traits_with_their_types(family, cleaned, evening, on_d
     assert dict(rows.schema) == expected
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(4))
 def test_facts_planted_after_the_day_change_nothing(seed, cleaned, evening, on_polars):
     tables, as_of = on_polars(cleaned(**_random_rows(seed))), evening()
     planted = planted_future(tables, as_of)
