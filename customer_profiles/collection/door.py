@@ -191,19 +191,22 @@ def _sealed(delivery: Delivery, rows: pl.DataFrame, door: Door) -> pl.DataFrame:
     words = {name: rows[name] for name in _columns_of_class(delivery, Pii.SEALED)}
     words |= {"extra": rows["extra"], "original": original["original"]}
     return keyed.with_columns(
-        pl.Series(f"{name}_sealed", _seal_column(delivery, rows, name, texts, door.seal), dtype=pl.Binary)
-        for name, texts in words.items()
+        _seal_column(delivery, rows, name, texts, door.seal) for name, texts in words.items()
     )
 
 
 def _seal_column(
     delivery: Delivery, rows: pl.DataFrame, name: str, texts: pl.Series, seal: Seal
-) -> list[bytes | None]:
+) -> pl.Series:
+    """Seal the cells that hold something, each to its own place."""
+    known = texts.is_not_null()
     places = (
         place_of(delivery.table, delivery.day, source, number, name)
-        for source, number in rows.select(*ROW_PLACE).iter_rows()
+        for source, number in rows.filter(known).select(*ROW_PLACE).iter_rows()
     )
-    return seal.seal_all(texts, places)
+    sealed = pl.Series(seal.seal_all(texts.drop_nulls(), places), dtype=pl.Binary)
+    whole = pl.Series(f"{name}_sealed", [None], dtype=pl.Binary).new_from_index(0, rows.height)
+    return whole.scatter(known.arg_true(), sealed) if sealed.len() else whole
 
 
 def _personal(delivery: Delivery, rows: pl.DataFrame, door: Door) -> pl.DataFrame:

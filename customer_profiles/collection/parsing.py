@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import polars as pl
@@ -43,46 +44,51 @@ def parse_rows(
     Absent columns are NULL. Adds ``broken`` and ``repairs``: lists of ``column|rule``; and, per moment,
     ``<column>|day_precise``. ``names`` are the contract's delivered columns.
     """
-    present = [name for name in names if name in rows.columns]
+    present = tuple(name for name in names if name in rows.columns)
     texts = rows.with_columns(_as_text(rows, name).alias(name) for name in present)
     trimmed = texts.with_columns(_normalised(name, contract).alias(name) for name in present)
-    columns = contract.columns()
-    parsed = {
-        name: PARSERS[(columns[name].metadata or {})["kind"]](name, columns[name].metadata or {}, timezone)
-        for name in present
-    }
-    typed = trimmed.select(
-        pl.exclude(*present),
-        *(made.value.alias(name) for name, made in parsed.items()),
-        *(
-            pl.lit(None, pl.String if column.dtype == pl.Enum else column.dtype).alias(name)
-            for name, column in columns.items()
-            if name in names and name not in present
-        ),
-        *(
-            expression.alias(f"{name}|{more}")
-            for name, made in parsed.items()
-            for more, expression in made.more.items()
-        ),
-        _named_where(
-            "broken", {f"{n}|{rule}": e for n, made in parsed.items() for rule, e in made.broken.items()}
-        ),
-        _named_where(
-            "repairs", {f"{n}|{rule}": e for n, made in parsed.items() for rule, e in made.repaired.items()}
-        ),
-    )
+    typed = trimmed.select(pl.exclude(*present), *_expressions(contract, tuple(names), present, timezone))
     tidied = pl.DataFrame(
         {
             f"{name}|normalised": texts[name].is_not_null()
             & texts[name].ne_missing(trimmed[name])
             & trimmed[name].is_not_null()
             for name in present
-            if (columns[name].metadata or {})["kind"] != "free_text"
+            if _kind(contract, name) != "free_text"
         }
     )
     return typed.with_columns(
         repairs=pl.concat_list("repairs", _names_where_true(tidied, rows.height)).list.sort()
     )
+
+
+@cache
+def _expressions(
+    contract: type[Delivered], names: tuple[str, ...], present: tuple[str, ...], timezone: str
+) -> list[pl.Expr]:
+    """What every column is parsed by. Cached: building them takes longer than a small file."""
+    columns = contract.columns()
+    parsed = {
+        name: PARSERS[_kind(contract, name)](name, columns[name].metadata or {}, timezone) for name in present
+    }
+    absent = [
+        pl.lit(None, pl.String if column.dtype == pl.Enum else column.dtype).alias(name)
+        for name, column in columns.items()
+        if name in names and name not in present
+    ]
+    broken = {f"{n}|{rule}": e for n, made in parsed.items() for rule, e in made.broken.items()}
+    repairs = {f"{n}|{rule}": e for n, made in parsed.items() for rule, e in made.repaired.items()}
+    return [
+        *(made.value.alias(name) for name, made in parsed.items()),
+        *absent,
+        *(e.alias(f"{name}|{more}") for name, made in parsed.items() for more, e in made.more.items()),
+        _named_where("broken", broken),
+        _named_where("repairs", repairs),
+    ]
+
+
+def _kind(contract: type[Delivered], name: str) -> str:
+    return str((contract.columns()[name].metadata or {})["kind"])
 
 
 def _as_text(rows: pl.DataFrame, name: str) -> pl.Expr:
@@ -98,7 +104,7 @@ def _as_text(rows: pl.DataFrame, name: str) -> pl.Expr:
 
 
 def _normalised(name: str, contract: type[Delivered]) -> pl.Expr:
-    kind = (contract.columns()[name].metadata or {})["kind"]
+    kind = _kind(contract, name)
     text = (
         pl.col(name).str.strip_chars()
         if kind == "free_text"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import polars as pl
@@ -140,6 +141,7 @@ def required_columns(table: str) -> list[str]:
     return [name for name in delivered_columns(table) if not columns[name].nullable]
 
 
+@cache
 def cleaned_columns(table: str) -> tuple[StoredColumn, ...]:
     """Columns of ``cleaned.<table>``."""
     contract = CONTRACTS[table]
@@ -147,6 +149,7 @@ def cleaned_columns(table: str) -> tuple[StoredColumn, ...]:
     return (*ROW, *values, REPAIRS)
 
 
+@cache
 def raw_columns(table: str) -> tuple[StoredColumn, ...]:
     """Columns of ``raw.<table>``: as cleaned, but nothing is promised, and with the door's notes."""
     promised = {column.name for column in ROW}
@@ -158,6 +161,7 @@ def raw_columns(table: str) -> tuple[StoredColumn, ...]:
     return (*values, *DOOR_NOTES)
 
 
+@cache
 def key_columns(table: str) -> tuple[str, ...]:
     """Stored names of the columns that identify a row (a version of it, if the table has them)."""
     columns = CONTRACTS[table].columns()

@@ -33,7 +33,7 @@ def progress_of_assets(console: Console, assets: int) -> Iterator[Any]:
         TextColumn("assets"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=console, transient=True, refresh_per_second=2) as bar:
         task = bar.add_task("starting", total=assets)
         seen: set[str] = set()
 

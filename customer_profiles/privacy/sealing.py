@@ -37,12 +37,9 @@ class Seal:
         nonce = nonces.digest()[:NONCE_BYTES]
         return nonce + self._cipher.encrypt(nonce, message, context)
 
-    def seal_all(self, texts: Iterable[str | None], places: Iterable[str]) -> list[bytes | None]:
-        """Seal cell by cell; NULL stays NULL."""
-        return [
-            None if text is None else self.seal(text, place)
-            for text, place in zip(texts, places, strict=True)
-        ]
+    def seal_all(self, texts: Iterable[str], places: Iterable[str]) -> list[bytes]:
+        """Seal text by text."""
+        return [self.seal(text, place) for text, place in zip(texts, places, strict=True)]
 
     def open(self, sealed: bytes, place: str) -> str:
         """The text that was sealed at ``place``. Raises ``SealError`` if it does not open."""

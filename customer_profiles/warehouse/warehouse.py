@@ -26,6 +26,8 @@ from customer_profiles.warehouse.tables import SQL_TYPES, Table
 
 FILE_FORMAT = "v1.5.0"
 """Oldest DuckDB that can open the file, so that analysts' clients may be a little behind."""
+CHECKPOINT_SIZE = "256MB"
+"""Size of the write-ahead log at which it is folded into the file. A session folds it when it closes."""
 FIRST_WAIT, LONGEST_WAIT = 0.05, 2.0
 HASH = "row_hash"
 
@@ -64,6 +66,7 @@ class Warehouse:
             "storage_compatibility_version": FILE_FORMAT,
             "temp_directory": str(self.file.with_suffix(".spill")),
             "preserve_insertion_order": True,
+            "wal_autocheckpoint": CHECKPOINT_SIZE,
         }
         deadline, wait = time.monotonic() + self.lock_wait_seconds, FIRST_WAIT
         while True:
