@@ -5,8 +5,9 @@ from itertools import repeat
 from typing import Any
 
 import dagster as dg
+import polars as pl
 
-from customer_profiles.collection.loading import category_words, load_day
+from customer_profiles.collection.loading import category_words, ledger, load_day
 from customer_profiles.collection.tables import RAW
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.orchestration.metadata import about_table, row_count
@@ -40,10 +41,18 @@ def raw_asset(table: str) -> dg.AssetsDefinition:
         days, door = days_of(context), platform.door
         with platform.warehouse() as warehouse, platform.vault() as vault:
             searches = category_words(warehouse, door, days) if table == "events" else repeat(None)
+            loaded_before = ledger(warehouse, table, days[0], days[-1])
 
             def load(day: date) -> dict[str, Any]:
                 loaded = load_day(
-                    warehouse, vault, door, table, day, categories=next(searches), rebuild=is_rebuild(context)
+                    warehouse,
+                    vault,
+                    door,
+                    table,
+                    day,
+                    known=loaded_before.filter(pl.col("delivery_day") == day),
+                    categories=next(searches),
+                    rebuild=is_rebuild(context),
                 )
                 if loaded.fate == "changed":
                     context.log.warning(f"{table} of {day}: {loaded.says}")

@@ -13,6 +13,7 @@ from customer_profiles.collection.parsing import E_MAIL, parse_rows
 from customer_profiles.collection.reading import LINE, Delivery, DeliveryError, ReadFile, read_file
 from customer_profiles.collection.rules import broken_rules, circumstances
 from customer_profiles.contracts import CONTRACTS, Pii
+from customer_profiles.contracts.columns import columns_of
 from customer_profiles.contracts.stored import delivered_columns, key_name, raw_columns, required_columns
 from customer_profiles.privacy.pseudonyms import Pseudonyms
 from customer_profiles.privacy.sealing import Seal, place_of
@@ -116,14 +117,14 @@ def _moments(delivery: Delivery) -> list[str]:
 
 
 def _columns_of_kind(delivery: Delivery, *kinds: str) -> list[str]:
-    columns = CONTRACTS[delivery.table].columns()
+    columns = columns_of(CONTRACTS[delivery.table])
     return [
         name for name in delivered_columns(delivery.table) if (columns[name].metadata or {})["kind"] in kinds
     ]
 
 
 def _columns_of_class(delivery: Delivery, pii: Pii) -> list[str]:
-    columns = CONTRACTS[delivery.table].columns()
+    columns = columns_of(CONTRACTS[delivery.table])
     return [
         name for name in delivered_columns(delivery.table) if (columns[name].metadata or {})["pii"] is pii
     ]

@@ -41,17 +41,17 @@ def load_day(
     table: str,
     day: date,
     *,
+    known: pl.DataFrame,
     categories: Mapping[str, str] | None = None,
     rebuild: bool = False,
 ) -> Loaded:
     """Load the delivery of a table and day, unless it was loaded before.
 
-    A loaded delivery is history: a file that changed since is left alone and named, unless ``rebuild``
-    says to rewrite the day. Raises ``DeliveryError`` if a file is not what it says; then nothing of
-    this day and table is changed.
+    ``known`` are the ledger's rows of the table and day. A loaded delivery is history: a file that
+    changed since is left alone and named, unless ``rebuild`` says to rewrite the day. Raises
+    ``DeliveryError`` if a file is not what it says; then nothing of this day and table is changed.
     """
     delivery = find_delivery(door.deliveries, table, day)
-    known = ledger(warehouse, table, day)
     if known.height and not rebuild:
         return _kept(delivery, known)
     if delivery is None:
@@ -65,10 +65,10 @@ def load_day(
     return Loaded("loaded", received.rows.height, says)
 
 
-def ledger(warehouse: Session, table: str, day: date) -> pl.DataFrame:
-    """The ledger's rows of a table and day: empty if nothing was loaded."""
-    rows = warehouse.read(DELIVERIES, day, day).filter(nw.col("table_name") == table)
-    return warehouse.collect(rows.select("source", "sha256", "rows"))
+def ledger(warehouse: Session, table: str, first: date, last: date) -> pl.DataFrame:
+    """The ledger's rows of a table and a range of days: one a file that was loaded."""
+    rows = warehouse.read(DELIVERIES, first, last).filter(nw.col("table_name") == table)
+    return warehouse.collect(rows.select("delivery_day", "source", "sha256", "rows"))
 
 
 def delivered(warehouse: Session, last: date | None = None) -> Delivered:

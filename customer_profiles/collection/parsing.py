@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 
 from customer_profiles.contracts import Delivered
+from customer_profiles.contracts.columns import columns_of
 
 ABSENT = ("", "NULL", "null", "\\N", "N/A", "NaT")
 TRUE, FALSE = ("true", "t", "1", "yes", "y", "是"), ("false", "f", "0", "no", "n", "否")
@@ -23,6 +24,7 @@ NON_FINITE = r"(?i)^[+-]?(nan|inf|infinity)$"
 OFFSET = r"([+-]\d{2}:?\d{2})$"
 DATE_ONLY = r"^\d{4}-\d{2}-\d{2}$"
 NO_DATE = r"^0000-"
+BROKEN, REPAIRED = "broken: ", "repaired: "
 E_MAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
 
 
@@ -45,20 +47,17 @@ def parse_rows(
     ``<column>|day_precise``. ``names`` are the contract's delivered columns.
     """
     present = tuple(name for name in names if name in rows.columns)
-    texts = rows.with_columns(_as_text(rows, name).alias(name) for name in present)
-    trimmed = texts.with_columns(_normalised(name, contract).alias(name) for name in present)
-    typed = trimmed.select(pl.exclude(*present), *_expressions(contract, tuple(names), present, timezone))
-    tidied = pl.DataFrame(
-        {
-            f"{name}|normalised": texts[name].is_not_null()
-            & texts[name].ne_missing(trimmed[name])
-            & trimmed[name].is_not_null()
-            for name in present
-            if _kind(contract, name) != "free_text"
-        }
-    )
-    return typed.with_columns(
-        repairs=pl.concat_list("repairs", _names_where_true(tidied, rows.height)).list.sort()
+    texts = rows.with_columns(
+        *(_as_text(rows.schema[name], pl.col(name)).alias(f"{name}|text") for name in present)
+    ).with_columns(_normalised(name, contract).alias(name) for name in present)
+    kept = [name for name in rows.columns if name not in present]
+    typed = texts.select(*kept, *_expressions(contract, tuple(names), present, timezone))
+    marks = [name for name in typed.columns if name.startswith((BROKEN, REPAIRED))]
+    found = typed.select(pl.col(marks).any()).row(0, named=True) if marks else {}
+    return typed.select(
+        pl.exclude(*marks),
+        _marked(BROKEN, found).alias("broken"),
+        _marked(REPAIRED, found).list.sort().alias("repairs"),
     )
 
 
@@ -67,7 +66,7 @@ def _expressions(
     contract: type[Delivered], names: tuple[str, ...], present: tuple[str, ...], timezone: str
 ) -> list[pl.Expr]:
     """What every column is parsed by. Cached: building them takes longer than a small file."""
-    columns = contract.columns()
+    columns = columns_of(contract)
     parsed = {
         name: PARSERS[_kind(contract, name)](name, columns[name].metadata or {}, timezone) for name in present
     }
@@ -76,58 +75,49 @@ def _expressions(
         for name, column in columns.items()
         if name in names and name not in present
     ]
-    broken = {f"{n}|{rule}": e for n, made in parsed.items() for rule, e in made.broken.items()}
-    repairs = {f"{n}|{rule}": e for n, made in parsed.items() for rule, e in made.repaired.items()}
+    tidied = {name for name in present if _kind(contract, name) != "free_text"}
     return [
         *(made.value.alias(name) for name, made in parsed.items()),
         *absent,
-        *(e.alias(f"{name}|{more}") for name, made in parsed.items() for more, e in made.more.items()),
-        _named_where("broken", broken),
-        _named_where("repairs", repairs),
+        *(e.alias(f"{n}|{more}") for n, made in parsed.items() for more, e in made.more.items()),
+        *(e.alias(f"{BROKEN}{n}|{rule}") for n, made in parsed.items() for rule, e in made.broken.items()),
+        *(
+            e.alias(f"{REPAIRED}{n}|{rule}")
+            for n, made in parsed.items()
+            for rule, e in made.repaired.items()
+        ),
+        *((pl.col(n) != pl.col(f"{n}|text")).alias(f"{REPAIRED}{n}|normalised") for n in sorted(tidied)),
     ]
 
 
+def _marked(kind: str, found: Mapping[str, bool | None]) -> pl.Expr:
+    """A list column of the rules whose mark is true; only marks that are true somewhere are looked at."""
+    marks = [
+        pl.when(pl.col(mark)).then(pl.lit(mark.removeprefix(kind)))
+        for mark, anywhere in found.items()
+        if anywhere and mark.startswith(kind)
+    ]
+    return pl.concat_list(marks).list.drop_nulls() if marks else pl.lit([], pl.List(pl.String))
+
+
 def _kind(contract: type[Delivered], name: str) -> str:
-    return str((contract.columns()[name].metadata or {})["kind"])
+    return str((columns_of(contract)[name].metadata or {})["kind"])
 
 
-def _as_text(rows: pl.DataFrame, name: str) -> pl.Expr:
+def _as_text(dtype: pl.DataType, cell: pl.Expr) -> pl.Expr:
     """A typed cell (Parquet) as the text that parses to the same value."""
-    dtype, cell = rows.schema[name], pl.col(name)
     if isinstance(dtype, pl.Datetime):
-        return (
-            cell.dt.to_string("iso:strict") if dtype.time_zone else cell.dt.to_string("%Y-%m-%dT%H:%M:%S%.f")
-        )
+        return cell.dt.to_string("iso:strict" if dtype.time_zone else "%Y-%m-%dT%H:%M:%S%.f")
     if dtype == pl.Binary:
         return cell.bin.encode("hex")
     return cell.cast(pl.String)
 
 
 def _normalised(name: str, contract: type[Delivered]) -> pl.Expr:
-    kind = _kind(contract, name)
-    text = (
-        pl.col(name).str.strip_chars()
-        if kind == "free_text"
-        else pl.col(name).str.normalize("NFKC").str.strip_chars()
-    )
-    return pl.when(text.is_in(ABSENT)).then(None).otherwise(text)
-
-
-def _named_where(name: str, conditions: Mapping[str, pl.Expr]) -> pl.Expr:
-    """A list column of the names whose condition holds."""
-    if not conditions:
-        return pl.lit([], pl.List(pl.String)).alias(name)
-    marks = [
-        pl.when(condition.fill_null(False)).then(pl.lit(label)) for label, condition in conditions.items()
-    ]
-    return pl.concat_list(marks).list.drop_nulls().alias(name)
-
-
-def _names_where_true(marks: pl.DataFrame, height: int) -> pl.Series:
-    noted = [name for name in marks.columns if marks[name].any()]
-    if not noted:
-        return pl.Series([[]], dtype=pl.List(pl.String)).new_from_index(0, height)
-    return marks.select(_named_where("repairs", {name: pl.col(name) for name in noted}))["repairs"]
+    text = pl.col(f"{name}|text")
+    tidy = text if _kind(contract, name) == "free_text" else text.str.normalize("NFKC")
+    trimmed = tidy.str.strip_chars()
+    return pl.when(~trimmed.is_in(ABSENT)).then(trimmed)
 
 
 def _text(name: str, _: Mapping[str, Any], __: str) -> Parsed:

@@ -9,6 +9,7 @@ import polars as pl
 
 from customer_profiles.collection.reading import LINE, UNREADABLE
 from customer_profiles.contracts import Delivered
+from customer_profiles.contracts.columns import columns_of
 
 INVALID = "invalid"
 
@@ -33,7 +34,7 @@ def broken_rules(rows: pl.DataFrame, contract: type[Delivered]) -> pl.Series:
     A cell that could not be read is not also reported as absent, and a line that could not be split
     into columns breaks one rule alone.
     """
-    schema = contract.columns()
+    schema = columns_of(contract)
     _, failure = contract.filter(rows.select(pl.col(name).cast(c.dtype) for name, c in schema.items()))
     details = failure.details()
     rules = [name for name in details.columns if name not in schema]

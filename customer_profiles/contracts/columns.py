@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import cache
 from typing import Any, ClassVar
 
 import dataframely as dy
@@ -181,3 +182,9 @@ class Delivered(dy.Schema):
                 for name in cls.HAPPENED
             ),
         )
+
+
+@cache
+def columns_of(contract: type[Delivered]) -> dict[str, dy.Column]:
+    """The columns of a contract; dataframely collects them anew at every call."""
+    return contract.columns()

@@ -15,6 +15,7 @@ import polars as pl
 from polars.datatypes import DataType, DataTypeClass
 
 from customer_profiles.contracts import CIRCUMSTANCES, CONTRACTS, Delivered, Pii
+from customer_profiles.contracts.columns import columns_of
 
 PolarsType = DataType | DataTypeClass
 Metadata = dict[str, Any]
@@ -111,7 +112,7 @@ STORED_AS: dict[tuple[str, Pii], Callable[[str, str, bool, Metadata], list[Store
 
 
 def _stored(contract: type[Delivered], name: str) -> list[StoredColumn]:
-    column = contract.columns()[name]
+    column = columns_of(contract)[name]
     metadata, about = column.metadata or {}, column.description or ""
     stored_as = STORED_AS.get((metadata["kind"], metadata["pii"]))
     if stored_as is None:
@@ -137,7 +138,7 @@ def delivered_columns(table: str) -> list[str]:
 
 def required_columns(table: str) -> list[str]:
     """Names of the columns without which a delivery of ``table`` is refused."""
-    columns = CONTRACTS[table].columns()
+    columns = columns_of(CONTRACTS[table])
     return [name for name in delivered_columns(table) if not columns[name].nullable]
 
 
@@ -164,7 +165,7 @@ def raw_columns(table: str) -> tuple[StoredColumn, ...]:
 @cache
 def key_columns(table: str) -> tuple[str, ...]:
     """Stored names of the columns that identify a row (a version of it, if the table has them)."""
-    columns = CONTRACTS[table].columns()
+    columns = columns_of(CONTRACTS[table])
     return tuple(
         key_name(name) if metadata["pii"] is Pii.IDENTIFIER else name
         for name in delivered_columns(table)

@@ -27,7 +27,7 @@ MOST_NAMED = 10
 DAYS_LOGGED, MOST_TOLD = 14, 100
 """Newest days of a range that get an event of their own, as every failing day does (an event costs some
 10 ms); the others stand in the overall result's table, of at most so many rows."""
-DAYS_ONE_BY_ONE = 3
+DAYS_ONE_BY_ONE = 2
 """Newest days of a range that a suite looks at singly; the days before them are looked at together."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import os
@@ -89,6 +90,7 @@ def run_range(
     tags = {RANGE_START: str(first), RANGE_END: str(last), PROCESS_TAG: str(os.getpid())}
     if rebuild:
         tags[REBUILD_TAG] = "true"
+    gc.freeze()  # the imported libraries' objects are many, and live as long as the process
     with open_instance(settings.instance) as instance:
         end_dead_runs(instance)
         job = build(settings, {"platform": platform}).resolve_job_def(EVERYTHING.name)
