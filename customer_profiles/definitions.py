@@ -15,13 +15,18 @@ from customer_profiles.cleaning import assets as cleaning
 from customer_profiles.cleaning import checks as cleaning_checks
 from customer_profiles.collection import assets as collection
 from customer_profiles.conversion import assets as conversion
+from customer_profiles.conversion import checks as conversion_checks
 from customer_profiles.features import assets as features
+from customer_profiles.features import checks as features_checks
 from customer_profiles.orchestration.code_version import code_version
 from customer_profiles.orchestration.jobs import JOBS, schedules
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.profiles import assets as profiles
+from customer_profiles.profiles import checks as profiles_checks
 from customer_profiles.projection import assets as projection
+from customer_profiles.projection import checks as projection_checks
 from customer_profiles.segments import assets as segments
+from customer_profiles.segments import checks as segments_checks
 from customer_profiles.settings import Settings, load_settings
 
 ASSETS = [
@@ -35,6 +40,11 @@ ASSETS = [
 ]
 CHECKS = [
     *cleaning_checks.CHECKS,
+    *features_checks.CHECKS,
+    *projection_checks.CHECKS,
+    *conversion_checks.CHECKS,
+    *segments_checks.CHECKS,
+    *profiles_checks.CHECKS,
 ]
 
 

@@ -1,30 +1,22 @@
-"""Model folders on disk: ``<models>/conversion/<version>/`` and the one that is in service.
-
-A version appears whole or not at all: it is written beside its place and renamed. The champion is
-one small file, swapped by rename, so that whoever is killed leaves the old champion or the new one.
-"""
+"""Conversion models on disk: what can be stored without pickle, and the one that is in service."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
 
 from customer_profiles.conversion.baselines import BaseRate, BoostedTrees, Logistic, Model, RfmRule
 from customer_profiles.conversion.network import DESCRIPTION, ConversionModel
+from customer_profiles.warehouse import artefacts
+from customer_profiles.warehouse.artefacts import ArtefactError
 
-ROOM, POINTER, MANIFEST = "conversion", "champion.json", "manifest.json"
-UNFINISHED = ".unfinished"
-
-
-class ArtefactError(RuntimeError):
-    """A model folder is absent, damaged or of another kind. The message says what to do."""
+ROOM = "conversion"
+TRAINED_BY = (Path(__file__).parent, Path(__file__).parents[1] / "projection")
+"""The rooms whose code a training runs through."""
 
 
 class StorableModel(Model, Protocol):
@@ -63,20 +55,8 @@ class Champion:
 
 
 def version_of(data: Mapping[str, str], settings: Mapping[str, Any]) -> str:
-    """The name of a training: a hash of data versions, settings and this room's code."""
-    inputs = {"data": dict(data), "settings": dict(settings), "code": code_version()}
-    text = json.dumps(inputs, sort_keys=True, default=str, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def code_version() -> str:
-    """A hash of the modules that training runs through: this room's and the projection's."""
-    rooms = (Path(__file__).parent, Path(__file__).parent.parent / "projection")
-    modules = sorted(path for room in rooms for path in room.glob("*.py"))
-    digest = hashlib.sha256()
-    for module in modules:
-        digest.update(module.name.encode() + module.read_bytes())
-    return digest.hexdigest()[:12]
+    """The name of a training: a hash of data versions, settings and the code that trains."""
+    return artefacts.version_of(data, settings, artefacts.source_hash(*TRAINED_BY))
 
 
 def store(
@@ -86,30 +66,18 @@ def store(
 
     A version that is there and whole is left as it is: same version, same model.
     """
-    place = models / ROOM / version
-    if (place / MANIFEST).exists() and not _damaged(place):
-        return place
-    unfinished = place.with_name(f"{version}{UNFINISHED}")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
-    model.save(unfinished)
-    for name, content in (documents or {}).items():
-        (unfinished / name).write_bytes(content.encode() if isinstance(content, str) else content)
-    sums = {path: _checksum(unfinished / path) for path in _files(unfinished)}
-    (unfinished / MANIFEST).write_text(json.dumps(sums, indent=1), encoding="utf-8")
-    shutil.rmtree(place, ignore_errors=True)
-    unfinished.rename(place)
-    return place
+
+    def write(folder: Path) -> None:
+        model.save(folder)
+        for name, content in (documents or {}).items():
+            (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
+
+    return artefacts.store_version(models / ROOM / version, write)
 
 
 def load(folder: Path) -> StorableModel:
     """Read a stored model. Raises ``ArtefactError`` naming what is missing, damaged or unknown."""
-    damaged = _damaged(folder)
-    if damaged:
-        raise ArtefactError(
-            f"model {folder} is damaged or not whole ({', '.join(damaged)});"
-            " go back to another version or train again"
-        )
+    artefacts.require_whole(folder)
     kind = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8")).get("kind")
     if kind not in STORABLE:
         raise ArtefactError(f"model {folder} is of kind {kind!r}; this version knows {', '.join(STORABLE)}")
@@ -124,55 +92,34 @@ def load(folder: Path) -> StorableModel:
 def crown(models: Path, version: str, trained_through: date, metrics: Mapping[str, float]) -> Champion:
     """Put a stored version into service. Raises ``ArtefactError`` if it is not there and whole."""
     folder = models / ROOM / version
-    damaged = _damaged(folder)
-    if damaged:
-        raise ArtefactError(f"model {folder} cannot serve: {', '.join(damaged)}")
+    artefacts.require_whole(folder)
     kind = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))["kind"]
-    champion = Champion(version, kind, trained_through, folder, dict(metrics))
-    stored = asdict(champion) | {"trained_through": trained_through.isoformat()}
-    del stored["folder"]
-    next_one = models / ROOM / f"{POINTER}{UNFINISHED}"
-    with next_one.open("w", encoding="utf-8") as file:
-        json.dump(stored, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    next_one.replace(models / ROOM / POINTER)
-    return champion
+    notes = {"kind": kind, "trained_through": trained_through.isoformat(), "metrics": dict(metrics)}
+    artefacts.put_into_service(folder, notes)
+    return Champion(version, kind, trained_through, folder, dict(metrics))
 
 
 def champion(models: Path) -> Champion | None:
     """The model in service, or ``None``. Raises ``ArtefactError`` if its file cannot be read."""
-    pointer = models / ROOM / POINTER
-    if not pointer.exists():
+    found = artefacts.in_service(models, ROOM)
+    if found is None:
         return None
     try:
-        stored = json.loads(pointer.read_text(encoding="utf-8"))
-        trained_through = date.fromisoformat(stored["trained_through"])
-        folder = pointer.parent / stored["version"]
-        return Champion(stored["version"], stored["kind"], trained_through, folder, stored["metrics"])
+        notes = found.notes
+        trained_through = date.fromisoformat(notes["trained_through"])
+        return Champion(found.version, notes["kind"], trained_through, found.folder, notes["metrics"])
     except (KeyError, TypeError, ValueError) as error:
-        raise ArtefactError(f"{pointer} cannot be read ({error}); promote a version again") from error
+        place = found.folder.parent / artefacts.POINTER
+        raise ArtefactError(f"{place} cannot be read ({error}); train again") from error
 
 
-def _files(folder: Path) -> list[str]:
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+def usable_champion(models: Path) -> tuple[StorableModel | None, str]:
+    """The champion's model to judge a candidate against, and a sentence if it cannot be used.
 
-
-def _checksum(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
-
-
-def _damaged(folder: Path) -> list[str]:
-    """What is wrong with a version's folder; empty if every file is as it was written."""
-    manifest = folder / MANIFEST
-    if not manifest.exists():
-        return [f"{MANIFEST} is missing"]
+    A damaged champion must not stop the training that replaces it.
+    """
     try:
-        sums = json.loads(manifest.read_text(encoding="utf-8"))
-    except ValueError:
-        return [f"{MANIFEST} is not JSON"]
-    return [
-        f"{name} {'differs' if (folder / name).exists() else 'is missing'}"
-        for name, checksum in sums.items()
-        if not (folder / name).exists() or _checksum(folder / name) != checksum
-    ]
+        serving = champion(models)
+        return (load(serving.folder) if serving else None), ""
+    except ArtefactError as error:
+        return None, str(error)

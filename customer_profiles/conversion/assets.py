@@ -7,7 +7,8 @@ from typing import Any
 import dagster as dg
 
 from customer_profiles.conversion import plots
-from customer_profiles.conversion.artefacts import champion, load, version_of
+from customer_profiles.conversion.artefacts import champion, load, usable_champion, version_of
+from customer_profiles.conversion.findings import no_baseline_is_as_good
 from customer_profiles.conversion.model_card import SHOWN, contact_sentence, metric_rows
 from customer_profiles.conversion.snapshots import CATEGORIES, NUMERIC, gather, score_day, store_evaluation
 from customer_profiles.conversion.tables import EVALUATIONS, SCORES
@@ -27,6 +28,8 @@ CANARIES = {
     "model_is_not_too_good": "no AUC that only a leak could give",
 }
 
+BASELINES = "no_baseline_is_as_good"
+
 
 @dg.asset(
     key=MODEL,
@@ -45,6 +48,9 @@ CANARIES = {
     check_specs=[
         dg.AssetCheckSpec(name, asset=MODEL, description=claim, blocking=True)
         for name, claim in CANARIES.items()
+    ]
+    + [
+        dg.AssetCheckSpec(BASELINES, asset=MODEL, description="the network beats every baseline beyond noise")
     ],
     pool="warehouse",
 )
@@ -59,7 +65,9 @@ def conversion(
     if isinstance(gathered, str) or projection is None:
         yield from _nothing_is_trained(str(gathered) if projection else "No projection is in service yet.")
         return
-    serving = champion(settings.models)
+    serving, unusable = usable_champion(settings.models)
+    if unusable:
+        context.log.warning(f"the champion is not judged: {unusable}")
     training = train(
         gathered.examples,
         numeric=NUMERIC,
@@ -67,7 +75,7 @@ def conversion(
         conversion=settings.conversion,
         label=settings.label,
         projection=projection.projection,
-        champion=load(serving.folder) if serving else None,
+        champion=serving,
         report=context.log.info,
     )
     version = version_of(gathered.data, {**settings.label.model_dump(), **settings.conversion.model_dump()})
@@ -79,11 +87,12 @@ def conversion(
     yield dg.MaterializeResult(metadata={"version": version, "serves": serves, **_evaluated(training)})
     for name, finding in training.findings.items():
         yield result_of(finding, check_name=name)
+    yield result_of(no_baseline_is_as_good(training.evaluation), check_name=BASELINES)
 
 
 def _nothing_is_trained(reason: str) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     yield dg.MaterializeResult(metadata={"says": reason})
-    for name in CANARIES:
+    for name in (*CANARIES, BASELINES):
         yield dg.AssetCheckResult(check_name=name, passed=True, metadata={"says": reason})
 
 

@@ -8,7 +8,8 @@ import narwhals as nw
 import polars as pl
 
 from customer_profiles.cleaning.tables import CLEANED
-from customer_profiles.features.as_of import AsOf, Frame
+from customer_profiles.features.as_of import AsOf, Frame, Tables
+from customer_profiles.features.canary import planted_future
 from customer_profiles.features.catalogue import FAMILIES as COMPUTED_BY
 from customer_profiles.features.catalogue import FAMILY_TRAITS
 from customer_profiles.features.customer_features import customer_features
@@ -24,7 +25,7 @@ def cleaned_tables(session: Session, as_of: AsOf) -> dict[str, Frame]:
     return {table: session.read(stored, None, as_of.day) for table, stored in CLEANED.items()}
 
 
-def family_rows(family: str, tables: dict[str, Frame], as_of: AsOf, label: LabelSettings) -> Frame:
+def family_rows(family: str, tables: Tables, as_of: AsOf, label: LabelSettings) -> Frame:
     """One family's rows of the as-of day."""
     if family == "eligibility":
         return eligibility(tables, as_of, label.active_days)
@@ -42,6 +43,16 @@ def compute_customer_features(session: Session, day: date) -> int:
     """Join and store the families' rows of the as-of day. Returns their number."""
     families = {family: session.read(FAMILIES[family], day, day) for family in FAMILY_TRAITS}
     return session.write(CUSTOMER_FEATURES, {"as_of": day}, customer_features(families, AsOf(day, {})))
+
+
+def rows_with_a_planted_future(session: Session, as_of: AsOf, label: LabelSettings) -> pl.DataFrame:
+    """The as-of day's wide rows, computed anew from tables into which later facts were planted.
+
+    The planted facts stand in the query alone and are never written.
+    """
+    tables = planted_future(cleaned_tables(session, as_of), as_of)
+    families = {family: family_rows(family, tables, as_of, label) for family in FAMILY_TRAITS}
+    return session.collect(customer_features(families, as_of)).sort("customer_key")
 
 
 def compute_summary(session: Session, day: date) -> pl.DataFrame:

@@ -179,7 +179,7 @@ def test_a_damaged_pointer_says_what_to_do(tmp_path):
     store(logistic(), tmp_path, "v1")
     crown(tmp_path, "v1", date(2026, 3, 1), {})
     (tmp_path / "conversion" / "champion.json").write_text("{")
-    with pytest.raises(ArtefactError, match="promote a version again"):
+    with pytest.raises(ArtefactError, match="delete it and train again"):
         champion(tmp_path)
 
 
