@@ -24,6 +24,8 @@ app = typer.Typer(
 out, err = Console(highlight=False), Console(stderr=True, highlight=False)
 
 DAY = ["%Y-%m-%d"]
+BETA_WARNINGS_OFF = "ignore:Parameter `backfill_policy`,ignore:Function `dev_command`"
+"""Dagster says at every start, once an asset, that backfill policies are in beta."""
 HomeOption = Annotated[
     Path | None, typer.Option("--home", help=f"Home folder; by default ${HOME_VARIABLE}, or data/.")
 ]
@@ -91,15 +93,22 @@ def ui(home: HomeOption = None, port: Annotated[int, typer.Option(min=1, max=655
 
     settings = load_settings(home)
     instance = prepare_instance(settings.instance)
-    environment = {**os.environ, "DAGSTER_HOME": str(instance), HOME_VARIABLE: str(settings.home)}
+    environment = {
+        "PYTHONWARNINGS": BETA_WARNINGS_OFF,
+        **os.environ,
+        "DAGSTER_HOME": str(instance),
+        HOME_VARIABLE: str(settings.home),
+    }
     program = str(Path(sys.executable).with_name("dagster"))
     definitions = ["--module-name", "customer_profiles.definitions"]
+    os.chdir(instance)  # elsewhere Dagster warns of the dagster.yaml that it finds and does not read
     os.execve(program, [program, "dev", *definitions, "-h", "127.0.0.1", "-p", str(port)], environment)
 
 
 def main() -> None:
     """Run the command line. What a person can mend ends in one line, not in a traceback."""
     warnings.filterwarnings("ignore", module="dagster")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets on stderr
     try:
         app()
     except Mendable as error:
@@ -124,8 +133,9 @@ def _run(
         out.print("nothing has changed since this run: no delivery, setting or code. Nothing was done.")
         return
     with progress_of_assets(out, count_assets()) as progress:
-        result = run_range(settings, start, end, rebuild=rebuild, progress=progress)
-    report = make_report(Platform(settings, os.environ), result, state)
+        platform = Platform(settings, os.environ, progress)
+        result = run_range(platform, start, end, rebuild=rebuild)
+    report = make_report(platform, result, state)
     save_report(settings.home, report)
     show_report(out, settings, report)
     if not report.succeeded:

@@ -39,6 +39,7 @@ STATE = (
         nw.col("days_since_last_contact"),
         (SOURCE,),
         undefined="never contacted",
+        model_input=False,  # it tells the campaign calendar's day, the same for all, not a habit
     ),
     Trait(
         "unsubscribed",

@@ -21,7 +21,12 @@ from customer_profiles.segments.tables import SEGMENTS
 from customer_profiles.settings import Settings
 
 FILE = "last_run.json"
-SHOWN = ("roc_auc", "average_precision", "log_loss", "lift_10", "expected_over_actual")
+SHOWN = {
+    "roc_auc": "ROC-AUC",
+    "log_loss": "log loss",
+    "lift_10": "lift@10 %",
+}
+"""Metrics on the screen, and what they are called there."""
 
 
 @dataclass(frozen=True)

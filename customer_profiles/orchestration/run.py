@@ -6,7 +6,8 @@ import gc
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -75,23 +76,15 @@ def range_of_days(settings: Settings, first: date | None, last: date | None) -> 
     return start, end
 
 
-def run_range(
-    settings: Settings,
-    first: date,
-    last: date,
-    *,
-    rebuild: bool = False,
-    progress: Callable[[str, int, int], None] | None = None,
-) -> RunResult:
+def run_range(platform: Platform, first: date, last: date, *, rebuild: bool = False) -> RunResult:
     """Materialize and check every asset for the days from ``first`` to ``last`` in one run."""
     from customer_profiles.definitions import build  # definitions import this package
 
-    platform = Platform(settings, os.environ, progress)
+    settings = platform.settings
     tags = {RANGE_START: str(first), RANGE_END: str(last), PROCESS_TAG: str(os.getpid())}
     if rebuild:
         tags[REBUILD_TAG] = "true"
-    gc.freeze()  # the imported libraries' objects are many, and live as long as the process
-    with open_instance(settings.instance) as instance:
+    with _imported_objects_left_alone(), open_instance(settings.instance) as instance:
         end_dead_runs(instance)
         job = build(settings, {"platform": platform}).resolve_job_def(EVERYTHING.name)
         result = job.execute_in_process(instance=instance, tags=tags, run_config=QUIET, raise_on_error=False)
@@ -104,6 +97,16 @@ def run_range(
         seconds=_seconds(result),
         failures=_failures(result),
     )
+
+
+@contextmanager
+def _imported_objects_left_alone() -> Iterator[None]:
+    """Spare the garbage collector the libraries' many objects, which live as long as the process."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()  # else DuckDB's bindings report them as leaked when the process ends
 
 
 def count_assets() -> int:

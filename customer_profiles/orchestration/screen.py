@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
@@ -18,6 +19,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from customer_profiles.cleaning.clean import FATES
 from customer_profiles.orchestration.report import SHOWN, Report, days_in_words, places
 from customer_profiles.settings import Settings
 
@@ -63,9 +65,8 @@ def show_report(console: Console, settings: Settings, report: Report) -> None:
 
 
 def _rows(report: Report) -> Table:
-    table = Table(title="rows", title_justify="left")
-    names = ("received", "accepted", "repaired", "quarantined", "duplicate")
-    table.add_column("table")
+    table = _table("rows", "table")
+    names = ("received", *FATES)
     for name in names:
         table.add_column(name, justify="right")
     for delivered, counts in report.rows.items():
@@ -73,6 +74,12 @@ def _rows(report: Report) -> Table:
     table.add_section()
     totals = [sum(counts[name] for counts in report.rows.values()) for name in names]
     table.add_row("all", *(f"{total:,}" for total in totals))
+    return table
+
+
+def _table(title: str, first: str) -> Table:
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column(first)
     return table
 
 
@@ -93,12 +100,9 @@ def _show_model(console: Console, report: Report) -> None:
         console.print("conversion model: none yet; see models/conversion in the UI for the reason")
         return
     cells = {(row["model"], row["metric"]): row for row in report.models}
-    table = Table(
-        title="conversion on held-out customers of a later day, 95 % intervals", title_justify="left"
-    )
-    table.add_column("model")
-    for metric in SHOWN:
-        table.add_column(metric, justify="right")
+    table = _table("conversion, on unseen customers of a later day (95 % intervals)", "model")
+    for title in SHOWN.values():
+        table.add_column(title, justify="right", no_wrap=True)
     for model in dict.fromkeys(row["model"] for row in report.models):
         table.add_row(model, *(_figure(cells.get((model, metric))) for metric in SHOWN))
     console.print(table)
@@ -110,15 +114,15 @@ def _figure(row: dict[str, Any] | None) -> str:
         return ""
     if row["low"] is None:
         return f"{row['value']:.3f}"
-    return f"{row['value']:.3f} ({row['low']:.3f}-{row['high']:.3f})"
+    digits = 2 if row["value"] >= 1 else 3
+    return f"{row['value']:.{digits}f} ({row['low']:.{digits}f}-{row['high']:.{digits}f})"
 
 
 def _show_segments(console: Console, report: Report) -> None:
     if not report.segments:
         console.print("segments: none yet; see models/segmentation in the UI for the reason")
         return
-    table = Table(title=f"segments of {report.customers:,} customers", title_justify="left")
-    table.add_column("segment")
+    table = _table(f"segments of {report.customers:,} customers", "segment")
     table.add_column("customers", justify="right")
     table.add_column("share", justify="right")
     table.add_column("what sets it apart")
