@@ -23,7 +23,6 @@ import pytest
 import yaml
 
 from customer_profiles.collection.tables import DELIVERIES
-from customer_profiles.contracts import CONTRACTS
 from customer_profiles.conversion.tables import SCORES
 from customer_profiles.features.catalogue import TRAITS
 from customer_profiles.features.tables import CUSTOMER_FEATURES, FAMILIES
@@ -401,6 +400,7 @@ def orders_alone(command: Callable[..., Any], tmp_path_factory: pytest.TempPathF
     folder = tmp_path_factory.mktemp("homes") / "orders"
     folder.mkdir()
     orders_of_five_days(folder)
+    (folder / "settings.yaml").write_text("features: {recent_days: 2}")
     killed = _run_and_kill(folder)
     done = command("run", "--home", folder)
     with open_instance(folder / "instance") as instance:
@@ -449,8 +449,7 @@ def test_five_days_of_orders_alone_are_green_and_say_that_there_is_no_model(
 
 def test_what_no_source_tells_is_unknown_and_not_zero(orders_alone: dict[str, Any]) -> None:
     profiles = stored(orders_alone["home"], CUSTOMER_PROFILES, date(2026, 1, 5))
-    untold = ["sessions_30", "degree", "contacts_90", "texts_90", "age_years", "conversion_probability"]
+    untold = ["sessions_30", "degree", "contacts_90", "shares_90", "age_years", "conversion_probability"]
     assert profiles.height == 8
     assert profiles.select(pl.col(untold).null_count()).row(0) == (8,) * len(untold)
     assert profiles["orders_lifetime"].null_count() == 0
-    assert set(CONTRACTS) > {"orders"}

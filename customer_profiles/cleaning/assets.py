@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from customer_profiles.cleaning.clean import broken_rows, clean_day
+from customer_profiles.cleaning.clean import broken_rows, clean_day, days_to_run_again
 from customer_profiles.cleaning.tables import CLEANED, QUARANTINE
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.orchestration.metadata import about_table, row_count, table
@@ -32,8 +32,22 @@ def cleaned_asset(delivered: str) -> dg.AssetsDefinition:
         pool="warehouse",
     )
     def cleaned(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
+        days = days_of(context)
         with platform.warehouse() as warehouse:
-            store_days(context, platform, lambda day: row_count(clean_day(warehouse, delivered, day)))
+
+            def clean(day: date) -> dict[str, Any]:
+                stored = row_count(clean_day(warehouse, delivered, day))
+                again = days_to_run_again(warehouse, delivered, days[0], day) if day == days[-1] else []
+                if not again:
+                    return stored
+                says = ", ".join(map(str, again))
+                context.log.warning(
+                    f"{delivered}: rows delivered by {day} stand on later days too; to count each once, "
+                    f"run these days again: {says}"
+                )
+                return {**stored, "days to run again": says}
+
+            store_days(context, platform, clean)
 
     return cleaned
 

@@ -28,6 +28,22 @@ def clean_day(session: Session, table: str, day: date) -> int:
     return session.write(CLEANED[table], {"delivery_day": day}, rows)
 
 
+def days_to_run_again(session: Session, table: str, first: date, last: date) -> list[date]:
+    """Days after ``last`` that hold a key which, since ``first`` to ``last`` were cleaned, arrived earlier.
+
+    A delivery that is loaded late takes a key's first arrival from a later day; that day's copy stands
+    until the day is cleaned again. Versions all stay, so tables that have them need no other day.
+    """
+    stored = session.days(CLEANED[table])
+    if CONTRACTS[table].VERSIONED or not stored or stored[-1] <= last:
+        return []
+    key = key_columns(table)
+    arrived = session.read(CLEANED[table], first, last).select(*key)
+    later = session.read(CLEANED[table], last + timedelta(days=1), None).select("delivery_day", *key)
+    twice = later.join(arrived, on=list(key), how="semi").select("delivery_day").unique()
+    return sorted(session.collect(twice)["delivery_day"])
+
+
 def broken_rows(session: Session, first: date, last: date) -> pl.DataFrame:
     """The quarantined rows of all tables that were delivered in a range of days."""
     columns = [column.name for column in QUARANTINE.columns]

@@ -10,7 +10,14 @@ import polars as pl
 
 from customer_profiles.collection.derivation import category_of_searches, e164, language_of, moment_numbers
 from customer_profiles.collection.parsing import E_MAIL, parse_rows
-from customer_profiles.collection.reading import LINE, Delivery, DeliveryError, ReadFile, read_file
+from customer_profiles.collection.reading import (
+    LINE,
+    UNREADABLE,
+    Delivery,
+    DeliveryError,
+    ReadFile,
+    read_file,
+)
 from customer_profiles.collection.rules import broken_rules, circumstances
 from customer_profiles.contracts import CONTRACTS, Pii
 from customer_profiles.contracts.columns import columns_of
@@ -76,29 +83,30 @@ def receive(delivery: Delivery, door: Door, categories: Mapping[str, str] | None
 
 
 def _unknown_columns(delivery: Delivery, file: ReadFile) -> list[str]:
-    known = {*delivered_columns(delivery.table), *ROW_PLACE, LINE}
-    return [name for name in file.rows.columns if name not in known]
+    known = delivered_columns(delivery.table)
+    return [name for name in file.cells.columns if name not in known]
 
 
 def _typed(delivery: Delivery, file: ReadFile, door: Door) -> pl.DataFrame:
     """One file's rows in the contract's types, with the delivered cells kept beside them."""
-    rows = file.rows
-    missing = [name for name in required_columns(delivery.table) if name not in rows.columns]
-    if missing and not (rows.is_empty() and len(rows.columns) <= len({*ROW_PLACE, LINE})):
-        raise DeliveryError(
-            f"{delivery.table} of {delivery.day}: {file.source}: required columns {missing} are missing; it "
-            f"has {sorted(set(rows.columns) - {*ROW_PLACE, LINE})}; deliver them, or rename its columns"
-        )
-    if LINE not in rows.columns:
-        rows = rows.with_columns(pl.lit(None, pl.String).alias(LINE))
-    cells = sorted(name for name in rows.columns if name not in ROW_PLACE)
-    extra = _unknown_columns(delivery, file)
-    kept = rows.with_columns(
-        fingerprint=pl.struct(cells).hash(),
-        delivered=pl.struct(cells).struct.json_encode(),
+    known, cells = delivered_columns(delivery.table), file.cells
+    if not cells.columns:
+        cells = pl.DataFrame(schema=dict.fromkeys(known, pl.String))
+    _require_columns(delivery, file, cells.columns)
+    every = sorted(cells.columns)
+    extra = [name for name in every if name not in known]
+    noted = cells.select(
+        fingerprint=pl.struct(every).hash(),
+        delivered=pl.struct(every).struct.json_encode(),
         extra=pl.struct(extra).struct.json_encode() if extra else pl.lit(None, pl.String),
-    ).drop(extra)
-    parsed = parse_rows(kept, CONTRACTS[delivery.table], delivered_columns(delivery.table), door.timezone)
+    )
+    line = pl.when(pl.col(LINE).is_not_null()).then(pl.struct(LINE).struct.json_encode())
+    rows = pl.concat(
+        [cells.select(name for name in known if name in every), file.places, noted], how="horizontal"
+    ).with_columns(
+        fingerprint=pl.struct("fingerprint", LINE).hash(), delivered=pl.coalesce(line, "delivered")
+    )
+    parsed = parse_rows(rows, CONTRACTS[delivery.table], known, door.timezone)
     day_precise = [f"{name}|day_precise" for name in _moments(delivery)]
     return parsed.with_columns(
         pl.lit(delivery.day).alias("delivery_day"),
@@ -112,6 +120,29 @@ def _typed(delivery: Delivery, file: ReadFile, door: Door) -> pl.DataFrame:
     ).select(pl.all().exclude("^.*\\|.*$"), *day_precise)
 
 
+def _require_columns(delivery: Delivery, file: ReadFile, delivered: list[str]) -> None:
+    """Names are shown only beside a known one: else the first line may be a row, and they are cells."""
+    missing = [name for name in required_columns(delivery.table) if name not in delivered]
+    if not missing:
+        return
+    known = {_letters(name): name for name in delivered_columns(delivery.table)}
+    meant = {known[_letters(name)]: name for name in delivered if _letters(name) in known}
+    if meant:
+        alike = [f"{meant[name]!r} for {name}" for name in missing if name in meant]
+        held = f"it has {sorted(delivered)}" + (f"; did you mean {', '.join(alike)}?" if alike else ".")
+    else:
+        held = f"none of its {len(delivered)} columns is known: is its first line a header?"
+    raise DeliveryError(
+        f"{delivery.table} of {delivery.day}: {file.source}: required columns {missing} are missing; {held} "
+        f"Deliver them, or rename its columns"
+    )
+
+
+def _letters(name: str) -> str:
+    """A column name without case, spaces and signs: ``Customer ID`` -> ``customerid``."""
+    return "".join(filter(str.isalnum, name)).casefold()
+
+
 def _moments(delivery: Delivery) -> list[str]:
     return _columns_of_kind(delivery, "moment")
 
@@ -123,6 +154,13 @@ def _columns_of_kind(delivery: Delivery, *kinds: str) -> list[str]:
     ]
 
 
+def _columns_of_told_kind(delivery: Delivery) -> dict[str, str]:
+    """Identifiers that can be an e-mail or phone, each with the column that says so."""
+    columns = columns_of(CONTRACTS[delivery.table])
+    kinds = {name: (column.metadata or {}).get("kind_in") for name, column in columns.items()}
+    return {name: kind for name, kind in kinds.items() if kind}
+
+
 def _columns_of_class(delivery: Delivery, pii: Pii) -> list[str]:
     columns = columns_of(CONTRACTS[delivery.table])
     return [
@@ -131,18 +169,29 @@ def _columns_of_class(delivery: Delivery, pii: Pii) -> list[str]:
 
 
 def _refuse_unreadable(delivery: Delivery, files: list[ReadFile], rows: pl.DataFrame, share: float) -> None:
-    """A required column of which most cells cannot be read is a wrong file, not bad rows."""
-    for name in required_columns(delivery.table):
-        unread = rows.filter(pl.col("broken_rules").list.contains(f"{name}|unparsable"))
-        if rows.height >= ENOUGH_ROWS and unread.height > share * rows.height:
-            file = next(file for file in files if file.source == unread["source"][0])
-            cell = file.rows.filter(pl.col("row_number") == unread["row_number"][0])[name].cast(pl.String)[0]
-            shape = "".join("9" if c.isdigit() else "a" if c.isalpha() else c for c in cell[:40])
-            raise DeliveryError(
-                f"{delivery.table} of {delivery.day}: {file.source}: column {name}: {unread.height:,} of "
-                f"{rows.height:,} cells cannot be read (shaped like {shape!r}); dates are ISO 8601, numbers "
-                f"plain, values those of the contract; deliver it again"
-            )
+    """A file most of whose rows cannot be read is a wrong file, not a file of bad rows."""
+    rules = {f"{name}|unparsable": name for name in required_columns(delivery.table)} | {UNREADABLE: None}
+    breaks = pl.col("broken_rules").list.contains
+    unread = rows.group_by("source").agg(
+        pl.len().alias("rows"), *(breaks(rule).sum().alias(rule) for rule in rules)
+    )
+    for count in unread.sort("source").iter_rows(named=True):
+        wrong = next((rule for rule in rules if count[rule] > share * count["rows"]), None)
+        if wrong is None or count["rows"] < ENOUGH_ROWS:
+            continue
+        place = f"{delivery.table} of {delivery.day}: {count['source']}"
+        many = f"{count[wrong]:,} of {count['rows']:,}"
+        name = rules[wrong]
+        if name is None:
+            raise DeliveryError(f"{place}: {many} lines cannot be split into columns; deliver it again")
+        number = rows.filter(breaks(wrong), source=count["source"])["row_number"][0]
+        file = next(file for file in files if file.source == count["source"])
+        cell = file.cells[name].cast(pl.String)[number - 1]
+        shape = "".join("9" if c.isdigit() else "a" if c.isalpha() else c for c in cell[:40])
+        raise DeliveryError(
+            f"{place}: column {name}: {many} cells cannot be read (shaped like {shape!r}); dates are ISO "
+            f"8601, numbers plain, values those of the contract; deliver it again"
+        )
 
 
 def _derived(
@@ -163,6 +212,11 @@ def _derived(
     for name in _columns_of_kind(delivery, "email"):
         valid = pl.col(name).str.contains(E_MAIL)
         derived = derived.with_columns(pl.when(valid).then(name).alias(f"{name}|normal"))
+    for name, kind in _columns_of_told_kind(delivery).items():
+        phone = derived.select(pl.when(pl.col(kind).str.to_lowercase() == "phone").then(name)).to_series()
+        email = pl.when(pl.col(kind).str.to_lowercase() == "email").then(pl.col(name).str.to_lowercase())
+        number = e164(phone, door.settings.default_phone_region)
+        derived = derived.with_columns(pl.coalesce(email, number, name).alias(name))
     for name in _columns_of_kind(delivery, "date"):
         birth = name.removesuffix("_date")
         derived = derived.with_columns(
@@ -246,7 +300,7 @@ def _ledger(delivery: Delivery, files: list[ReadFile]) -> pl.DataFrame:
             "source": [file.source for file in files],
             "bytes": [file.bytes for file in files],
             "sha256": [file.sha256 for file in files],
-            "rows": [file.rows.height for file in files],
+            "rows": [file.places.height for file in files],
         },
         schema={"source": pl.String, "bytes": pl.Int64, "sha256": pl.String, "rows": pl.Int64},
     ).with_columns(pl.lit(delivery.day).alias("delivery_day"), pl.lit(delivery.table).alias("table_name"))

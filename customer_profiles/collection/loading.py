@@ -59,7 +59,7 @@ def load_day(
             _forget(warehouse, vault, table, day)
         return Loaded("absent", says="no delivery: zero rows")
     received = receive(delivery, door, categories)
-    _store(warehouse, vault, table, day, received)
+    _store(warehouse, vault, table, day, received, rebuild=rebuild)
     extra = f"; unknown columns kept sealed: {list(received.unknown_columns)}"
     says = f"loaded {len(delivery.files)} file(s)" + (extra if received.unknown_columns else "")
     return Loaded("loaded", received.rows.height, says)
@@ -127,10 +127,12 @@ def _kept(delivery: Delivery | None, known: pl.DataFrame) -> Loaded:
     )
 
 
-def _store(warehouse: Session, vault: Session, table: str, day: date, received: Received) -> None:
+def _store(
+    warehouse: Session, vault: Session, table: str, day: date, received: Received, *, rebuild: bool
+) -> None:
     partition = {"delivery_day": day, "table_name": table}
     columns = (pl.lit(day).alias("delivery_day"), pl.lit(table).alias("table_name"))
-    if not received.personal.is_empty():
+    if rebuild or not received.personal.is_empty():
         vault.write(PERSONAL, partition, received.personal.with_columns(*columns))
     with warehouse.transaction():
         warehouse.replace(RAW[table], {"delivery_day": day}, received.rows)

@@ -21,8 +21,8 @@ ABSENT = ("", "NULL", "null", "\\N", "N/A", "NaT")
 TRUE, FALSE = ("true", "t", "1", "yes", "y", "是"), ("false", "f", "0", "no", "n", "否")
 WHOLE, WHOLE_AS_DECIMAL = r"^[+-]?\d+$", r"^[+-]?\d+\.0+$"
 NON_FINITE = r"(?i)^[+-]?(nan|inf|infinity)$"
-OFFSET = r"([+-]\d{2}:?\d{2})$"
-DATE_ONLY = r"^\d{4}-\d{2}-\d{2}$"
+UTC, OFFSET = r"( ?UTC|[zZ])$", r" ?([+-]\d{2}(:?\d{2})?)$"
+DATE_ONLY, TIME = r"^\d{4}-\d{2}-\d{2}$", r"[T ]\d{2}:.*$"
 NO_DATE = r"^0000-"
 BROKEN, REPAIRED = "broken: ", "repaired: "
 E_MAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
@@ -140,7 +140,7 @@ def _whole(name: str, _: Mapping[str, Any], __: str) -> Parsed:
 def _decimal(name: str, _: Mapping[str, Any], __: str) -> Parsed:
     cell = pl.col(name)
     value = cell.cast(pl.Float64, strict=False)
-    non_finite = cell.str.contains(NON_FINITE)
+    non_finite = ~value.is_finite()
     return Parsed(
         pl.when(~non_finite).then(value),
         broken={"non_finite": non_finite, "unparsable": cell.is_not_null() & value.is_null() & ~non_finite},
@@ -150,14 +150,15 @@ def _decimal(name: str, _: Mapping[str, Any], __: str) -> Parsed:
 def _moment(name: str, _: Mapping[str, Any], timezone: str) -> Parsed:
     cell = pl.col(name)
     day_precise = cell.str.contains(DATE_ONLY)
-    text = cell.str.replace("T", " ", literal=True).str.replace(r"[zZ]$", "+0000")
+    text = cell.str.replace("T", " ", literal=True).str.replace(UTC, "+0000").str.replace(OFFSET, "$1")
     zoned = text.str.contains(OFFSET) & ~day_precise
     local = pl.coalesce(
         text.str.to_datetime(form, time_unit="us", strict=False)
         for form in ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%d")
     )
-    with_offset = text.str.replace(" ?" + OFFSET, "$1").str.to_datetime(
-        "%Y-%m-%d %H:%M:%S%.f%z", time_unit="us", strict=False, time_zone="UTC"
+    with_offset = pl.coalesce(
+        text.str.to_datetime(form, time_unit="us", strict=False, time_zone="UTC")
+        for form in ("%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%d %H:%M%#z")
     )
     in_zone = local.dt.replace_time_zone(timezone, ambiguous="earliest", non_existent="null")
     value = pl.when(zoned).then(with_offset).otherwise(in_zone.dt.convert_time_zone("UTC"))
@@ -174,7 +175,7 @@ def _moment(name: str, _: Mapping[str, Any], timezone: str) -> Parsed:
 
 def _date(name: str, _: Mapping[str, Any], __: str) -> Parsed:
     cell = pl.col(name)
-    value = cell.str.head(10).str.to_date("%Y-%m-%d", strict=False)
+    value = cell.str.replace(TIME, "").str.to_date("%Y-%m-%d", strict=False)
     impossible = cell.str.contains(NO_DATE)
     return Parsed(
         value,

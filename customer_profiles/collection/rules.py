@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -20,7 +21,8 @@ def circumstances(
     """The two columns by which a contract's rules know the delivery's day (see ``Delivered``)."""
     midnight = datetime.combine(day + timedelta(days=1), time(), ZoneInfo(timezone))
     closes = midnight + timedelta(minutes=future_tolerance_minutes)
-    birthday = date(day.year - minimum_age, day.month, min(day.day, 28 if day.month == 2 else day.day))
+    year = day.year - minimum_age
+    birthday = date(year, day.month, min(day.day, monthrange(year, day.month)[1]))
     return {
         "closes_at": pl.lit(closes.astimezone(ZoneInfo("UTC"))).cast(pl.Datetime("us", "UTC")),
         "adult_born_by": pl.lit(birthday),

@@ -34,10 +34,23 @@ def _metadata(kind: str, pii: Pii = Pii.NONE, **more: Any) -> dict[str, Any]:
     return {"kind": kind, "pii": pii, **more}
 
 
-def text(description: str, *, required: bool = False, key: bool = False, pii: Pii = Pii.NONE) -> dy.String:
-    """Short text: identifiers, names, codes. Normalised (NFKC, trimmed) at the door."""
+def text(
+    description: str,
+    *,
+    required: bool = False,
+    key: bool = False,
+    pii: Pii = Pii.NONE,
+    kind_in: str | None = None,
+) -> dy.String:
+    """Short text: identifiers, names, codes. Normalised (NFKC, trimmed) at the door.
+
+    ``kind_in`` names the column that tells the kind of an identifier: one of kind ``email`` or ``phone``
+    is normalised as such an address is, so that their keys join.
+    """
     return dy.String(
-        nullable=not (required or key), description=description, metadata=_metadata("text", pii, key=key)
+        nullable=not (required or key),
+        description=description,
+        metadata=_metadata("text", pii, key=key, kind_in=kind_in),
     )
 
 

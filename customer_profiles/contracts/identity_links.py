@@ -23,7 +23,7 @@ class IdentityLinks(Delivered):
     VERSIONED: ClassVar[bool] = True
 
     kind = text("kind of identifier: cookie, device, email, phone, customer", key=True)
-    identifier = text("the identifier", key=True, pii=Pii.IDENTIFIER)
+    identifier = text("the identifier", key=True, pii=Pii.IDENTIFIER, kind_in="kind")
     customer_id = text("the customer", key=True, pii=Pii.IDENTIFIER)
     linked_at = moment("since when", key=True)
     method = choice("how we know", ("login", "declared", "import"))

@@ -12,7 +12,8 @@ from customer_profiles.conversion.findings import no_baseline_is_as_good
 from customer_profiles.conversion.model_card import SHOWN, contact_sentence, metric_rows
 from customer_profiles.conversion.snapshots import CATEGORIES, NUMERIC, gather, score_day, store_evaluation
 from customer_profiles.conversion.tables import EVALUATIONS, SCORES
-from customer_profiles.conversion.train import Training, publish, train
+from customer_profiles.conversion.train import publish, train
+from customer_profiles.conversion.training import Training
 from customer_profiles.features.assets import as_of_days
 from customer_profiles.orchestration.checks import result_of
 from customer_profiles.orchestration.metadata import about_table, picture, row_count, rows_as_table
@@ -74,7 +75,7 @@ def conversion(
         categories=CATEGORIES,
         conversion=settings.conversion,
         label=settings.label,
-        projection=projection.projection,
+        projection=projection.model,
         champion=serving,
         report=context.log.info,
     )

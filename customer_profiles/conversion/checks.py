@@ -5,13 +5,12 @@ from datetime import date
 
 import polars as pl
 
-from customer_profiles.collection.loading import delivered
 from customer_profiles.conversion.artefacts import champion, load
 from customer_profiles.conversion.findings import eligible_customers_are_scored
 from customer_profiles.conversion.snapshots import CATEGORIES, NUMERIC
 from customer_profiles.conversion.tables import SCORES
 from customer_profiles.features.tables import CUSTOMER_FEATURES
-from customer_profiles.features.training import training_customers, training_days
+from customer_profiles.features.training import training_rows
 from customer_profiles.orchestration.checks import contract_check, day_check
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.quality.drift import drift_findings
@@ -35,14 +34,14 @@ def _drift(platform: Platform, days: list[date]) -> Mapping[date, Finding]:
     settings, serving = platform.settings, champion(platform.settings.models)
     with platform.warehouse() as warehouse:
         scored = [day for day in warehouse.days(SCORES) if day in days]
-        chosen = training_days(warehouse.days(CUSTOMER_FEATURES), delivered(warehouse), settings.label)
-        if serving is None or not scored or isinstance(chosen, str):
+        training = training_rows(warehouse, settings.label, newest=True)
+        if serving is None or not scored or isinstance(training, str):
             return {}
-        day, newest = scored[-1], chosen.train[-1:]
-        reference = training_customers(warehouse, newest, settings.label.holdout_share)
+        day = scored[-1]
         current = warehouse.frame(CUSTOMER_FEATURES, day, day).join(
             warehouse.frame(SCORES, day, day, "customer_key", SCORE), on="customer_key"
         )
+    reference = training.rows
     reference = reference.with_columns(pl.Series(SCORE, load(serving.folder).predict(reference)))
     inputs = [name for name in (*NUMERIC, *CATEGORIES) if reference[name].null_count() < reference.height]
     return {day: drift_findings(reference, current, [*inputs, SCORE], settings.drift)}

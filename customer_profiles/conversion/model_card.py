@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from customer_profiles.conversion.examples import Examples
 from customer_profiles.conversion.labels import label_window
+from customer_profiles.conversion.training import Training
 from customer_profiles.settings import LabelSettings
-
-if TYPE_CHECKING:
-    from customer_profiles.conversion.train import Training
 
 SHOWN = ("roc_auc", "average_precision", "log_loss", "lift_10", "recall_10", "expected_over_actual", "ece")
 LIMITS = (

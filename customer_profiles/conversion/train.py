@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import cast
@@ -31,11 +30,11 @@ from customer_profiles.conversion.promotion import (
     CANDIDATE,
     CHAMPION,
     SUBSTITUTES,
-    Decision,
     decide,
     not_finite_on_odd_rows,
     odd_rows,
 )
+from customer_profiles.conversion.training import Training
 from customer_profiles.projection.projection import Projection
 from customer_profiles.quality.finding import Finding
 from customer_profiles.settings import ConversionSettings, LabelSettings
@@ -43,31 +42,6 @@ from customer_profiles.settings import ConversionSettings, LabelSettings
 CANARY_ROUNDS = 30
 METRICS = "metrics.json"
 CARD = "model_card.md"
-
-
-@dataclass(frozen=True)
-class Training:
-    """All that one training found.
-
-    ``models`` maps names to fitted models (the network is ``conversion_network``), ``predictions``
-    holds ``customer_key``, ``label`` and a column per model for the test rows, ``findings`` the
-    canaries by name, ``seconds`` what each part took.
-    """
-
-    models: dict[str, Model]
-    numeric: tuple[str, ...]
-    categories: tuple[str, ...]
-    parts: Split
-    predictions: pl.DataFrame
-    evaluation: Evaluation
-    findings: dict[str, Finding]
-    decision: Decision
-    seconds: dict[str, float]
-
-    @property
-    def chosen(self) -> str:
-        """The model that is stored: the one to serve, or the network if none is promoted."""
-        return self.decision.serve or CANDIDATE
 
 
 def train(

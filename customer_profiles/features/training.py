@@ -8,6 +8,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from customer_profiles.collection.loading import delivered
 from customer_profiles.features.as_of import AsOf
 from customer_profiles.features.snapshots import is_held_out, training_snapshots
 from customer_profiles.features.tables import CUSTOMER_FEATURES
@@ -30,20 +31,20 @@ class TrainingDays:
 
 
 def training_days(
-    stored: list[date], delivered: Mapping[str, frozenset[date]], label: LabelSettings
+    stored: list[date], deliveries: Mapping[str, frozenset[date]], label: LabelSettings
 ) -> TrainingDays | str:
     """Choose snapshots from the ``stored`` as-of days, or say in a sentence why there are too few.
 
     A snapshot counts only if orders were delivered on every day from which its label is told: where
     a delivery is missing, who bought is unknown.
     """
-    orders = delivered.get("orders", frozenset())
+    orders = deliveries.get("orders", frozenset())
     if not orders or not stored:
         return "No model yet: there are no orders or no profiles to learn from."
-    first, last = min(min(days) for days in delivered.values() if days), max(orders)
+    first, last = min(min(days) for days in deliveries.values() if days), max(orders)
     days_told = label.gap_days + label.horizon_days + label.maturity_days
     told = [
-        day for day in stored if AsOf(day + timedelta(days=days_told), delivered).covers("orders", days_told)
+        day for day in stored if AsOf(day + timedelta(days=days_told), deliveries).covers("orders", days_told)
     ]
     snapshots = training_snapshots(told, first, last, label)
     if len(snapshots) < 2:
@@ -56,11 +57,28 @@ def training_days(
     return TrainingDays(tuple(snapshots[:-1]), snapshots[-1], last)
 
 
-def training_customers(session: Session, days: tuple[date, ...], holdout_share: float) -> pl.DataFrame:
-    """Feature rows of the days that models may learn from: eligible customers who are not held out."""
-    frames = [session.frame(CUSTOMER_FEATURES, day, day) for day in days]
+@dataclass(frozen=True)
+class TrainingRows:
+    """Feature rows that models may learn from, the days that they come from, and the data's versions."""
+
+    rows: pl.DataFrame
+    days: TrainingDays
+    data: dict[str, str]
+
+
+def training_rows(session: Session, label: LabelSettings, *, newest: bool = False) -> TrainingRows | str:
+    """Rows of the training snapshots, or of the newest one; or a sentence that says why there are none.
+
+    Eligible customers who are not held out: whoever judges a model is in none of them.
+    """
+    days = training_days(session.days(CUSTOMER_FEATURES), delivered(session), label)
+    if isinstance(days, str):
+        return days
+    chosen = days.train[-1:] if newest else days.train
+    frames = [session.frame(CUSTOMER_FEATURES, day, day) for day in chosen]
     rows = pl.concat(frame.filter(pl.col("eligible_for_scoring")) for frame in frames)
-    return rows.filter(~is_held_out(rows["customer_key"], holdout_share))
+    rows = rows.filter(~is_held_out(rows["customer_key"], label.holdout_share))
+    return TrainingRows(rows, days, data_versions(session, chosen))
 
 
 def data_versions(session: Session, days: tuple[date, ...]) -> dict[str, str]:

@@ -60,7 +60,7 @@ def make_report(platform: Platform, result: RunResult, fingerprint: str) -> Repo
         figures = warehouse.frame(EVALUATIONS, trained, trained).to_dicts() if trained else []
         segments = warehouse.frame(SEGMENTS, newest, newest, "segment") if newest else None
     serving, parted = champion(settings.models), load_segmentation(settings.models)
-    apart = what_sets_apart(parted.segmentation, segments) if parted and segments is not None else None
+    apart = what_sets_apart(parted.model, segments) if parted and segments is not None else None
     return Report(
         fingerprint=fingerprint,
         run_id=result.run_id,

@@ -157,5 +157,9 @@ def _failures(result: dg.ExecuteInProcessResult) -> list[str]:
         if event.event_type == DagsterEventType.STEP_FAILURE:
             data: Any = event.event_specific_data
             told = data.user_failure_data.description if data.user_failure_data else None
-            failures.append(told or (data.error.message if data.error else str(event.message)))
+            error = data.error
+            while error and error.cause:  # Dagster wraps what went wrong in an error of its own
+                error = error.cause
+            reason = error.message.strip() if error else str(event.message)
+            failures.append(told or f"{event.step_key}: {reason}")
     return failures

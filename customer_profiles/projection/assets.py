@@ -6,10 +6,9 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from customer_profiles.collection.loading import delivered
 from customer_profiles.features.assets import as_of_days
 from customer_profiles.features.tables import CUSTOMER_FEATURES
-from customer_profiles.features.training import data_versions, training_customers, training_days
+from customer_profiles.features.training import training_rows
 from customer_profiles.orchestration.metadata import about_table, picture, row_count
 from customer_profiles.orchestration.partitions import ALL_DAYS_IN_ONE_RUN, DAILY, store_days
 from customer_profiles.orchestration.platform import Platform
@@ -34,19 +33,17 @@ def projection(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Pla
     """Fit the projection, or say why there is none yet."""
     settings = platform.settings
     with platform.warehouse() as warehouse:
-        days = training_days(warehouse.days(CUSTOMER_FEATURES), delivered(warehouse), settings.label)
-        if isinstance(days, str):
-            context.add_output_metadata({"says": days})
-            return
-        rows = training_customers(warehouse, days.train, settings.label.holdout_share)
-        data = data_versions(warehouse, days.train)
-    fitted = fit_projection(settings.models, rows, data, settings.projection.variance, days.known_through)
-    learnt = fitted.projection
+        training = training_rows(warehouse, settings.label)
+    if isinstance(training, str):
+        context.add_output_metadata({"says": training})
+        return
+    fitted = fit_projection(settings.models, training, settings.projection.variance)
+    learnt = fitted.model
     context.add_output_metadata(
         {
             "version": fitted.version,
-            "customers": rows.height,
-            "snapshots": ", ".join(map(str, days.train)),
+            "customers": training.rows.height,
+            "snapshots": ", ".join(training.data),
             "components": len(learnt.components_),
             "explained_variance": picture(plots.explained_variance_plot(learnt)),
             "loadings": dg.MetadataValue.md("\n".join(f"- {line}" for line in learnt.loadings_in_words())),
@@ -69,15 +66,15 @@ def projection(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Pla
 def principal_components(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
     """Project each day's customers."""
     fitted = load_projection(platform.settings.models)
-    table = components_table(fitted.projection.names if fitted else [])
+    table = components_table(fitted.model.names if fitted else [])
     with platform.warehouse() as warehouse:
 
         def project(day: date) -> dict[str, Any]:
-            if fitted is None or day < fitted.available_from:
-                reason = f"fitted on {fitted.available_from}" if fitted else "not fitted yet"
-                return {**row_count(0), "says": f"absent before the projection's training day: {reason}"}
+            absent = fitted.absent_on(day) if fitted else "no projection was fitted yet"
+            if fitted is None or absent:
+                return {**row_count(0), "says": absent}
             rows = warehouse.frame(CUSTOMER_FEATURES, day, day)
-            components = components_of(fitted.projection, rows).with_columns(
+            components = components_of(fitted.model, rows).with_columns(
                 pl.lit(day).alias("as_of"), pl.lit(fitted.version).alias("model_version")
             )
             return row_count(warehouse.write(table, {"as_of": day}, components))

@@ -13,14 +13,14 @@ from customer_profiles.quality.finding import Finding
 
 def _variance(platform: Platform) -> Finding | None:
     fitted = load_projection(platform.settings.models)
-    return variance_is_reached(fitted.projection) if fitted else None
+    return variance_is_reached(fitted.model) if fitted else None
 
 
 def _finite(platform: Platform, days: list[date]) -> Mapping[date, Finding]:
     fitted = load_projection(platform.settings.models)
     if fitted is None:
         return {}
-    table = components_table(fitted.projection.names)
+    table = components_table(fitted.model.names)
     with platform.warehouse() as warehouse:
         stored = [day for day in warehouse.days(table) if day in days]
         return {day: components_are_finite(warehouse.frame(table, day, day)) for day in stored}

@@ -5,16 +5,13 @@ from typing import Any
 
 import dagster as dg
 
-from customer_profiles.collection.loading import delivered
 from customer_profiles.features.assets import as_of_days
-from customer_profiles.features.tables import CUSTOMER_FEATURES
-from customer_profiles.features.training import data_versions, training_customers, training_days
+from customer_profiles.features.training import training_rows
 from customer_profiles.orchestration.metadata import about_table, picture, row_count, table
 from customer_profiles.orchestration.partitions import ALL_DAYS_IN_ONE_RUN, DAILY, store_days
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.segments import plots
 from customer_profiles.segments.differences import what_sets_apart
-from customer_profiles.segments.segmentation import FEWEST_CUSTOMERS
 from customer_profiles.segments.service import fit_segmentation, load_segmentation, segment_day
 from customer_profiles.segments.tables import SEGMENTS
 
@@ -34,27 +31,24 @@ def segmentation(context: dg.AssetExecutionContext, platform: dg.ResourceParam[P
     """Fit the segments on the newest training snapshot, or say why there are none yet."""
     settings = platform.settings
     with platform.warehouse() as warehouse:
-        days = training_days(warehouse.days(CUSTOMER_FEATURES), delivered(warehouse), settings.label)
-        if isinstance(days, str):
-            context.add_output_metadata({"says": days})
-            return
-        newest = days.train[-1:]
-        rows = training_customers(warehouse, newest, settings.label.holdout_share)
-        data = data_versions(warehouse, newest)
-    if rows.height < FEWEST_CUSTOMERS:
-        context.add_output_metadata(
-            {"says": f"No segments: {rows.height} customers, {FEWEST_CUSTOMERS} needed."}
-        )
+        training = training_rows(warehouse, settings.label, newest=True)
+    fitted = (
+        training
+        if isinstance(training, str)
+        else fit_segmentation(settings.models, training, settings.segments)
+    )
+    if isinstance(training, str) or isinstance(fitted, str):
+        context.add_output_metadata({"says": fitted})
         return
-    fitted = fit_segmentation(settings.models, rows, data, settings.segments, days.known_through)
+    parted = fitted.model
     context.add_output_metadata(
         {
             "version": fitted.version,
-            "customers": rows.height,
-            "snapshot": str(newest[0]),
-            "segments": table(what_sets_apart(fitted.segmentation)),
-            "sizes": picture(plots.segment_sizes_plot(fitted.segmentation)),
-            "differences": picture(plots.segment_heat_map(fitted.segmentation)),
+            "customers": training.rows.height,
+            "snapshot": ", ".join(training.data),
+            "segments": table(what_sets_apart(parted)),
+            "sizes": picture(plots.segment_sizes_plot(parted)),
+            "differences": picture(plots.segment_heat_map(parted)),
         }
     )
 
@@ -72,14 +66,14 @@ def segmentation(context: dg.AssetExecutionContext, platform: dg.ResourceParam[P
 )
 def segments(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
     """Put each day's customers into segments."""
-    serving = load_segmentation(platform.settings.models)
+    fitted = load_segmentation(platform.settings.models)
     with platform.warehouse() as warehouse:
 
         def assign(day: date) -> dict[str, Any]:
-            if serving is None or day < serving.available_from:
-                reason = f"fitted on {serving.available_from}" if serving else "not fitted yet"
-                return {**row_count(0), "says": f"absent before the segmentation's training day: {reason}"}
-            return row_count(segment_day(warehouse, serving, day))
+            absent = fitted.absent_on(day) if fitted else "no segments were fitted yet"
+            if fitted is None or absent:
+                return {**row_count(0), "says": absent}
+            return row_count(segment_day(warehouse, fitted, day))
 
         store_days(context, platform, assign, as_of_days(context, platform, warehouse))
 

@@ -3,9 +3,7 @@
 from collections.abc import Mapping
 from datetime import date
 
-from customer_profiles.collection.loading import delivered
-from customer_profiles.features.tables import CUSTOMER_FEATURES
-from customer_profiles.features.training import training_customers, training_days
+from customer_profiles.features.training import training_rows
 from customer_profiles.orchestration.checks import day_check, model_check
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.quality.finding import Finding
@@ -26,24 +24,23 @@ def _large_enough(platform: Platform, days: list[date]) -> Mapping[date, Finding
     with platform.warehouse() as warehouse:
         stored = [day for day in warehouse.days(SEGMENTS) if day in days]
         return {
-            day: smallest_segment_is_large_enough(fitted.segmentation, warehouse.frame(SEGMENTS, day, day))
+            day: smallest_segment_is_large_enough(fitted.model, warehouse.frame(SEGMENTS, day, day))
             for day in stored
         }
 
 
 def _apart(platform: Platform) -> Finding | None:
     fitted = load_segmentation(platform.settings.models)
-    return segments_are_apart(fitted.segmentation) if fitted else None
+    return segments_are_apart(fitted.model) if fitted else None
 
 
 def _stable(platform: Platform) -> Finding | None:
-    fitted, label = load_segmentation(platform.settings.models), platform.settings.label
+    fitted = load_segmentation(platform.settings.models)
     with platform.warehouse() as warehouse:
-        days = training_days(warehouse.days(CUSTOMER_FEATURES), delivered(warehouse), label)
-        if fitted is None or isinstance(days, str):
-            return None
-        rows = training_customers(warehouse, days.train[-1:], label.holdout_share)
-    return segments_are_stable(bootstrap_stability(fitted.segmentation, rows))
+        training = training_rows(warehouse, platform.settings.label, newest=True)
+    if fitted is None or isinstance(training, str):
+        return None
+    return segments_are_stable(bootstrap_stability(fitted.model, training.rows))
 
 
 CHECKS = [

@@ -13,8 +13,9 @@ import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from customer_profiles.settings import Mendable
 
@@ -80,6 +81,47 @@ def in_service(models: Path, model: str) -> InService | None:
             f"{pointer} cannot be read ({error}); delete it and train again: conversion_training"
         ) from error
     return InService(version, pointer.parent / version, notes)
+
+
+class Savable(Protocol):
+    """A fitted model that writes itself into a folder, without pickle."""
+
+    def save(self, folder: Path) -> None:
+        """Write the fitted model."""
+
+
+Model = TypeVar("Model", bound=Savable)
+
+
+@dataclass(frozen=True)
+class Fitted(Generic[Model]):
+    """A fitted model in service, its version, and the first as-of day for which it may be used."""
+
+    model: Model
+    version: str
+    available_from: date
+
+    def absent_on(self, day: date) -> str | None:
+        """Why the model says nothing about ``day``; ``None`` if it does."""
+        if day >= self.available_from:
+            return None
+        return f"absent before the model's training day: it was trained on {self.available_from}"
+
+
+def serve(models: Path, name: str, fitted: Fitted[Model]) -> None:
+    """Store a fitted model as a version of ``name`` and put it into service."""
+    place = store_version(models / name / fitted.version, fitted.model.save)
+    put_into_service(place, {"available_from": str(fitted.available_from)})
+
+
+def serving(models: Path, name: str, load: Callable[[Path], Model]) -> Fitted[Model] | None:
+    """The model of ``name`` in service, or ``None`` while nothing was fitted."""
+    found = in_service(models, name)
+    if found is None:
+        return None
+    require_whole(found.folder)
+    available_from = date.fromisoformat(found.notes["available_from"])
+    return Fitted(load(found.folder), found.version, available_from)
 
 
 def require_whole(folder: Path) -> None:

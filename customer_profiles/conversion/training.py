@@ -1,0 +1,38 @@
+"""All that one training found, as a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from customer_profiles.conversion.baselines import Model
+from customer_profiles.conversion.evaluation import Evaluation
+from customer_profiles.conversion.examples import Split
+from customer_profiles.conversion.promotion import CANDIDATE, Decision
+from customer_profiles.quality.finding import Finding
+
+
+@dataclass(frozen=True)
+class Training:
+    """All that one training found.
+
+    ``models`` maps names to fitted models (the network is ``conversion_network``), ``predictions``
+    holds ``customer_key``, ``label`` and a column per model for the test rows, ``findings`` the
+    canaries by name, ``seconds`` what each part took.
+    """
+
+    models: dict[str, Model]
+    numeric: tuple[str, ...]
+    categories: tuple[str, ...]
+    parts: Split
+    predictions: pl.DataFrame
+    evaluation: Evaluation
+    findings: dict[str, Finding]
+    decision: Decision
+    seconds: dict[str, float]
+
+    @property
+    def chosen(self) -> str:
+        """The model that is stored: the one to serve, or the network if none is promoted."""
+        return self.decision.serve or CANDIDATE

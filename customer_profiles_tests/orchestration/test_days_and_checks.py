@@ -1,0 +1,219 @@
+"""Assets that store day by day, and checks with a result per day."""
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from customer_profiles.collection.reading import DeliveryError
+from customer_profiles.orchestration.checks import FindDays, day_check, overall
+from customer_profiles.orchestration.metadata import row_count
+from customer_profiles.orchestration.partitions import (
+    ALL_DAYS_IN_ONE_RUN,
+    DAILY,
+    RANGE_END,
+    RANGE_START,
+    days_of,
+    store_days,
+)
+from customer_profiles.orchestration.platform import Platform
+from customer_profiles.quality.finding import Finding
+from customer_profiles.settings import load_settings
+
+KEY = dg.AssetKey(["raw", "numbers"])
+FIFTH, SIXTH, SEVENTH = date(2026, 1, 5), date(2026, 1, 6), date(2026, 1, 7)
+GOOD = Finding(True, 0, 0, "error", "all is well")
+WRONG = Finding(False, 3, 0, "error", "three are wrong")
+ODD = Finding(False, 1, 0, "warn", "one is odd")
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> Platform:
+    return Platform(load_settings(tmp_path), {})
+
+
+def numbers(store: Callable[[date], Mapping[str, object]]) -> dg.AssetsDefinition:
+    @dg.asset(key=KEY, partitions_def=DAILY, backfill_policy=ALL_DAYS_IN_ONE_RUN)
+    def stored(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
+        store_days(context, platform, store)
+
+    return stored
+
+
+@dg.asset(deps=[KEY], partitions_def=DAILY, backfill_policy=ALL_DAYS_IN_ONE_RUN)
+def after_numbers() -> None:
+    """What reads the numbers."""
+
+
+def run_range(
+    instance: dg.DagsterInstance,
+    platform: Platform,
+    asset: dg.AssetsDefinition,
+    *checks: dg.AssetChecksDefinition,
+    first: date = FIFTH,
+    last: date = SEVENTH,
+) -> dg.ExecuteInProcessResult:
+    definitions = dg.Definitions(
+        assets=[asset, after_numbers],
+        asset_checks=checks,
+        resources={"platform": platform},
+        jobs=[dg.define_asset_job("everything", executor_def=dg.in_process_executor)],
+    )
+    return definitions.resolve_job_def("everything").execute_in_process(
+        instance=instance,
+        tags={RANGE_START: str(first), RANGE_END: str(last)},
+        raise_on_error=False,
+    )
+
+
+def finding_nothing_but(**findings: Finding) -> FindDays:
+    by_day = {date(2026, 1, int(day[1:])): finding for day, finding in findings.items()}
+    return lambda platform, days: {day: by_day.get(day, GOOD) for day in days}
+
+
+def evaluations(instance: dg.DagsterInstance, run_id: str) -> list[dg.AssetCheckEvaluation]:
+    return [
+        entry.dagster_event.asset_check_evaluation_data
+        for entry in instance.all_logs(run_id)
+        if entry.dagster_event
+        and entry.dagster_event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION
+    ]
+
+
+def test_good_days_are_recorded_with_their_metadata(platform: Platform) -> None:
+    with dg.instance_for_test() as instance:
+        done = run_range(instance, platform, numbers(lambda day: row_count(day.day)))
+        records = instance.fetch_materializations(KEY, limit=9).records
+    assert done.success
+    rows = {
+        record.partition_key: record.asset_materialization.metadata["dagster/row_count"].value
+        for record in records
+        if record.asset_materialization
+    }
+    assert rows == {str(FIFTH): 5, str(SIXTH): 6, str(SEVENTH): 7}
+
+
+def test_a_bad_day_stops_no_other_day_and_is_named_by_the_failure(platform: Platform) -> None:
+    tried = []
+
+    def store(day: date) -> Mapping[str, object]:
+        tried.append(day)
+        if day == SIXTH:
+            raise DeliveryError(f"numbers of {day}: it is empty")
+        return row_count(1)
+
+    with dg.instance_for_test() as instance:
+        done = run_range(instance, platform, numbers(store))
+        recorded = instance.get_materialized_partitions(KEY)
+        assert instance.get_materialized_partitions(dg.AssetKey("after_numbers")) == set()
+    failure = done.failure_data_for_node("raw__numbers")
+    assert not done.success
+    assert tried == [FIFTH, SIXTH, SEVENTH]
+    assert recorded == {str(FIFTH), str(SEVENTH)}
+    assert failure
+    assert failure.user_failure_data
+    assert failure.user_failure_data.description == (
+        f"raw/numbers: 1 of 3 days failed\nnumbers of {SIXTH}: it is empty"
+    )
+
+
+def test_an_error_of_our_own_is_not_taken_for_a_bad_day(platform: Platform) -> None:
+    def store(day: date) -> Mapping[str, object]:
+        raise ZeroDivisionError
+
+    with dg.instance_for_test() as instance:
+        done = run_range(instance, platform, numbers(store))
+    failure = done.failure_data_for_node("raw__numbers")
+    assert failure
+    assert failure.error
+    assert failure.error.cause
+    assert failure.error.cause.cls_name == "ZeroDivisionError"
+
+
+def test_progress_is_told_asset_and_days_done(tmp_path: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    platform = Platform(load_settings(tmp_path), {}, lambda *progress: told.append(progress))
+    with dg.instance_for_test() as instance:
+        run_range(instance, platform, numbers(lambda day: {}), first=SIXTH)
+    assert told == [("raw/numbers", 0, 2), ("raw/numbers", 1, 2), ("raw/numbers", 2, 2)]
+
+
+def test_an_asset_without_partitions_knows_the_days_of_its_run() -> None:
+    seen = []
+
+    @dg.asset
+    def model(context: dg.AssetExecutionContext) -> None:
+        seen.append(days_of(context))
+
+    with dg.instance_for_test() as instance:
+        for tags in ({RANGE_START: str(FIFTH), RANGE_END: str(SIXTH)}, {}):
+            dg.materialize([model], instance=instance, tags=tags)
+    assert seen == [[FIFTH, SIXTH], []]
+
+
+def test_a_check_records_a_result_per_day_and_one_that_names_the_failing_days(platform: Platform) -> None:
+    check = day_check(KEY.path, "numbers_add_up", "they add up", finding_nothing_but(_5=ODD, _6=WRONG))
+    with dg.instance_for_test() as instance:
+        done = run_range(instance, platform, numbers(lambda day: {}), check)
+        found = evaluations(instance, done.run_id)
+    days = {each.partition: (each.passed, each.severity) for each in found if each.partition}
+    error, warn = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
+    assert days == {str(FIFTH): (False, warn), str(SIXTH): (False, error), str(SEVENTH): (True, error)}
+    whole = found[-1]
+    assert whole.partition is None
+    assert (whole.passed, whole.severity, whole.description) == (False, error, "three are wrong")
+    told = {name: value.value for name, value in whole.metadata.items() if name != "each_day"}
+    assert told == {
+        "value": 3,
+        "threshold": 0,
+        "day": str(SIXTH),
+        "days": 3,
+        "failing_days": f"{FIFTH}, {SIXTH}",
+    }
+
+
+@pytest.mark.parametrize(
+    ("finding", "blocking", "goes_on"), [(WRONG, True, False), (WRONG, False, True), (ODD, True, True)]
+)
+def test_what_follows_is_stopped_by_blocking_errors_alone(
+    platform: Platform, finding: Finding, blocking: bool, goes_on: bool
+) -> None:
+    check = day_check(KEY.path, "holds", "it holds", finding_nothing_but(_6=finding), blocking=blocking)
+    with dg.instance_for_test() as instance:
+        done = run_range(instance, platform, numbers(lambda day: {}), check)
+        followed = instance.get_materialized_partitions(dg.AssetKey("after_numbers"))
+        stored = instance.get_materialized_partitions(KEY)
+    assert stored == {str(FIFTH), str(SIXTH), str(SEVENTH)}
+    assert followed == (stored if goes_on else set())
+    assert done.success is goes_on
+
+
+def test_a_run_of_one_day_has_one_result(platform: Platform) -> None:
+    check = day_check(KEY.path, "holds", "it holds", finding_nothing_but(_6=ODD))
+    with dg.instance_for_test() as instance:
+        done = run_range(instance, platform, numbers(lambda day: {}), check, first=SIXTH, last=SIXTH)
+        found = evaluations(instance, done.run_id)
+    assert [(each.passed, each.metadata["failing_days"].value) for each in found] == [(False, str(SIXTH))]
+
+
+def test_of_a_long_range_the_newest_days_and_every_failing_day_are_logged(platform: Platform) -> None:
+    check = day_check(KEY.path, "holds", "it holds", finding_nothing_but(_3=ODD))
+    first, last = date(2026, 1, 1), date(2026, 1, 20)
+    with dg.instance_for_test() as instance:
+        done = run_range(instance, platform, numbers(lambda day: {}), check, first=first, last=last)
+        logged = [each.partition for each in evaluations(instance, done.run_id) if each.partition]
+    assert sorted(logged) == ["2026-01-03", *(f"2026-01-{day:02}" for day in range(7, 21))]
+
+
+def test_days_about_which_nothing_is_said_pass() -> None:
+    nothing = overall({})
+    assert nothing.passed
+    assert nothing.metadata["says"] == dg.MetadataValue.text("nothing to check on these days")
+
+
+def test_many_failing_days_are_counted_and_not_all_named() -> None:
+    findings = {date(2026, 1, day): ODD for day in range(1, 14)}
+    named = str(overall(findings).metadata["failing_days"].value)
+    assert named.endswith("2026-01-10 and 3 more")

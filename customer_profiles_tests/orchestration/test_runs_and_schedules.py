@@ -1,0 +1,164 @@
+"""Runs: which days, what changed, whose process died, and when the schedules tick."""
+
+import base64
+import os
+import subprocess
+import sys
+from datetime import date, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+import pytest
+
+from customer_profiles.orchestration.instance import PROCESS_TAG, end_dead_runs, open_instance
+from customer_profiles.orchestration.jobs import schedules
+from customer_profiles.orchestration.platform import Platform
+from customer_profiles.orchestration.report import Report, load_report, save_report
+from customer_profiles.orchestration.run import RunError, fingerprint, range_of_days, run_range
+from customer_profiles.privacy.secrets import SEAL_VARIABLE
+from customer_profiles.settings import load_settings
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+FIRST, SECOND, THIRD = date(2026, 3, 1), date(2026, 3, 2), date(2026, 3, 3)
+
+
+def deliver(home: Path, *days: date, table: str = "orders") -> None:
+    for day in days:
+        file = home / "deliveries" / table / f"{day}.csv"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("order_id\n")
+
+
+def daily_tick(moment: datetime) -> dg.RunRequest | dg.SkipReason:
+    daily = schedules(THIRD, "Asia/Shanghai")[0]
+    context = dg.build_schedule_context(scheduled_execution_time=moment)
+    (said,) = [*daily.evaluate_tick(context).run_requests] or [daily.evaluate_tick(context).skip_message]
+    return said if isinstance(said, dg.RunRequest) else dg.SkipReason(said)
+
+
+def test_the_tick_of_a_morning_runs_the_day_before() -> None:
+    request = daily_tick(datetime(2026, 3, 4, 6, tzinfo=SHANGHAI))
+    assert isinstance(request, dg.RunRequest)
+    assert request.partition_key == "2026-03-03"
+
+
+def test_the_day_is_that_of_business_time_wherever_the_daemon_runs() -> None:
+    request = daily_tick(datetime(2026, 3, 3, 22, tzinfo=ZoneInfo("UTC")))
+    assert isinstance(request, dg.RunRequest)
+    assert request.partition_key == "2026-03-03"
+
+
+def test_before_the_first_day_the_schedule_says_why_it_skips() -> None:
+    skipped = daily_tick(datetime(2026, 3, 3, 6, tzinfo=SHANGHAI))
+    assert isinstance(skipped, dg.SkipReason)
+    assert skipped.skip_message == "2026-03-02 lies before the first day, 2026-03-03"
+
+
+def test_models_are_trained_on_mondays_after_the_daily_run() -> None:
+    daily, weekly = schedules(THIRD, "Asia/Shanghai")
+    assert (daily.job_name, daily.cron_schedule) == ("daily_profiles", "0 6 * * *")
+    assert (weekly.job_name, weekly.cron_schedule) == ("conversion_training", "0 8 * * 1")
+    assert {daily.execution_timezone, weekly.execution_timezone} == {"Asia/Shanghai"}
+
+
+def test_a_run_covers_all_delivered_days_unless_told_otherwise(tmp_path: Path) -> None:
+    deliver(tmp_path, FIRST, THIRD)
+    settings = load_settings(tmp_path)
+    assert range_of_days(settings, None, None) == (FIRST, THIRD)
+    assert range_of_days(settings, SECOND, None) == (SECOND, THIRD)
+    assert range_of_days(settings, None, SECOND) == (FIRST, SECOND)
+
+
+@pytest.mark.parametrize(
+    ("delivered", "first", "last", "says"),
+    [
+        ([], None, None, "no deliveries under .*customer-profiles simulate"),
+        ([FIRST], THIRD, SECOND, "--from 2026-03-03 lies after --to 2026-03-02"),
+        ([FIRST], date(2025, 12, 31), None, "lies before first_day 2026-01-01: set first_day: 2025-12-31"),
+    ],
+)
+def test_a_range_that_cannot_be_run_is_refused(
+    tmp_path: Path, delivered: list[date], first: date | None, last: date | None, says: str
+) -> None:
+    deliver(tmp_path, *delivered)
+    with pytest.raises(RunError, match=says):
+        range_of_days(load_settings(tmp_path), first, last)
+
+
+def test_the_fingerprint_changes_with_deliveries_settings_and_days_alone(tmp_path: Path) -> None:
+    deliver(tmp_path, FIRST)
+    settings = load_settings(tmp_path)
+    before = fingerprint(settings, FIRST, SECOND)
+    (tmp_path / "last_run.json").write_text("{}")
+    assert fingerprint(load_settings(tmp_path), FIRST, SECOND) == before
+    assert fingerprint(settings, FIRST, THIRD) != before
+    assert fingerprint(load_settings(tmp_path, timezone="UTC"), FIRST, SECOND) != before
+    deliver(tmp_path, SECOND)
+    assert fingerprint(settings, FIRST, SECOND) != before
+
+
+def test_a_report_is_read_as_it_was_saved_and_an_unreadable_one_is_none(tmp_path: Path) -> None:
+    report = Report("f", "r", str(FIRST), str(THIRD), True, [], {}, 3, [], "", [], [], 0, {"raw": 1.5})
+    assert load_report(tmp_path) is None
+    save_report(tmp_path, report)
+    assert load_report(tmp_path) == report
+    (tmp_path / "last_run.json").write_text('{"written by": "another version"}')
+    assert load_report(tmp_path) is None
+
+
+def started_run(instance: dg.DagsterInstance, process: int | None) -> dg.DagsterRun:
+    @dg.op
+    def wait() -> None:
+        """Never runs."""
+
+    @dg.job
+    def waiting() -> None:
+        wait()
+
+    tags = {} if process is None else {PROCESS_TAG: str(process)}
+    run = instance.create_run_for_job(waiting, status=dg.DagsterRunStatus.STARTED, tags=tags)
+    instance.event_log_storage.claim_concurrency_slot("warehouse", run.run_id, "wait")
+    return run
+
+
+def slots(instance: dg.DagsterInstance) -> int:
+    return instance.event_log_storage.get_concurrency_info("warehouse").active_slot_count
+
+
+def test_only_runs_whose_process_is_gone_are_ended_and_their_slots_freed(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait()
+    with open_instance(tmp_path) as instance:
+        instance.event_log_storage.set_concurrency_slots("warehouse", 3)
+        dead, alive, of_the_daemon = (started_run(instance, p) for p in (gone.pid, os.getpid(), None))
+        assert slots(instance) == 3
+        assert end_dead_runs(instance) == [dead.run_id]
+        status = {run.run_id: run.status for run in instance.get_runs()}
+        assert slots(instance) == 2
+    assert status == {
+        dead.run_id: dg.DagsterRunStatus.FAILURE,
+        alive.run_id: dg.DagsterRunStatus.STARTED,
+        of_the_daemon.run_id: dg.DagsterRunStatus.STARTED,
+    }
+
+
+def test_an_instance_folder_keeps_the_settings_that_its_owner_wrote(tmp_path: Path) -> None:
+    with open_instance(tmp_path) as instance:
+        assert not instance.telemetry_enabled
+        assert instance.get_concurrency_config().pool_config.default_pool_limit == 1
+    own = (tmp_path / "dagster.yaml").read_text().replace("default_limit: 1", "default_limit: 2")
+    (tmp_path / "dagster.yaml").write_text(own)
+    with open_instance(tmp_path) as instance:
+        assert instance.get_concurrency_config().pool_config.default_pool_limit == 2
+
+
+def test_a_wrong_secret_ends_a_run_with_one_reason_before_anything_is_stored(tmp_path: Path) -> None:
+    deliver(tmp_path, FIRST)
+    settings = load_settings(tmp_path)
+    assert Platform(settings, {}).secrets
+    other = {SEAL_VARIABLE: base64.b64encode(b"v" * 32).decode()}
+    result = run_range(Platform(settings, other), FIRST, FIRST)
+    assert not result.succeeded
+    assert {"is not the one with which" in failure for failure in result.failures} == {True}
+    assert len(result.failures) == 1
