@@ -6,8 +6,9 @@ import os
 import sys
 import warnings
 from datetime import date, datetime, timedelta
+from errno import EACCES, EDQUOT, EEXIST, EISDIR, ENOSPC, ENOTDIR, EPERM, EROFS
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -24,6 +25,8 @@ app = typer.Typer(
 out, err = Console(highlight=False), Console(stderr=True, highlight=False)
 
 DAY = ["%Y-%m-%d"]
+OF_THE_DISK = {EACCES, EPERM, EROFS, EEXIST, ENOTDIR, EISDIR, ENOSPC, EDQUOT}
+"""What the person at the keyboard can mend: rights, a file in a folder's place, a full disk."""
 BETA_WARNINGS_OFF = "ignore:Parameter `backfill_policy`,ignore:Function `dev_command`"
 """Dagster says at every start, once an asset, that backfill policies are in beta."""
 HomeOption = Annotated[
@@ -82,6 +85,8 @@ def key(customer_id: str, home: HomeOption = None) -> None:
     """Print the key under which a customer's rows stand."""
     from customer_profiles.orchestration.platform import Platform
 
+    if not customer_id.strip():
+        raise typer.BadParameter("a customer id is needed")
     platform = Platform(load_settings(home), os.environ)
     out.print(platform.door.pseudonyms.key(customer_id))
 
@@ -108,12 +113,19 @@ def ui(home: HomeOption = None, port: Annotated[int, typer.Option(min=1, max=655
 def main() -> None:
     """Run the command line. What a person can mend ends in one line, not in a traceback."""
     warnings.filterwarnings("ignore", module="dagster")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets on stderr
     try:
-        app()
+        app(prog_name=app.info.name)
     except Mendable as error:
-        err.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
-        sys.exit(1)
+        _end(str(error))
+    except OSError as error:
+        if error.errno not in OF_THE_DISK:
+            raise
+        _end(f"{error.strerror}: {error.filename or 'free space, then run again'}")
+
+
+def _end(reason: str) -> NoReturn:
+    err.print(f"error: {reason}", style="red", markup=False, soft_wrap=True)
+    sys.exit(1)
 
 
 def _run(

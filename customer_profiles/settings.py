@@ -9,19 +9,21 @@ from __future__ import annotations
 import os
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     YamlConfigSettingsSource,
 )
+from yaml import YAMLError
 
 HOME_VARIABLE = "CUSTOMER_PROFILES_HOME"
 DEFAULT_HOME = Path("data")
+NOT_KNOWN = ("Extra inputs are not permitted", "there is no such setting")
 
 
 class Mendable(Exception):  # noqa: N818
@@ -45,8 +47,10 @@ class CollectionSettings(_Section):
         0.5, gt=0, le=1, description="share of unparsable cells in a required column that refuses a file"
     )
     longest_line_bytes: int = Field(16_000_000, gt=0, description="a longer line refuses a file")
-    orphan_warn_share: float = Field(0.01, ge=0, le=1)
-    orphan_error_share: float = Field(0.05, ge=0, le=1)
+    orphan_warn_share: float = Field(
+        0.01, ge=0, le=1, description="share of rows naming an unknown customer or product that warns"
+    )
+    orphan_error_share: float = Field(0.05, ge=0, le=1, description="the share that is an error")
     default_phone_region: str = Field("CN", description="ISO 3166 region of numbers without a prefix")
 
 
@@ -76,7 +80,7 @@ class ProjectionSettings(_Section):
 class ConversionSettings(_Section):
     """The conversion model."""
 
-    seed: int = 20260101
+    seed: int = Field(20260101, description="of weights, folds and bootstrap")
     smallest_positives: int = Field(50, ge=1, description="fewer positives in test or train: no training")
     bootstrap_rounds: int = Field(500, ge=50, description="customer bootstrap rounds of the intervals")
 
@@ -84,24 +88,38 @@ class ConversionSettings(_Section):
 class SegmentSettings(_Section):
     """KMeans segments."""
 
-    seed: int = 20260101
-    fewest: int = Field(4, ge=2)
-    most: int = Field(8, ge=2)
+    seed: int = Field(20260101, description="of KMeans and its bootstrap")
+    fewest: int = Field(4, ge=2, description="fewest segments tried")
+    most: int = Field(8, ge=2, description="most segments tried")
     smallest_share: float = Field(0.03, gt=0, lt=0.5, description="no segment smaller than this share")
+
+    @model_validator(mode="after")
+    def _fewest_come_first(self) -> Self:
+        if self.fewest > self.most:
+            raise ValueError(f"fewest {self.fewest} is more than most {self.most}")
+        return self
 
 
 class DriftSettings(_Section):
     """Population stability index."""
 
-    warn: float = Field(0.10, gt=0)
-    error: float = Field(0.25, gt=0)
+    warn: float = Field(0.10, gt=0, description="index that warns")
+    error: float = Field(0.25, gt=0, description="index that is an error")
+
+    @model_validator(mode="after")
+    def _warning_comes_first(self) -> Self:
+        if self.warn > self.error:
+            raise ValueError(f"warn {self.warn} is more than error {self.error}")
+        return self
 
 
 class WarehouseSettings(_Section):
     """DuckDB."""
 
-    memory_limit: str = Field("2GB", pattern=r"^\d+(\.\d+)?\s?(MB|GB|MiB|GiB)$")
-    threads: int = Field(2, ge=1)
+    memory_limit: str = Field(
+        "2GB", pattern=r"^\d+(\.\d+)?\s?(MB|GB|MiB|GiB)$", description="past it DuckDB spills to disk"
+    )
+    threads: int = Field(2, ge=1, description="threads of one query")
     lock_wait_seconds: float = Field(60, ge=0, description="how long to wait for another process")
 
 
@@ -205,13 +223,17 @@ def load_settings(home: Path | str | None = None, **overrides: Any) -> Settings:
     try:
         settings = Settings(**overrides)
     except ValidationError as error:
-        wrong = "\n".join(
-            f"  {'.'.join(map(str, e['loc']))}: {e['msg']} (got {e['input']!r})" for e in error.errors()
-        )
+        wrong = [
+            f"{'.'.join(map(str, e['loc']))}: {e['msg']} (got {e['input']!r})".replace(*NOT_KNOWN)
+            for e in error.errors()
+        ]
         raise SettingsError(
             f"wrong settings; correct {place / 'settings.yaml'} or the "
-            f"CUSTOMER_PROFILES_* variables:\n{wrong}"
+            f"CUSTOMER_PROFILES_* variables: {'; '.join(wrong)}"
         ) from error
-    except ValueError as error:
-        raise SettingsError(f"{place / 'settings.yaml'} cannot be read: {error}") from error
+    except (ValueError, YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise SettingsError(
+            f"{place / 'settings.yaml'} cannot be read; it holds lines of `name: value`: {reason}"
+        ) from error
     return settings.model_copy(update={"home": settings.home.resolve()})

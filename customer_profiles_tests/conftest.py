@@ -1,17 +1,22 @@
-"""A shop that delivers files as small as a claim, and what the platform makes of them."""
+"""What tests of several rooms share: the command line, and a shop with small deliveries."""
 
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from datetime import date
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
+from customer_profiles import cli
 from customer_profiles.cleaning.clean import clean_day, row_fates
 from customer_profiles.cleaning.tables import CLEANED
 from customer_profiles.collection.door import Door, Received, receive
@@ -22,6 +27,39 @@ from customer_profiles.privacy.pseudonyms import Pseudonyms
 from customer_profiles.privacy.sealing import Seal, place_of
 from customer_profiles.settings import CollectionSettings
 from customer_profiles.warehouse import Warehouse
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command came to: its exit code, what it printed, and what it printed as errors."""
+
+    code: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Said]
+
+
+@pytest.fixture(scope="session")
+def command() -> Command:
+    """``command("run", "--home", home)``: ``customer-profiles run --home HOME``, in this process."""
+
+    def call(*arguments: object) -> Said:
+        out, err, code = StringIO(), StringIO(), 0
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            for name in [name for name in os.environ if name.startswith("CUSTOMER_PROFILES_")]:
+                patch.delenv(name)
+            patch.setenv("COLUMNS", "200")
+            patch.setattr(sys, "argv", ["customer-profiles", *map(str, arguments)])
+            try:
+                cli.main()
+            except SystemExit as left:
+                code = left.code if isinstance(left.code, int) else int(left.code is not None)
+        return Said(code, out.getvalue(), err.getvalue())
+
+    return call
+
 
 DAY = date(2026, 3, 3)
 NOON = "2026-03-03 12:00:00"

@@ -94,7 +94,7 @@ PLANTED = {
         [
             "kind,identifier,customer_id,linked_at,method",
             f"email,{MAIL},{CUSTOMER},2026-01-03 10:00:00,login",
-            f"{NAME},{PHONE},{CUSTOMER},{LATIN_NAME},login",
+            f"phone,{PHONE},{CUSTOMER},{LATIN_NAME},login",
         ]
     ),
     "partner_attributes/2026-01-03/planted.csv": "\n".join(
@@ -390,7 +390,9 @@ def orders_of_five_days(home: Path) -> None:
     folder.mkdir(parents=True)
     for day in range(1, 6):
         lines = [ORDER.format(day=day, n=n) for n in range(day, 9)]
-        columns = "order_id,line_number,status_at,customer_id,ordered_at,status,quantity,amount_minor,currency"
+        columns = (
+            "order_id,line_number,status_at,customer_id,ordered_at,status,quantity,amount_minor,currency"
+        )
         (folder / f"2026-01-0{day}.csv").write_text("\n".join([columns, *lines]), encoding="utf-8")
 
 

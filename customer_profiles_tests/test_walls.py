@@ -27,7 +27,7 @@ FLOW = (
 )
 HEAVY = {"tensorflow", "keras", "sklearn", "scipy", "great_expectations", "pyspark", "matplotlib"}
 SQL = re.compile(
-    r"\bselect\b.+\bfrom\b|\b(insert into|delete from|alter table|drop table)\b|\bcreate (table|view|schema)\b",
+    r"\bselect\b.+\bfrom\b|\b(insert into|delete from|(alter|drop|create) (table|view|schema))\b",
     re.IGNORECASE | re.DOTALL,
 )
 

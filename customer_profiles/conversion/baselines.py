@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 import polars as pl
 
+from customer_profiles.conversion import backend
 from customer_profiles.conversion.calibration import sigmoid
 from customer_profiles.conversion.inputs import Inputs, require
 from customer_profiles.conversion.network import DESCRIPTION, binary
@@ -262,7 +263,7 @@ class SeedRecipe:
         return self
 
     def _network(self, components: np.ndarray, target: np.ndarray) -> Any:
-        import keras
+        keras = backend.keras()
 
         glorot = keras.initializers.GlorotUniform
         network = keras.Sequential([keras.Input((components.shape[1],))])

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import polars as pl
 
+from customer_profiles.conversion import backend
 from customer_profiles.conversion.calibration import Calibration, fit_calibration, logit_of, sigmoid
 from customer_profiles.conversion.inputs import Inputs, column_kinds
 from customer_profiles.projection.projection import Projection
@@ -173,7 +174,7 @@ class ConversionModel:
             self.report(f"epoch {epoch}: out-of-fold log loss {loss:.4f}, at most {left:.0f} s left")
 
     def _build(self, width: int) -> Any:
-        import keras
+        keras = backend.keras()
 
         def kernel(layer: int, fan_in: int) -> Any:
             return keras.initializers.RandomNormal(stddev=(2 / fan_in) ** 0.5, seed=self.seed + layer)
@@ -231,7 +232,7 @@ class ConversionModel:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what ``save`` wrote, in Keras' safe mode."""
-        import keras
+        keras = backend.keras()
 
         description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
         model = cls(**(description["parameters"] | {"hidden": tuple(description["parameters"]["hidden"])}))

@@ -91,7 +91,10 @@ def contract_check(table: Table, key: Sequence[str]) -> dg.AssetChecksDefinition
 
 
 def suite_check(table: Table, suite: Suite) -> dg.AssetChecksDefinition:
-    """A Great Expectations suite holds. Of a long range the newest days are looked at one by one."""
+    """A Great Expectations suite holds. Of a long range the newest days are looked at one by one.
+
+    Days of a long range for which no profile was computed have nothing to expect of.
+    """
 
     def find(platform: Platform, days: list[date]) -> Mapping[date, Finding]:
         from customer_profiles.quality.validation import validate
@@ -103,6 +106,8 @@ def suite_check(table: Table, suite: Suite) -> dg.AssetChecksDefinition:
         with platform.warehouse() as warehouse:
             for group in groups:
                 rows = warehouse.frame(table, group[0], group[-1], *columns)
+                if rows.is_empty() and table.day == "as_of" and group[-1] < days[-1]:
+                    continue
                 size = platform.settings.quality.largest_sample
                 results = validate(rows, suite, largest_sample=size, seed=0)
                 findings[group[-1]] = finding_of(results)
@@ -133,7 +138,7 @@ def overall(findings: Mapping[date, Finding]) -> dg.AssetCheckResult:
     shown = max(serious or failing or findings)
     named = ", ".join(str(day) for day in sorted(failing)[:MOST_NAMED])
     more = f" and {len(failing) - MOST_NAMED} more" if len(failing) > MOST_NAMED else ""
-    days = {"day": str(shown), "days": len(findings), "failing_days": (named + more) or "none"}
+    days = {"day": str(shown), "days": str(len(findings)), "failing_days": (named + more) or "none"}
     courses = [
         {"day": str(day), "passed": finding.passed, "value": str(finding.value), "says": finding.says}
         for day, finding in sorted(findings.items())
@@ -156,10 +161,17 @@ def result_of(
 
 def metadata_of(finding: Finding) -> dict[str, Any]:
     """Value, threshold and details of a finding for the UI."""
-    metadata: dict[str, Any] = {"value": finding.value, "threshold": finding.threshold}
+    metadata = {"value": _readable(finding.value), "threshold": _readable(finding.threshold)}
     if finding.details:
         metadata["details"] = rows_as_table(finding.details)
     return metadata
+
+
+def _readable(value: Any) -> Any:
+    """The UI hides a dictionary behind a link; a sentence is there to read."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {each}" for name, each in value.items())
+    return value
 
 
 def _severity(finding: Finding) -> dg.AssetCheckSeverity:

@@ -17,6 +17,7 @@ DAILY = dg.DailyPartitionsDefinition(start_date="2026-01-01", timezone="Asia/Sha
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 REBUILD_TAG = "customer_profiles/rebuild"
 ALL_DAYS_IN_ONE_RUN = dg.BackfillPolicy.single_run()
+PASSED_OVER = "not computed: a long run computes training snapshots and its newest days; run this day alone"
 
 Context = dg.AssetExecutionContext | dg.AssetCheckExecutionContext
 DayMetadata = Mapping[str, Any]
@@ -45,7 +46,10 @@ def store_days(
     store: Callable[[date], DayMetadata],
     days: list[date] | None = None,
 ) -> None:
-    """Store day by day and report each day's metadata.
+    """Store day by day and report each day's metadata. ``days`` are those of the run by default.
+
+    Dagster marks every day of the run as materialized: those that are not among ``days`` say that
+    nothing was computed for them.
 
     A bad day never stops the others: the good days are stored and recorded, then the step fails and
     names the bad ones.
@@ -68,5 +72,6 @@ def store_days(
             )
         reasons = "\n".join(bad.values())
         raise dg.Failure(f"{name}: {len(bad)} of {len(every)} days failed\n{reasons}", allow_retries=False)
-    for day, metadata in good.items():
+    passed_over = {day: {"says": PASSED_OVER} for day in days_of(context) if day not in good}
+    for day, metadata in (good | passed_over).items():
         context.add_asset_metadata(metadata, partition_key=str(day))

@@ -40,6 +40,15 @@ class Platform:
             for file in (settings.warehouse_file, settings.vault_file)
         )
 
+    def require_order(self) -> None:
+        """Refuse early what would make every step fail: a wrong secret, a damaged or locked file.
+
+        Raises ``SecretError`` or ``WarehouseError``.
+        """
+        load_secrets(self.settings.secrets, self._environ)
+        with self.warehouse(), self.vault():
+            return
+
     @contextmanager
     def warehouse(self) -> Iterator[Session]:
         """The warehouse, held while inside."""

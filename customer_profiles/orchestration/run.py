@@ -77,9 +77,13 @@ def range_of_days(settings: Settings, first: date | None, last: date | None) -> 
 
 
 def run_range(platform: Platform, first: date, last: date, *, rebuild: bool = False) -> RunResult:
-    """Materialize and check every asset for the days from ``first`` to ``last`` in one run."""
+    """Materialize and check every asset for the days from ``first`` to ``last`` in one run.
+
+    Raises ``SecretError`` or ``WarehouseError`` if no step could work.
+    """
     from customer_profiles.definitions import build  # definitions import this package
 
+    platform.require_order()
     settings = platform.settings
     tags = {RANGE_START: str(first), RANGE_END: str(last), PROCESS_TAG: str(os.getpid())}
     if rebuild:

@@ -60,8 +60,11 @@ def show_report(console: Console, settings: Settings, report: Report) -> None:
             console.print(f"{what:>18}: {place}", soft_wrap=True)
     for failure in report.failures:
         console.print(f"[red]failed:[/red] {escape(failure)}", soft_wrap=True)
-    advice = "make ui" if report.succeeded else "mend what failed, then run again: customer-profiles run"
-    console.print(f"next: [bold]{advice}[/bold]")
+    here = settings.home == DEFAULT_HOME.resolve()
+    home = "" if here else f" --home {settings.home}"
+    look = "make ui" if here else f"customer-profiles ui{home}"
+    advice = look if report.succeeded else f"mend what failed, then run again: customer-profiles run{home}"
+    console.print(f"next: [bold]{advice}[/bold]", soft_wrap=True)
 
 
 def _rows(report: Report) -> Table:

@@ -32,12 +32,11 @@ def segmentation(context: dg.AssetExecutionContext, platform: dg.ResourceParam[P
     settings = platform.settings
     with platform.warehouse() as warehouse:
         training = training_rows(warehouse, settings.label, newest=True)
-    fitted = (
-        training
-        if isinstance(training, str)
-        else fit_segmentation(settings.models, training, settings.segments)
-    )
-    if isinstance(training, str) or isinstance(fitted, str):
+    if isinstance(training, str):
+        context.add_output_metadata({"says": training})
+        return
+    fitted = fit_segmentation(settings.models, training, settings.segments)
+    if isinstance(fitted, str):
         context.add_output_metadata({"says": fitted})
         return
     parted = fitted.model

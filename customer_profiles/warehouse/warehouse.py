@@ -142,7 +142,7 @@ class Session:
         self.ensure(table)
         found = self._connection.execute(
             f"select count(*), bit_xor({HASH}), sum({HASH}) from {table.name} where {table.day} = ?", [day]
-        ).fetchone()
+        ).fetchall()  # a result that is not read to its end keeps the connection busy
         return hashlib.sha256(repr(found).encode()).hexdigest()[:16]
 
     def stored_columns(self, table: Table) -> dict[str, str]:
@@ -187,10 +187,10 @@ class Session:
             self._connection.execute(f"delete from {table.name} where {where}", list(partition.values()))
             self._connection.register("incoming", incoming)
             try:
-                counted = self._connection.execute(_insert(table)).fetchone()
+                counted = self._connection.execute(_insert(table)).fetchall()
             finally:
                 self._connection.unregister("incoming")
-        return int(counted[0]) if counted else 0
+        return int(counted[0][0])
 
     def write(self, table: Table, partition: Mapping[str, Any], rows: Rows) -> int:
         """Replace one partition in a transaction of its own. Returns the number of rows."""

@@ -1,6 +1,6 @@
 """Assets that store day by day, and checks with a result per day."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -24,9 +24,9 @@ from customer_profiles.settings import load_settings
 
 KEY = dg.AssetKey(["raw", "numbers"])
 FIFTH, SIXTH, SEVENTH = date(2026, 1, 5), date(2026, 1, 6), date(2026, 1, 7)
-GOOD = Finding(True, 0, 0, "error", "all is well")
-WRONG = Finding(False, 3, 0, "error", "three are wrong")
-ODD = Finding(False, 1, 0, "warn", "one is odd")
+GOOD = Finding(True, 0, 0, "all is well")
+WRONG = Finding(False, 3, 0, "three are wrong")
+ODD = Finding(False, 1, 0, "one is odd", "warn")
 
 
 @pytest.fixture
@@ -50,13 +50,13 @@ def after_numbers() -> None:
 def run_range(
     instance: dg.DagsterInstance,
     platform: Platform,
-    asset: dg.AssetsDefinition,
-    *checks: dg.AssetChecksDefinition,
+    *assets: dg.AssetsDefinition,
+    checks: Sequence[dg.AssetChecksDefinition] = (),
     first: date = FIFTH,
     last: date = SEVENTH,
 ) -> dg.ExecuteInProcessResult:
     definitions = dg.Definitions(
-        assets=[asset, after_numbers],
+        assets=[*assets, after_numbers],
         asset_checks=checks,
         resources={"platform": platform},
         jobs=[dg.define_asset_job("everything", executor_def=dg.in_process_executor)],
@@ -140,23 +140,23 @@ def test_progress_is_told_asset_and_days_done(tmp_path: Path) -> None:
     assert told == [("raw/numbers", 0, 2), ("raw/numbers", 1, 2), ("raw/numbers", 2, 2)]
 
 
-def test_an_asset_without_partitions_knows_the_days_of_its_run() -> None:
+def test_an_asset_without_partitions_knows_the_days_of_its_run(platform: Platform) -> None:
     seen = []
 
-    @dg.asset
+    @dg.asset(deps=[KEY])
     def model(context: dg.AssetExecutionContext) -> None:
         seen.append(days_of(context))
 
     with dg.instance_for_test() as instance:
-        for tags in ({RANGE_START: str(FIFTH), RANGE_END: str(SIXTH)}, {}):
-            dg.materialize([model], instance=instance, tags=tags)
-    assert seen == [[FIFTH, SIXTH], []]
+        run_range(instance, platform, numbers(lambda day: {}), model)
+        dg.materialize([model], instance=instance)
+    assert seen == [[FIFTH, SIXTH, SEVENTH], []]
 
 
 def test_a_check_records_a_result_per_day_and_one_that_names_the_failing_days(platform: Platform) -> None:
     check = day_check(KEY.path, "numbers_add_up", "they add up", finding_nothing_but(_5=ODD, _6=WRONG))
     with dg.instance_for_test() as instance:
-        done = run_range(instance, platform, numbers(lambda day: {}), check)
+        done = run_range(instance, platform, numbers(lambda day: {}), checks=[check])
         found = evaluations(instance, done.run_id)
     days = {each.partition: (each.passed, each.severity) for each in found if each.partition}
     error, warn = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
@@ -169,7 +169,7 @@ def test_a_check_records_a_result_per_day_and_one_that_names_the_failing_days(pl
         "value": 3,
         "threshold": 0,
         "day": str(SIXTH),
-        "days": 3,
+        "days": "3",
         "failing_days": f"{FIFTH}, {SIXTH}",
     }
 
@@ -182,7 +182,7 @@ def test_what_follows_is_stopped_by_blocking_errors_alone(
 ) -> None:
     check = day_check(KEY.path, "holds", "it holds", finding_nothing_but(_6=finding), blocking=blocking)
     with dg.instance_for_test() as instance:
-        done = run_range(instance, platform, numbers(lambda day: {}), check)
+        done = run_range(instance, platform, numbers(lambda day: {}), checks=[check])
         followed = instance.get_materialized_partitions(dg.AssetKey("after_numbers"))
         stored = instance.get_materialized_partitions(KEY)
     assert stored == {str(FIFTH), str(SIXTH), str(SEVENTH)}
@@ -193,7 +193,7 @@ def test_what_follows_is_stopped_by_blocking_errors_alone(
 def test_a_run_of_one_day_has_one_result(platform: Platform) -> None:
     check = day_check(KEY.path, "holds", "it holds", finding_nothing_but(_6=ODD))
     with dg.instance_for_test() as instance:
-        done = run_range(instance, platform, numbers(lambda day: {}), check, first=SIXTH, last=SIXTH)
+        done = run_range(instance, platform, numbers(lambda day: {}), checks=[check], first=SIXTH, last=SIXTH)
         found = evaluations(instance, done.run_id)
     assert [(each.passed, each.metadata["failing_days"].value) for each in found] == [(False, str(SIXTH))]
 
@@ -202,7 +202,7 @@ def test_of_a_long_range_the_newest_days_and_every_failing_day_are_logged(platfo
     check = day_check(KEY.path, "holds", "it holds", finding_nothing_but(_3=ODD))
     first, last = date(2026, 1, 1), date(2026, 1, 20)
     with dg.instance_for_test() as instance:
-        done = run_range(instance, platform, numbers(lambda day: {}), check, first=first, last=last)
+        done = run_range(instance, platform, numbers(lambda day: {}), checks=[check], first=first, last=last)
         logged = [each.partition for each in evaluations(instance, done.run_id) if each.partition]
     assert sorted(logged) == ["2026-01-03", *(f"2026-01-{day:02}" for day in range(7, 21))]
 
@@ -210,7 +210,7 @@ def test_of_a_long_range_the_newest_days_and_every_failing_day_are_logged(platfo
 def test_days_about_which_nothing_is_said_pass() -> None:
     nothing = overall({})
     assert nothing.passed
-    assert nothing.metadata["says"] == dg.MetadataValue.text("nothing to check on these days")
+    assert nothing.metadata["says"] == dg.MetadataValue.text("there is nothing to check yet")
 
 
 def test_many_failing_days_are_counted_and_not_all_named() -> None:

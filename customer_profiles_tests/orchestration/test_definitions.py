@@ -52,7 +52,10 @@ BLOCKING_EVERYWHERE = {"rows_reconcile", "contract_holds"}
 @pytest.fixture(scope="module")
 def definitions(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:
     settings = load_settings(
-        tmp_path_factory.mktemp("home"), first_day=date(2026, 2, 1), timezone="Europe/Berlin", owner="team:crm"
+        tmp_path_factory.mktemp("home"),
+        first_day=date(2026, 2, 1),
+        timezone="Europe/Berlin",
+        owner="team:crm",
     )
     return build(settings)
 
@@ -63,9 +66,7 @@ def assets(definitions: dg.Definitions) -> dict[str, dg.AssetSpec]:
 
 
 def test_the_graph_is_the_one_that_was_drawn(assets: dict[str, dg.AssetSpec]) -> None:
-    drawn = {
-        name: {dep.asset_key.to_user_string() for dep in spec.deps} for name, spec in assets.items()
-    }
+    drawn = {name: {dep.asset_key.to_user_string() for dep in spec.deps} for name, spec in assets.items()}
     assert drawn == GRAPH
 
 

@@ -16,8 +16,9 @@ from customer_profiles.orchestration.jobs import schedules
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.orchestration.report import Report, load_report, save_report
 from customer_profiles.orchestration.run import RunError, fingerprint, range_of_days, run_range
-from customer_profiles.privacy.secrets import SEAL_VARIABLE
+from customer_profiles.privacy.secrets import SEAL_VARIABLE, SecretError
 from customer_profiles.settings import load_settings
+from customer_profiles.warehouse import WarehouseError
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 FIRST, SECOND, THIRD = date(2026, 3, 1), date(2026, 3, 2), date(2026, 3, 3)
@@ -30,11 +31,9 @@ def deliver(home: Path, *days: date, table: str = "orders") -> None:
         file.write_text("order_id\n")
 
 
-def daily_tick(moment: datetime) -> dg.RunRequest | dg.SkipReason:
+def daily_tick(moment: datetime) -> object:
     daily = schedules(THIRD, "Asia/Shanghai")[0]
-    context = dg.build_schedule_context(scheduled_execution_time=moment)
-    (said,) = [*daily.evaluate_tick(context).run_requests] or [daily.evaluate_tick(context).skip_message]
-    return said if isinstance(said, dg.RunRequest) else dg.SkipReason(said)
+    return daily(dg.build_schedule_context(scheduled_execution_time=moment))
 
 
 def test_the_tick_of_a_morning_runs_the_day_before() -> None:
@@ -153,12 +152,20 @@ def test_an_instance_folder_keeps_the_settings_that_its_owner_wrote(tmp_path: Pa
         assert instance.get_concurrency_config().pool_config.default_pool_limit == 2
 
 
-def test_a_wrong_secret_ends_a_run_with_one_reason_before_anything_is_stored(tmp_path: Path) -> None:
+def test_a_wrong_secret_is_refused_before_the_run_starts(tmp_path: Path) -> None:
     deliver(tmp_path, FIRST)
     settings = load_settings(tmp_path)
     assert Platform(settings, {}).secrets
     other = {SEAL_VARIABLE: base64.b64encode(b"v" * 32).decode()}
-    result = run_range(Platform(settings, other), FIRST, FIRST)
-    assert not result.succeeded
-    assert {"is not the one with which" in failure for failure in result.failures} == {True}
-    assert len(result.failures) == 1
+    with pytest.raises(SecretError, match="is not the one with which"):
+        run_range(Platform(settings, other), FIRST, FIRST)
+    assert not settings.instance.exists()
+    assert not settings.warehouse_file.exists()
+
+
+def test_a_damaged_vault_is_refused_before_the_run_starts(tmp_path: Path) -> None:
+    settings = load_settings(tmp_path)
+    settings.vault_file.write_bytes(b"no database" * 1000)
+    with pytest.raises(WarehouseError, match=r"vault.duckdb cannot be opened.*move it away"):
+        run_range(Platform(settings, {}), FIRST, FIRST)
+    assert not settings.instance.exists()

@@ -1,0 +1,155 @@
+"""What a person meets at the terminal when something is not as it should be: one line, no traceback."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from customer_profiles.privacy.pseudonyms import KEY_CHARACTERS
+from customer_profiles.privacy.secrets import write_demo_secrets
+
+Command = Callable[..., Any]
+HEADER = "order_id,line_number,status_at,customer_id,ordered_at,status,quantity,amount_minor,currency"
+
+
+def deliver(home: Path) -> None:
+    file = home / "deliveries" / "orders" / "2026-01-01.csv"
+    file.parent.mkdir(parents=True)
+    file.write_text(HEADER)
+
+
+def the_one_error(said: Any) -> str:
+    """The only line that a command printed as an error."""
+    assert said.code not in (0, None)
+    assert "Traceback" not in said.out + said.err
+    lines = [line for line in said.err.splitlines() if line.strip(" ╭─╮╰╯│")]
+    errors = [line for line in lines if not line.startswith(("Usage:", "Try ", "╭─ Error"))]
+    assert len(errors) == 1, said.err
+    return errors[0]
+
+
+def test_help_names_every_command_in_a_sentence(command: Command) -> None:
+    said = command("--help")
+    assert said.code == 0
+    for name in ("demo", "run", "simulate", "key", "ui"):
+        assert f"│ {name} " in said.out
+
+
+def test_without_a_command_the_help_is_shown(command: Command) -> None:
+    assert "Usage: customer-profiles [OPTIONS] COMMAND" in command().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["rum"], "No such command 'rum'. Did you mean 'run'?"),
+        (["run", "--form", "2026-01-01"], "No such option: --form"),
+        (["run", "--from", "1.2.2026"], "Invalid value for '--from': Value error, '1.2.2026' does not match"),
+        (["run", "--rebuild", "2026-01-02", "--from", "2026-01-01"], "--rebuild names one day"),
+        (
+            ["simulate", "--customers", "5"],
+            "Invalid value for '--customers': Input should be greater than or equal to 20",
+        ),
+        (["key"], "Missing argument 'customer_id'"),
+        (
+            ["ui", "--port", "99999"],
+            "Invalid value for '--port': Input should be less than or equal to 65535",
+        ),
+    ],
+)
+def test_a_slip_at_the_keyboard_is_named(command: Command, arguments: list[str], says: str) -> None:
+    said = command(*arguments)
+    assert said.code == 2
+    assert says in the_one_error(said)
+
+
+def test_an_option_misspelt_is_suggested(command: Command) -> None:
+    assert "--rebuild" in the_one_error(command("run", "--rebiuld", "2026-01-01"))
+
+
+def test_an_empty_home_says_how_to_fill_it(command: Command, tmp_path: Path) -> None:
+    error = the_one_error(command("run", "--home", tmp_path))
+    assert f"no deliveries under {tmp_path / 'deliveries'}" in error
+    assert f"customer-profiles simulate --out {tmp_path}" in error
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_range_that_ends_before_it_begins_is_refused(command: Command, tmp_path: Path) -> None:
+    deliver(tmp_path)
+    error = the_one_error(command("run", "--home", tmp_path, "--from", "2026-01-03", "--to", "2026-01-02"))
+    assert error == "error: --from 2026-01-03 lies after --to 2026-01-02"
+
+
+@pytest.mark.parametrize(
+    ("yaml", "says"),
+    [
+        ("label: {horizont_days: 3}", ["label.horizont_days: there is no such setting (got 3)"]),
+        ("timezone: Asia/Shanghaj", ["timezone", "'Asia/Shanghaj' is not an IANA time zone"]),
+        ("label: [1, 2", ["cannot be read", "line 1"]),
+        ("just words", ["it holds lines of `name: value`"]),
+        ("drift: {warn: 0.3, error: 0.1}", ["drift: Value error, warn 0.3 is more than error 0.1"]),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_file(
+    command: Command, tmp_path: Path, yaml: str, says: list[str]
+) -> None:
+    (tmp_path / "settings.yaml").write_text(yaml)
+    error = the_one_error(command("run", "--home", tmp_path))
+    assert all(part in error for part in [*says, str(tmp_path / "settings.yaml")]), error
+
+
+@pytest.mark.parametrize("damage", [b"no database at all" * 1000, b""])
+def test_a_damaged_warehouse_is_named_with_what_to_do(
+    command: Command, tmp_path: Path, damage: bytes
+) -> None:
+    deliver(tmp_path)
+    (tmp_path / "warehouse.duckdb").write_bytes(damage or b"\0" * 20_000)
+    error = the_one_error(command("run", "--home", tmp_path))
+    assert f"{tmp_path / 'warehouse.duckdb'} cannot be opened" in error
+    assert "move it away" in error
+
+
+def test_a_key_is_printed_alone_and_is_the_same_in_two_demo_homes(command: Command, tmp_path: Path) -> None:
+    for home in ("one", "two"):
+        write_demo_secrets(tmp_path / home / "secrets")
+    one, two = (command("key", "C12", "--home", tmp_path / home) for home in ("one", "two"))
+    assert one.code == 0
+    assert one.out == two.out
+    assert len(one.out.strip()) == KEY_CHARACTERS
+    assert command("key", "C12", "--home", tmp_path / "three").out != one.out
+
+
+def test_a_key_of_nothing_is_refused(command: Command, tmp_path: Path) -> None:
+    assert "customer id" in the_one_error(command("key", "  ", "--home", tmp_path))
+
+
+def test_a_secret_that_is_none_is_named_with_how_to_make_one(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "vault.key").write_text("hunter2")
+    error = the_one_error(command("key", "C12", "--home", tmp_path))
+    assert "vault.key" in error
+    assert "openssl rand -base64 32" in error
+    assert "hunter2" not in error
+
+
+def test_a_simulation_overwrites_nothing(command: Command, tmp_path: Path) -> None:
+    deliver(tmp_path)
+    error = the_one_error(command("simulate", "--out", tmp_path, "--customers", "20", "--days", "1"))
+    assert "already holds files (such as deliveries/orders/2026-01-01.csv); nothing was written" in error
+    assert [file.name for file in tmp_path.iterdir()] == ["deliveries"]
+
+
+def test_a_home_that_cannot_be_written_is_one_line(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    error = the_one_error(command("simulate", "--out", tmp_path / "file", "--customers", "20", "--days", "1"))
+    assert str(tmp_path / "file") in error
+
+
+def test_secrets_are_for_their_owner_alone(command: Command, tmp_path: Path) -> None:
+    command("key", "C12", "--home", tmp_path)
+    files = [*(tmp_path / "secrets").iterdir()]
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
