@@ -38,7 +38,8 @@ RebuildDay = Annotated[
     datetime | None, typer.Option(formats=DAY, help="Read this day's deliveries again and rewrite the day.")
 ]
 DriftDay = Annotated[
-    datetime | None, typer.Option(formats=DAY, help="Day from which the customers behave differently.")
+    str | None,
+    typer.Option(help="From when on the customers behave differently: a day, or days after the start."),
 ]
 
 
@@ -76,7 +77,12 @@ def simulate(
 ) -> None:
     """Write a simulated retailer's deliveries, with the planted truth beside them."""
     _simulate(
-        folder, customers=customers, days=days, start=start.date(), seed=seed, drift_day=_day(drift_day)
+        folder,
+        customers=customers,
+        days=days,
+        start=start.date(),
+        seed=seed,
+        drift_day=_days_after(start.date(), drift_day),
     )
 
 
@@ -155,7 +161,7 @@ def _run(
 
 
 def _simulate(
-    folder: Path, *, customers: int, days: int, start: date, seed: int, drift_day: date | None
+    folder: Path, *, customers: int, days: int, start: date, seed: int, drift_day: int | None
 ) -> None:
     from rich.progress import Progress
 
@@ -171,7 +177,7 @@ def _simulate(
             days=days,
             start=start,
             seed=seed,
-            drift_day=None if drift_day is None else (drift_day - start).days,
+            drift_day=drift_day,
             progress=lambda done, _: bar.update(task, completed=done),
         )
     rows = ", ".join(f"{table} {count:,}" for table, count in summary.rows.items())
@@ -182,3 +188,13 @@ def _simulate(
 
 def _day(moment: datetime | None) -> date | None:
     return None if moment is None else moment.date()
+
+
+def _days_after(start: date, day: str | None) -> int | None:
+    """``2026-03-02`` or ``60`` -> days after the start."""
+    if day is None or day.isdecimal():
+        return None if day is None else int(day)
+    try:
+        return (date.fromisoformat(day) - start).days
+    except ValueError as error:
+        raise typer.BadParameter(f"{day!r} is neither YYYY-MM-DD nor a number of days") from error

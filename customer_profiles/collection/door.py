@@ -67,7 +67,7 @@ def receive(delivery: Delivery, door: Door, categories: Mapping[str, str] | None
         for file in delivery.files
     ]
     unknown = sorted({name for file in files for name in _unknown_columns(delivery, file)})
-    typed = pl.concat([_typed(delivery, file, door) for file in files])
+    typed = pl.concat((_typed(delivery, file, door) for file in files), how="diagonal")
     judged = typed.with_columns(
         broken_rules(typed, CONTRACTS[delivery.table]),
         exact_copy=~pl.col("fingerprint").is_first_distinct(),

@@ -150,7 +150,7 @@ def _decimal(name: str, _: Mapping[str, Any], __: str) -> Parsed:
 def _moment(name: str, _: Mapping[str, Any], timezone: str) -> Parsed:
     cell = pl.col(name)
     day_precise = cell.str.contains(DATE_ONLY)
-    text = cell.str.replace("T", " ", literal=True).str.replace(UTC, "+0000").str.replace(OFFSET, "$1")
+    text = cell.str.replace(UTC, "+0000").str.replace("T", " ", literal=True).str.replace(OFFSET, "$1")
     zoned = text.str.contains(OFFSET) & ~day_precise
     local = pl.coalesce(
         text.str.to_datetime(form, time_unit="us", strict=False)

@@ -6,6 +6,7 @@ import gc
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any
 
 import dagster as dg
 from dagster import DagsterEventType
+from sqlalchemy.exc import SQLAlchemyError
 
 from customer_profiles.collection.loading import waiting_days
 from customer_profiles.orchestration.code_version import code_version
@@ -23,6 +25,8 @@ from customer_profiles.orchestration.partitions import RANGE_END, RANGE_START, R
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.settings import Mendable, Settings
 
+NEARLY_NOTHING = 1_000_000
+"""Bytes left on a disk that counts as full."""
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -88,7 +92,11 @@ def run_range(platform: Platform, first: date, last: date, *, rebuild: bool = Fa
     tags = {RANGE_START: str(first), RANGE_END: str(last), PROCESS_TAG: str(os.getpid())}
     if rebuild:
         tags[REBUILD_TAG] = "true"
-    with _imported_objects_left_alone(), open_instance(settings.instance) as instance:
+    with (
+        _imported_objects_left_alone(),
+        _disk_trouble_told(settings),
+        open_instance(settings.instance) as instance,
+    ):
         end_dead_runs(instance)
         job = build(settings, {"platform": platform}).resolve_job_def(EVERYTHING.name)
         result = job.execute_in_process(instance=instance, tags=tags, run_config=QUIET, raise_on_error=False)
@@ -101,6 +109,20 @@ def run_range(platform: Platform, first: date, last: date, *, rebuild: bool = Fa
         seconds=_seconds(result),
         failures=_failures(result),
     )
+
+
+@contextmanager
+def _disk_trouble_told(settings: Settings) -> Iterator[None]:
+    """A full disk meets Dagster's own files first: say so in one sentence."""
+    try:
+        yield
+    except (SQLAlchemyError, OSError) as error:
+        free = shutil.disk_usage(settings.home).free
+        full = f"the disk of {settings.home} is full ({free:,} bytes left): free some space"
+        other = f"{settings.instance} cannot be written ({str(error).splitlines()[0]}): look at the disk"
+        raise RunError(
+            f"{full if free < NEARLY_NOTHING else other}, then run again; what was stored before stays"
+        ) from error
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from rich.table import Table
 
 from customer_profiles.cleaning.clean import FATES
 from customer_profiles.orchestration.report import SHOWN, Report, days_in_words, places
-from customer_profiles.settings import Settings
+from customer_profiles.settings import DEFAULT_HOME, Settings
 
 
 @contextmanager

@@ -230,7 +230,7 @@ FINE: dict[str, str | bytes] = {
     "old Mac line ends": CONSENTS.replace("\n", "\r"),
     "no last line end": CONSENTS.rstrip(),
     "blank lines": "\n" + HEADER + "\n\n" + ROW + "\n\n",
-    "quoted cells": '"customer_id","purpose","effective_at","status"\n"C1","profiling","2026-03-01","granted"\n',
+    "quoted cells": CONSENTS.replace("C1", '"C1"').replace("purpose", '"purpose"'),
     "spaces round names": CONSENTS.replace("purpose", " purpose "),
     "columns in another order": "status,effective_at,purpose,customer_id\ngranted,2026-03-01,profiling,C1\n",
 }

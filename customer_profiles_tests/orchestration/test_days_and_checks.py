@@ -8,11 +8,12 @@ import dagster as dg
 import pytest
 
 from customer_profiles.collection.reading import DeliveryError
-from customer_profiles.orchestration.checks import FindDays, day_check, overall
+from customer_profiles.orchestration.checks import FindDays, day_check, metadata_of, overall
 from customer_profiles.orchestration.metadata import row_count
 from customer_profiles.orchestration.partitions import (
     ALL_DAYS_IN_ONE_RUN,
     DAILY,
+    PASSED_OVER,
     RANGE_END,
     RANGE_START,
     days_of,
@@ -93,6 +94,25 @@ def test_good_days_are_recorded_with_their_metadata(platform: Platform) -> None:
         if record.asset_materialization
     }
     assert rows == {str(FIFTH): 5, str(SIXTH): 6, str(SEVENTH): 7}
+
+
+def test_days_that_a_long_run_passes_over_say_that_nothing_was_computed(platform: Platform) -> None:
+    @dg.asset(key=KEY, partitions_def=DAILY, backfill_policy=ALL_DAYS_IN_ONE_RUN)
+    def newest(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
+        store_days(context, platform, lambda day: row_count(1), [SEVENTH])
+
+    with dg.instance_for_test() as instance:
+        run_range(instance, platform, newest)
+        records = instance.fetch_materializations(KEY, limit=9).records
+    told = {
+        record.partition_key: {
+            name: value.value for name, value in record.asset_materialization.metadata.items()
+        }
+        for record in records
+        if record.asset_materialization
+    }
+    passed_over = {"says": PASSED_OVER}
+    assert told == {str(FIFTH): passed_over, str(SIXTH): passed_over, str(SEVENTH): {"dagster/row_count": 1}}
 
 
 def test_a_bad_day_stops_no_other_day_and_is_named_by_the_failure(platform: Platform) -> None:
@@ -217,3 +237,8 @@ def test_many_failing_days_are_counted_and_not_all_named() -> None:
     findings = {date(2026, 1, day): ODD for day in range(1, 14)}
     named = str(overall(findings).metadata["failing_days"].value)
     assert named.endswith("2026-01-10 and 3 more")
+
+
+def test_several_limits_are_told_in_words() -> None:
+    limits = Finding(True, 0.02, {"warn": 0.01, "error": 0.05}, "2 of 100 rows")
+    assert metadata_of(limits)["threshold"] == "warn 0.01, error 0.05"

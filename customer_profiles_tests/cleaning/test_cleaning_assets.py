@@ -1,0 +1,62 @@
+"""Assets of cleaning, as Dagster runs them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from customer_profiles.cleaning.assets import cleaned_asset
+from customer_profiles.collection.assets import raw_asset
+from customer_profiles.orchestration.partitions import DAILY
+from customer_profiles.orchestration.platform import Platform
+from customer_profiles.settings import load_settings
+
+EVENT = '{{"event_id": "E1", "event_at": "{day} 12:00:00", "event_name": "login", "channel": "web", ' + (
+    '"customer_id": "C1"}}\n'
+)
+DAY, NEXT = "2026-03-03", "2026-03-04"
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> Platform:
+    return Platform(load_settings(tmp_path), {})
+
+
+def deliver(platform: Platform, day: str) -> None:
+    file = platform.settings.deliveries / "events" / f"{day}.ndjson"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(EVENT.format(day=day))
+
+
+def run(platform: Platform, instance: dg.DagsterInstance, day: str) -> tuple[dict[str, Any], list[str]]:
+    """Run ``raw/events`` and ``cleaned/events`` of a day: the cleaned day's metadata, and the warnings."""
+    result = dg.materialize(
+        [raw_asset("events"), cleaned_asset("events")],
+        partition_key=day,
+        resources={"platform": platform},
+        instance=instance,
+    )
+    (stored,) = result.asset_materializations_for_node("cleaned__events")
+    assert DAILY.has_partition_key(stored.partition or "")
+    warnings = [
+        entry.user_message for entry in instance.all_logs(result.run_id) if entry.level == 30  # WARNING
+    ]  # fmt: skip
+    return {name: value.value for name, value in stored.metadata.items()}, warnings
+
+
+def test_a_late_delivery_tells_which_days_to_run_again(platform: Platform) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        deliver(platform, NEXT)
+        metadata, warnings = run(platform, instance, NEXT)
+        assert "days to run again" not in metadata
+        deliver(platform, DAY)
+        metadata, warnings = run(platform, instance, DAY)
+        assert metadata["days to run again"] == NEXT
+        assert [f"run these days again: {NEXT}" in warning for warning in warnings] == [True]
+        metadata, warnings = run(platform, instance, NEXT)
+        assert metadata["dagster/row_count"] == 0
+        metadata, warnings = run(platform, instance, DAY)
+        assert (metadata["dagster/row_count"], warnings) == (1, [])

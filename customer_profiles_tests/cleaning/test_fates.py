@@ -1,0 +1,178 @@
+"""Every delivered row is accepted, repaired, quarantined or a duplicate, and the four add up."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, timedelta
+
+import polars as pl
+import pytest
+
+from customer_profiles.cleaning.clean import broken_rows, clean_day, days_to_run_again
+from customer_profiles.cleaning.orphans import orphan_counts
+from customer_profiles.cleaning.tables import CLEANED, QUARANTINE
+
+DAY = date(2026, 3, 3)
+NEXT, LATER = DAY + timedelta(days=1), DAY + timedelta(days=2)
+FATES = ("accepted", "repaired", "quarantined", "duplicate")
+
+
+def quarantine(shop, day: date = DAY) -> pl.DataFrame:
+    rows = broken_rows(shop.warehouse, day, day)
+    shop.warehouse.write(QUARANTINE, {"delivery_day": day}, rows)
+    return shop.warehouse.frame(QUARANTINE, day, day)
+
+
+def fates(shop, table: str, day: date = DAY) -> dict[str, int]:
+    """Counts of a day after its quarantine was written, once they were seen to add up."""
+    quarantine(shop, day)
+    (counted,) = shop.fates(table, day, day)
+    assert counted["received"] == sum(counted[fate] for fate in FATES)
+    return {fate: counted[fate] for fate in FATES if counted[fate]}
+
+
+def test_each_row_has_one_of_four_fates(shop, sound) -> None:
+    good = sound("orders")
+    rows = [good, good, sound("orders", quantity="０"), sound("orders", line_number="2", quantity="3.0")]
+    cleaned = shop.take("orders", rows)
+    assert cleaned["row_number"].to_list() == [1, 4]
+    assert fates(shop, "orders") == {"accepted": 1, "repaired": 1, "quarantined": 1, "duplicate": 1}
+
+
+def test_an_exact_copy_leaves_the_first_row(shop, sound) -> None:
+    event = sound("events")
+    assert shop.take("events", [event, event, event])["row_number"].to_list() == [1]
+    assert fates(shop, "events") == {"accepted": 1, "duplicate": 2}
+
+
+def test_an_exact_copy_of_a_broken_row_is_a_duplicate(shop, sound) -> None:
+    broken = sound("orders", quantity="0")
+    assert shop.take("orders", [broken, broken]).is_empty()
+    assert fates(shop, "orders") == {"quarantined": 1, "duplicate": 1}
+
+
+@pytest.mark.parametrize("table", ["events", "orders", "customers"])
+def test_of_one_key_the_newest_row_of_a_delivery_wins(shop, sound, table: str) -> None:
+    note = {"events": "device", "orders": "coupon_id", "customers": "city"}[table]
+    rows = [sound(table, **{note: place}) for place in ("first", "second", "third")]
+    cleaned = shop.take(table, rows)
+    assert (cleaned["row_number"].to_list(), cleaned[note].to_list()) == ([3], ["third"])
+    assert fates(shop, table) == {"accepted": 1, "duplicate": 2}
+
+
+def test_the_newest_row_is_that_of_the_last_file(shop, sound) -> None:
+    folder = shop.deliveries / "events" / str(DAY)
+    folder.mkdir(parents=True)
+    for part, device in (("10.ndjson", "phone"), ("09.ndjson", "desk")):
+        (folder / part).write_text(json.dumps(sound("events", device=device)))
+    shop.load("events")
+    assert shop.clean("events")["device"].to_list() == ["phone"]
+    assert fates(shop, "events") == {"accepted": 1, "duplicate": 1}
+
+
+@pytest.mark.parametrize("broken_first", [True, False])
+def test_a_good_row_beside_its_broken_copy_stays(shop, sound, broken_first: bool) -> None:
+    rows = [sound("events", dwell_ms=-1), sound("events", dwell_ms=5)]
+    cleaned = shop.take("events", rows if broken_first else rows[::-1])
+    assert cleaned["dwell_ms"].to_list() == [5]
+    assert fates(shop, "events") == {"accepted": 1, "quarantined": 1}
+
+
+def test_an_event_counts_once_in_its_first_arrival(shop, sound) -> None:
+    shop.take("events", [sound("events", device="phone")])
+    assert shop.take("events", [sound("events", device="desk")], day=NEXT).is_empty()
+    assert shop.clean("events")["device"].to_list() == ["phone"]
+    assert fates(shop, "events") == {"accepted": 1}
+    assert fates(shop, "events", NEXT) == {"duplicate": 1}
+
+
+def test_an_event_that_arrived_broken_counts_when_it_arrives_sound(shop, sound) -> None:
+    shop.take("events", [sound("events", dwell_ms=-1)])
+    assert shop.take("events", [sound("events")], day=NEXT).height == 1
+    assert fates(shop, "events") == {"quarantined": 1}
+    assert fates(shop, "events", NEXT) == {"accepted": 1}
+
+
+def test_versions_all_stay(shop, sound) -> None:
+    paid, sent = sound("orders"), sound("orders", status="shipped", status_at="2026-03-03 13:00:00")
+    assert shop.take("orders", [paid, sent]).height == 2
+    assert shop.take("orders", [paid], day=NEXT).height == 1
+    assert (fates(shop, "orders"), fates(shop, "orders", NEXT)) == ({"accepted": 2}, {"accepted": 1})
+
+
+def test_rows_of_different_keys_are_no_duplicates(shop, sound) -> None:
+    rows = [sound("events", event_id="E1"), sound("events", event_id="E2"), sound("events", event_id="e1")]
+    assert shop.take("events", rows).height == 3
+
+
+def test_cleaning_again_gives_equal_rows_whatever_came_later(shop, sound) -> None:
+    before = shop.take("events", [sound("events"), sound("events", event_id="E2", event_name="?")])
+    shop.take("events", [sound("events"), sound("events", event_id="E3")], day=NEXT)
+    assert shop.clean("events").equals(before)
+
+
+def test_a_lost_row_shows(shop, sound) -> None:
+    shop.take("orders", [sound("orders"), sound("orders", line_number="2")])
+    shop.warehouse.write(CLEANED["orders"], {"delivery_day": DAY}, shop.clean("orders").head(1))
+    (counted,) = shop.fates("orders")
+    assert counted["received"] - sum(counted[fate] for fate in FATES) == 1
+
+
+def test_a_day_without_delivery_has_zero_of_each_fate(shop, sound) -> None:
+    shop.take("orders", [sound("orders")], day=LATER)
+    assert [day["received"] for day in shop.fates("orders", DAY, LATER)] == [0, 0, 1]
+    clean_day(shop.warehouse, "orders", DAY)
+    assert shop.warehouse.days(CLEANED["orders"]) == [LATER]
+
+
+def test_the_quarantine_holds_every_rule_and_the_whole_row(shop, sound) -> None:
+    shop.take("orders", [sound("orders", quantity="0", currency=None), sound("orders")])
+    shop.take("consents", [sound("consents", status="maybe")])
+    held = quarantine(shop)
+    assert held.select("table_name", "row_number", "broken_rules").rows() == [
+        ("consents", 1, ["status|unparsable"]),
+        ("orders", 1, ["currency|required", "quantity_is_zero"]),
+    ]
+    row = held.row(1, named=True)
+    original = json.loads(shop.open("orders", row, "original", row["original_sealed"]))
+    assert original == sound("orders", quantity="0", currency=None)
+
+
+def test_a_late_delivery_names_the_days_that_must_run_again(shop, sound) -> None:
+    shop.take("events", [sound("events"), sound("events", event_id="E2")], day=NEXT)
+    shop.take("events", [sound("events", event_id="E3")], day=LATER)
+    shop.take("events", [sound("events")])
+    assert days_to_run_again(shop.warehouse, "events", DAY, DAY) == [NEXT]
+    assert shop.clean("events", day=NEXT).height == 1
+    assert days_to_run_again(shop.warehouse, "events", DAY, DAY) == []
+    assert fates(shop, "events", NEXT) == {"accepted": 1, "duplicate": 1}
+
+
+def test_days_of_the_same_run_and_versions_need_not_run_again(shop, sound) -> None:
+    for day in (NEXT, DAY):
+        shop.take("events", [sound("events")], day=day)
+        shop.take("orders", [sound("orders")], day=day)
+    assert days_to_run_again(shop.warehouse, "events", DAY, NEXT) == []
+    assert days_to_run_again(shop.warehouse, "orders", DAY, DAY) == []
+
+
+def test_orphans_are_kept_and_counted_from_the_day_on_which_they_were_unknown(shop, sound) -> None:
+    shop.take("customers", [sound("customers")])
+    shop.take("customers", [sound("customers", customer_id="C2")], day=LATER)
+    for day in (DAY, LATER):
+        shop.take("orders", [sound("orders"), sound("orders", order_id="O2", customer_id="C2")], day=day)
+    counts = orphan_counts(shop.warehouse, "orders", "customers", "customer_key", DAY, LATER)
+    assert counts.rows() == [(DAY, 2, 1), (LATER, 2, 0)]
+    assert shop.clean("orders").height == 2
+
+
+def test_rows_that_name_nobody_are_no_orphans(shop, sound) -> None:
+    shop.take("products", [sound("products")])
+    shop.take("orders", [sound("orders"), sound("orders", line_number="2", product_id="P9")])
+    counts = orphan_counts(shop.warehouse, "orders", "products", "product_id", DAY, DAY)
+    assert counts.rows() == [(DAY, 1, 1)]
+
+
+def test_what_was_never_delivered_has_no_orphans(shop, sound) -> None:
+    shop.take("orders", [sound("orders")])
+    assert orphan_counts(shop.warehouse, "orders", "customers", "customer_key", DAY, DAY).is_empty()

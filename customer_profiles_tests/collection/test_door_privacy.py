@@ -1,0 +1,136 @@
+"""Personal data is sealed at the door: keys join, sealed cells open, the vault holds sound rows alone."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import polars as pl
+import pytest
+
+from customer_profiles.contracts import CONTRACTS
+
+PERSON = {
+    "full_name": "王芳",
+    "birth_date": "1990-07-31",
+    "email": "Fang@Example.com",
+    "phone": "138 0013 8000",
+}
+
+
+def test_one_customer_has_one_key_in_every_table(shop) -> None:
+    key = shop.keys.key("C1")
+    for table, contract in CONTRACTS.items():
+        if "customer_id" in contract.column_names():
+            assert shop.one(table, customer_id=" Ｃ1 ")["customer_key"] == key
+    edge = shop.one("social_edges")
+    assert (edge["source_customer_key"], edge["target_customer_key"]) == (key, shop.keys.key("C2"))
+    assert shop.one("partner_attributes")["identifier_key"] == key
+
+
+def test_an_anonymous_id_and_a_link_to_it_have_one_key(shop) -> None:
+    event = shop.one("events", anonymous_id="cookie 7")
+    link = shop.one("identity_links", kind="cookie", identifier="cookie 7")
+    assert event["anonymous_key"] == link["identifier_key"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "identifier", "column"),
+    [("email", "FANG@example.com ", "email_key"), ("Phone", "+86 138-0013-8000", "phone_key")],
+)
+def test_a_link_to_an_address_joins_the_customer_who_has_it(
+    shop, kind: str, identifier: str, column: str
+) -> None:
+    customer = shop.one("customers", **PERSON)
+    link = shop.one("identity_links", kind=kind, identifier=identifier)
+    assert link["identifier_key"] == customer[column]
+
+
+@pytest.mark.parametrize(("kind", "other"), [("cookie", "cookie"), ("phone", "email")])
+def test_an_identifier_that_is_no_address_is_kept_as_it_is(shop, kind: str, other: str) -> None:
+    assert shop.one("identity_links", kind=kind, identifier="ABC")["identifier_key"] == shop.keys.key("ABC")
+    assert shop.one("identity_links", kind=other, identifier="x")["identifier_key"] == shop.keys.key("x")
+
+
+def test_spellings_of_one_address_have_one_key(shop, sound) -> None:
+    shop.deliver(
+        "customers",
+        [
+            sound("customers", email="a@b.cn", phone="13800138000"),
+            sound("customers", email=" A@B.cn", phone="+86 138 0013 8000"),
+        ],
+    )
+    rows = shop.receive("customers").rows
+    assert rows["email_key"].n_unique() == rows["phone_key"].n_unique() == 1
+    assert rows["email_key"].null_count() == 0
+
+
+def test_no_cell_of_a_person_is_stored_in_clear(shop, sound) -> None:
+    secrets = {**PERSON, "customer_id": "C-4711", "nickname": "芳芳"}
+    shop.take("customers", [sound("customers", **secrets), sound("customers", **secrets, gender="外星人")])
+    shop.take("texts", [sound("texts", customer_id="C-4711", body="call 138 0013 8000, 王芳", rating=9)])
+    stored = "".join(
+        shop.raw(table).with_columns(pl.col(pl.Binary).bin.encode("hex")).write_json()
+        for table in ("customers", "texts")
+    )
+    for cell in ("王芳", "芳芳", "1990-07-31", "Fang", "fang", "13800138000", "0013 8000", "C-4711"):
+        assert cell not in stored
+
+
+def test_words_open_to_what_was_written(shop) -> None:
+    search = shop.one("events", event_name="search", search_query=" red  shoes ")
+    assert shop.open("events", search, "search_query", search["search_query_sealed"]) == "red  shoes"
+    text = shop.one("texts", body="Ｗrong size…")
+    assert shop.open("texts", text, "body", text["body_sealed"]) == "Ｗrong size…"
+
+
+def test_unknown_columns_are_sealed_and_reported(shop, sound) -> None:
+    shop.deliver("orders", [sound("orders", note="ring twice", source="till 4", row_number="77", _line="x")])
+    received = shop.receive("orders")
+    row = received.rows.row(0, named=True)
+    assert received.unknown_columns == ("_line", "note", "row_number", "source")
+    assert (row["row_number"], row["source"]) == (1, "orders/2026-03-03.ndjson")
+    extra = json.loads(shop.open("orders", row, "extra", row["extra_sealed"]))
+    assert extra == {"_line": "x", "note": "ring twice", "row_number": "77", "source": "till 4"}
+    assert shop.load("orders").says.endswith(
+        "unknown columns kept sealed: ['_line', 'note', 'row_number', 'source']"
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["broken", "repairs", "delivered", "extra", "fingerprint", "closes_at", "a|b"]
+)
+def test_an_unknown_column_may_have_any_name(shop, sound, name: str) -> None:
+    row = shop.one("orders", **{name: "hello"})
+    assert (row["broken_rules"], row["repairs"]) == ([], [])
+    assert json.loads(shop.open("orders", row, "extra", row["extra_sealed"])) == {name: "hello"}
+
+
+def test_originals_of_broken_rows_open_to_the_delivered_cells(shop) -> None:
+    delivered: dict[str, Any] = {"quantity": " １2.0", "amount_minor": "12元", "note": "ring twice"}
+    row = shop.one("orders", **delivered)
+    original = json.loads(shop.open("orders", row, "original", row["original_sealed"]))
+    assert {name: original[name] for name in delivered} == delivered
+    assert original["customer_id"] == "C1"
+
+
+def test_the_vault_opens_to_the_person(shop, sound) -> None:
+    shop.take("customers", [sound("customers", **PERSON)])
+    assert shop.personal("customers") == {
+        (1, "customer_id"): "C1",
+        (1, "full_name"): "王芳",
+        (1, "birth_date"): "1990-07-31",
+        (1, "email"): "fang@example.com",
+        (1, "phone"): "138 0013 8000",
+    }
+
+
+def test_rows_that_break_a_rule_are_not_in_the_vault(shop, sound) -> None:
+    child = sound("customers", **PERSON | {"birth_date": "2015-01-01"})
+    shop.take("customers", [child, sound("customers", customer_id="C2", full_name="李雷")])
+    assert shop.personal("customers") == {(2, "customer_id"): "C2", (2, "full_name"): "李雷"}
+
+
+def test_ids_of_buyers_are_in_the_vault_once(shop, sound) -> None:
+    shop.take("orders", [sound("orders"), sound("orders", line_number="2"), sound("orders", quantity="0")])
+    assert shop.personal("orders") == {(1, "customer_id"): "C1"}
