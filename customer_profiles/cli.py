@@ -119,6 +119,7 @@ def ui(home: HomeOption = None, port: Annotated[int, typer.Option(min=1, max=655
 def main() -> None:
     """Run the command line. What a person can mend ends in one line, not in a traceback."""
     warnings.filterwarnings("ignore", module="dagster")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's remarks on its own build
     try:
         app(prog_name=app.info.name)
     except Mendable as error:

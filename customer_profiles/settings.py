@@ -81,7 +81,9 @@ class ConversionSettings(_Section):
     """The conversion model."""
 
     seed: int = Field(20260101, description="of weights, folds and bootstrap")
-    smallest_positives: int = Field(50, ge=1, description="fewer positives in test or train: no training")
+    smallest_positives: int = Field(
+        50, ge=10, description="fewer positives in test or train: no training; the network itself needs 10"
+    )
     bootstrap_rounds: int = Field(500, ge=50, description="customer bootstrap rounds of the intervals")
 
 

@@ -34,12 +34,12 @@ from customer_profiles.profiles.tables import CUSTOMER_PROFILES
 from customer_profiles.segments.tables import SEGMENTS
 from customer_profiles.warehouse import Table, Warehouse
 
-FIRST, DAYS = date(2026, 1, 1), 12
+FIRST, DAYS, CUSTOMERS = date(2026, 1, 1), 17, 900
 LAST, BEFORE_LAST = FIRST + timedelta(days=DAYS - 1), FIRST + timedelta(days=DAYS - 2)
 SNAPSHOT, BAD_DAY = date(2026, 1, 3), date(2026, 1, 2)
 SETTINGS = {
-    "label": {"horizon_days": 3, "maturity_days": 1, "smallest_history_days": 2},
-    "conversion": {"smallest_positives": 3, "bootstrap_rounds": 50},
+    "label": {"horizon_days": 5, "maturity_days": 2, "smallest_history_days": 2, "holdout_share": 0.5},
+    "conversion": {"smallest_positives": 10, "bootstrap_rounds": 50},
     "features": {"recent_days": 2},
 }
 
@@ -165,7 +165,7 @@ def says(home: Path, asset: str, day: date) -> str:
 def deliveries(command: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A simulated retailer's deliveries with known personal data in them."""
     folder = tmp_path_factory.mktemp("retailer")
-    done = command("simulate", "--out", folder, "--customers", 250, "--days", DAYS)
+    done = command("simulate", "--out", folder, "--customers", CUSTOMERS, "--days", DAYS)
     assert done.code == 0, done.err
     plant(folder / "deliveries")
     return folder / "deliveries"
@@ -253,7 +253,7 @@ def test_the_newest_day_is_published_with_a_row_for_every_customer(home: tuple[P
     assert manifest["files"]["customer_profiles"]["rows"] == rows.height
     assert rows["customer_key"].is_unique().all()
     assert set(rows["customer_key"]) == set(stored(home[0], FAMILIES["personal"], LAST)["customer_key"])
-    assert rows.height > 200
+    assert rows.height > 0.7 * CUSTOMERS
     assert len(set(TRAITS) & set(rows.columns)) >= 60
 
 
@@ -310,7 +310,7 @@ def test_a_profile_is_the_same_whatever_is_delivered_later(
         knowing_more = session.row_hashes(CUSTOMER_FEATURES, SNAPSHOT)
     with Warehouse(early["home"] / "warehouse.duckdb").session() as session:
         at_the_time = session.row_hashes(CUSTOMER_FEATURES, SNAPSHOT)
-    assert knowing_more.height > 200
+    assert knowing_more.height > 0.7 * CUSTOMERS
     assert at_the_time.equals(knowing_more)
 
 

@@ -11,10 +11,9 @@ from typing import Any
 def keras() -> Any:
     """The Keras module.
 
-    TensorFlow 2.21 greets from C++ on stderr before any log level counts (its own setting leaves two of
-    four lines), so stderr is put aside while it is imported. An import that fails still raises.
+    TensorFlow 2.21 greets from C++ on stderr before any log level counts, so stderr is put aside while it
+    is imported (the command line sets the level for what follows). An import that fails still raises.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     stderr = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
