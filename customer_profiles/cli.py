@@ -84,6 +84,7 @@ def simulate(
         seed=seed,
         drift_day=_days_after(start.date(), drift_day),
     )
+    out.print(f"next: customer-profiles run --home {folder}", soft_wrap=True)
 
 
 @app.command()
@@ -184,7 +185,6 @@ def _simulate(
     rows = ", ".join(f"{table} {count:,}" for table, count in summary.rows.items())
     last = start + timedelta(days=days - 1)
     out.print(f"simulated {summary.customers:,} customers, {start} to {last}: {rows}", soft_wrap=True)
-    out.print(f"next: customer-profiles run --home {folder}")
 
 
 def _day(moment: datetime | None) -> date | None:

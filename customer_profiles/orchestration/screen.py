@@ -107,7 +107,7 @@ def _show_model(console: Console, report: Report) -> None:
     for title in SHOWN.values():
         table.add_column(title, justify="right", no_wrap=True)
     for model in dict.fromkeys(row["model"] for row in report.models):
-        table.add_row(model, *(_figure(cells.get((model, metric))) for metric in SHOWN))
+        table.add_row(model.replace("_", " "), *(_figure(cells.get((model, metric))) for metric in SHOWN))
     console.print(table)
     console.print(f"serving: {report.serves or 'nothing: no model earned it'}")
 

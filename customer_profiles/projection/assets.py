@@ -9,7 +9,7 @@ import polars as pl
 from customer_profiles.features.assets import as_of_days
 from customer_profiles.features.tables import CUSTOMER_FEATURES
 from customer_profiles.features.training import training_rows
-from customer_profiles.orchestration.metadata import about_table, picture, row_count
+from customer_profiles.orchestration.metadata import about_table, column_schema, picture, row_count
 from customer_profiles.orchestration.partitions import ALL_DAYS_IN_ONE_RUN, DAILY, store_days
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.projection import plots
@@ -77,7 +77,8 @@ def principal_components(context: dg.AssetExecutionContext, platform: dg.Resourc
             components = components_of(fitted.model, rows).with_columns(
                 pl.lit(day).alias("as_of"), pl.lit(fitted.version).alias("model_version")
             )
-            return row_count(warehouse.write(table, {"as_of": day}, components))
+            written = warehouse.write(table, {"as_of": day}, components)
+            return {**row_count(written), **column_schema(table.columns)}
 
         store_days(context, platform, project, as_of_days(context, platform, warehouse))
 

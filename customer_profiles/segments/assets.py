@@ -10,10 +10,14 @@ from customer_profiles.features.training import training_rows
 from customer_profiles.orchestration.metadata import about_table, picture, row_count, table
 from customer_profiles.orchestration.partitions import ALL_DAYS_IN_ONE_RUN, DAILY, store_days
 from customer_profiles.orchestration.platform import Platform
+from customer_profiles.projection.plots import component_scatter
+from customer_profiles.projection.service import load_projection
+from customer_profiles.projection.tables import components_table
 from customer_profiles.segments import plots
 from customer_profiles.segments.differences import what_sets_apart
 from customer_profiles.segments.service import fit_segmentation, load_segmentation, segment_day
 from customer_profiles.segments.tables import SEGMENTS
+from customer_profiles.warehouse import Session
 
 
 @dg.asset(
@@ -54,7 +58,11 @@ def segmentation(context: dg.AssetExecutionContext, platform: dg.ResourceParam[P
 
 @dg.asset(
     key=["profiles", "segments"],
-    deps=[dg.AssetKey(["features", "customer_features"]), segmentation],
+    deps=[
+        dg.AssetKey(["features", "customer_features"]),
+        dg.AssetKey(["features", "principal_components"]),
+        segmentation,
+    ],
     group_name="profiles",
     description="The segment of every customer, how sure it is, and the one of the day before.",
     kinds={"duckdb"},
@@ -67,14 +75,25 @@ def segments(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platf
     """Put each day's customers into segments."""
     fitted = load_segmentation(platform.settings.models)
     with platform.warehouse() as warehouse:
+        days = as_of_days(context, platform, warehouse)
 
         def assign(day: date) -> dict[str, Any]:
             absent = fitted.absent_on(day) if fitted else "no segments were fitted yet"
             if fitted is None or absent:
                 return {**row_count(0), "says": absent}
-            return row_count(segment_day(warehouse, fitted, day))
+            rows = segment_day(warehouse, fitted, day)
+            return {**row_count(rows), **(_scatter(platform, warehouse, day) if day == days[-1] else {})}
 
-        store_days(context, platform, assign, as_of_days(context, platform, warehouse))
+        store_days(context, platform, assign, days)
+
+
+def _scatter(platform: Platform, warehouse: Session, day: date) -> dict[str, Any]:
+    """The day's customers along the first two principal components, coloured by segment."""
+    projection = load_projection(platform.settings.models)
+    if projection is None or projection.absent_on(day):
+        return {}
+    components = warehouse.frame(components_table(projection.model.names), day, day)
+    return {"components": picture(component_scatter(components, warehouse.frame(SEGMENTS, day, day)))}
 
 
 ASSETS = [segmentation, segments]
