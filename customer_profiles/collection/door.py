@@ -242,11 +242,15 @@ def _sealed(delivery: Delivery, rows: pl.DataFrame, door: Door) -> pl.DataFrame:
         door.pseudonyms.keys(rows[f"{name}|normal"]).alias(key_name(name))
         for name in _columns_of_kind(delivery, "phone", "email")
     )
-    original = rows.select(pl.when(pl.col("broken_rules").list.len() > 0).then("delivered").alias("original"))
+    broken = pl.col("broken_rules").list.len() > 0
+    original = rows.select(pl.when(broken).then("delivered").alias("original"))
     words = {name: rows[name] for name in _columns_of_class(delivery, Pii.SEALED)}
     words |= {"extra": rows["extra"], "original": original["original"]}
+    plain = _columns_of_class(delivery, Pii.NONE)
     return keyed.with_columns(
-        _seal_column(delivery, rows, name, texts, door.seal) for name, texts in words.items()
+        *(_seal_column(delivery, rows, name, texts, door.seal) for name, texts in words.items()),
+        # a broken row may hold a name where a code belongs: its words stand in the sealed original alone
+        *(pl.when(~broken).then(name).alias(name) for name in plain if rows.schema[name] == pl.String),
     )
 
 

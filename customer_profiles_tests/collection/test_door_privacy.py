@@ -134,3 +134,12 @@ def test_rows_that_break_a_rule_are_not_in_the_vault(shop, sound) -> None:
 def test_ids_of_buyers_are_in_the_vault_once(shop, sound) -> None:
     shop.take("orders", [sound("orders"), sound("orders", line_number="2"), sound("orders", quantity="0")])
     assert shop.personal("orders") == {(1, "customer_id"): "C1"}
+
+
+def test_a_broken_row_keeps_no_words_in_clear_where_a_name_may_stand_in_the_wrong_column(shop) -> None:
+    sound_row = shop.one("orders", category="shoes")
+    broken = shop.one("orders", category="王芳", coupon_id="13800138000", quantity="0")
+    assert sound_row["category"] == "shoes"
+    assert broken["broken_rules"] == ["quantity_is_zero"]
+    assert (broken["category"], broken["coupon_id"]) == (None, None)
+    assert broken["original_sealed"] is not None

@@ -39,7 +39,11 @@ GRAPH = {
     **MODELS,
     "features/principal_components": {"features/customer_features", "models/projection"},
     "profiles/conversion_scores": {"features/customer_features", "models/conversion"},
-    "profiles/segments": {"features/customer_features", "models/segmentation"},
+    "profiles/segments": {
+        "features/customer_features",
+        "features/principal_components",
+        "models/segmentation",
+    },
     "profiles/customer_profiles": {
         "features/customer_features",
         "profiles/conversion_scores",
