@@ -109,15 +109,23 @@ SOUND: dict[str, dict[str, Any]] = {
         "contacted_at": NOON,
         "arm": "control",
         "randomised": "false",
+        "channel": "email",
     },
     "partner_attributes": {
         "partner": "bank",
         "identifier": "C1",
         "attribute": "income",
         "observed_at": NOON,
+        "value": "high",
         "consent_reference": "form 12",
     },
-    "identity_links": {"kind": "cookie", "identifier": "abc", "customer_id": "C1", "linked_at": NOON},
+    "identity_links": {
+        "kind": "cookie",
+        "identifier": "abc",
+        "customer_id": "C1",
+        "linked_at": NOON,
+        "method": "login",
+    },
 }
 """One row of each table that keeps every rule."""
 

@@ -32,7 +32,7 @@ class CampaignContacts(Delivered):
     contacted_at = moment("when the contact was made, or would have been", key=True)
     arm = text("treatment, control, or a named variant", required=True)
     randomised = flag("whether chance assigned the arm", required=True)
-    channel = text("channel of the contact")
+    channel = text("channel of the contact", required=True)
     assignment_probability = decimal("chance of this arm", "0 to 1", minimum=0, maximum=1)
     opened_at = moment("when it was opened")
     clicked_at = moment("when it was clicked")

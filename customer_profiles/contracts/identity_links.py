@@ -26,5 +26,5 @@ class IdentityLinks(Delivered):
     identifier = text("the identifier", key=True, pii=Pii.IDENTIFIER, kind_in="kind")
     customer_id = text("the customer", key=True, pii=Pii.IDENTIFIER)
     linked_at = moment("since when", key=True)
-    method = choice("how we know", ("login", "declared", "import"))
+    method = choice("how we know", ("login", "declared", "import"), required=True)
     unlinked_at = moment("until when")

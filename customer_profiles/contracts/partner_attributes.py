@@ -28,7 +28,7 @@ class PartnerAttributes(Delivered):
     identifier = text("customer id, or hash of e-mail or phone as agreed", key=True, pii=Pii.IDENTIFIER)
     attribute = text("what is told", key=True)
     observed_at = moment("when the partner observed it", key=True)
-    value = text("the value")
+    value = text("the value", required=True)
     consent_reference = text("where the customer's consent is kept")
     expires_at = moment("until when we may use it")
 

@@ -320,7 +320,7 @@ def test_a_line_that_is_no_json_object_is_a_ragged_row(shop, sound, line: str) -
 def test_json_values_are_read_by_their_text(shop, sound) -> None:
     rows = [
         sound("campaign_contacts", randomised=True, assignment_probability=0.5, cost_minor=1e3),
-        sound("campaign_contacts", customer_id=7, randomised=False, channel=None, opened_at=None),
+        sound("campaign_contacts", customer_id=7, randomised=False, channel="sms", opened_at=None),
     ]
     shop.deliver("campaign_contacts", rows)
     found = shop.receive("campaign_contacts").rows

@@ -23,9 +23,9 @@ REQUIRED = {
     "orders": "order_id line_number status_at customer_id ordered_at status quantity amount_minor currency",
     "texts": "text_id customer_id kind created_at body",
     "social_edges": "source_customer_id target_customer_id kind created_at",
-    "campaign_contacts": "campaign_id customer_id contacted_at arm randomised",
-    "partner_attributes": "partner identifier attribute observed_at",
-    "identity_links": "kind identifier customer_id linked_at",
+    "campaign_contacts": "campaign_id customer_id contacted_at arm randomised channel",
+    "partner_attributes": "partner identifier attribute observed_at value",
+    "identity_links": "kind identifier customer_id linked_at method",
 }
 KEYS = {
     "customers": "customer_key updated_at",
