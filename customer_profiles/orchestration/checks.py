@@ -8,6 +8,7 @@ several results of one name, so the results of single days are logged as events 
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from itertools import accumulate
 from typing import Any
 
 import dagster as dg
@@ -93,7 +94,9 @@ def contract_check(table: Table, key: Sequence[str]) -> dg.AssetChecksDefinition
 def suite_check(table: Table, suite: Suite) -> dg.AssetChecksDefinition:
     """A Great Expectations suite holds. Of a long range the newest days are looked at one by one.
 
-    Days of a long range for which no profile was computed have nothing to expect of.
+    The days before them are looked at together, from the newest back, up to the largest sample: memory
+    stays flat, and the contract's check covers every row. Days of a long range for which no profile was
+    computed have nothing to expect of.
     """
 
     def find(platform: Platform, days: list[date]) -> Mapping[date, Finding]:
@@ -101,19 +104,25 @@ def suite_check(table: Table, suite: Suite) -> dg.AssetChecksDefinition:
 
         columns = list(dict.fromkeys((table.day, *suite.columns)))
         older, newest = days[:-DAYS_ONE_BY_ONE], days[-DAYS_ONE_BY_ONE:]
-        groups = [[day] for day in newest] + ([older] if older else [])
-        findings = {}
+        size, findings = platform.settings.quality.largest_sample, {}
         with platform.warehouse() as warehouse:
-            for group in groups:
+            together = _newest_within(older, warehouse.row_counts(table), size)
+            for group in [*([day] for day in newest), *([together] if together else [])]:
                 rows = warehouse.frame(table, group[0], group[-1], *columns)
                 if rows.is_empty() and table.day == "as_of" and group[-1] < days[-1]:
                     continue
-                size = platform.settings.quality.largest_sample
                 results = validate(rows, suite, largest_sample=size, seed=0)
                 findings[group[-1]] = finding_of(results)
         return findings
 
     return day_check(table.name.split("."), "expectations_are_met", f"suite {suite.name}", find)
+
+
+def _newest_within(days: Sequence[date], rows: Mapping[date, int], most: int) -> list[date]:
+    """The newest of the ascending ``days`` that hold at most so many rows together; at least one."""
+    running = list(accumulate(rows.get(day, 0) for day in reversed(days)))
+    kept = max(sum(total <= most for total in running), 1)
+    return list(days[-kept:]) if days else []
 
 
 def model_check(

@@ -8,7 +8,13 @@ import dagster as dg
 import pytest
 
 from customer_profiles.collection.reading import DeliveryError
-from customer_profiles.orchestration.checks import FindDays, day_check, metadata_of, overall
+from customer_profiles.orchestration.checks import (
+    FindDays,
+    _newest_within,
+    day_check,
+    metadata_of,
+    overall,
+)
 from customer_profiles.orchestration.metadata import row_count
 from customer_profiles.orchestration.partitions import (
     ALL_DAYS_IN_ONE_RUN,
@@ -242,3 +248,11 @@ def test_many_failing_days_are_counted_and_not_all_named() -> None:
 def test_several_limits_are_told_in_words() -> None:
     limits = Finding(True, 0.02, {"warn": 0.01, "error": 0.05}, "2 of 100 rows")
     assert metadata_of(limits)["threshold"] == "warn 0.01, error 0.05"
+
+
+def test_a_suite_looks_together_at_no_more_older_days_than_its_sample_holds() -> None:
+    days = [date(2026, 1, day) for day in (1, 2, 3, 4)]
+    rows = {days[0]: 50, days[1]: 50, days[3]: 50}
+    assert _newest_within(days, rows, 100) == days[1:]
+    assert _newest_within(days, rows, 10) == days[-1:]
+    assert _newest_within([], rows, 10) == []
