@@ -15,7 +15,7 @@ import polars as pl
 from customer_profiles.conversion.artefacts import Champion, StorableModel, crown, store
 from customer_profiles.conversion.baselines import BASELINES, BoostedTrees, Model, RfmRule, rfm_applies
 from customer_profiles.conversion.evaluation import Evaluation, evaluate
-from customer_profiles.conversion.examples import CUSTOMER, Split
+from customer_profiles.conversion.examples import CUSTOMER, Examples, Split
 from customer_profiles.conversion.inputs import InputsError
 from customer_profiles.conversion.leaks import (
     model_is_not_too_good,
@@ -65,8 +65,6 @@ def train(
     that the network trains. See ``insufficiency`` for whether to train at all.
     """
     numeric, categories = _known(parts.train.features, numeric), _known(parts.train.features, categories)
-    seconds: dict[str, float] = {}
-    models: dict[str, Model] = {}
     network = ConversionModel(
         conversion.seed,
         numeric=numeric,
@@ -76,13 +74,7 @@ def train(
         report=report,
     )
     untrained = {CANDIDATE: cast(Model, network)} | _baselines(parts, numeric, categories, conversion.seed)
-    for name, model in untrained.items():
-        started = time.monotonic()
-        models[name] = model.fit(
-            parts.train.features, parts.train.label, parts.train.customer_key, parts.train.as_of
-        )
-        seconds[name] = time.monotonic() - started
-        report(f"{name} trained in {seconds[name]:.1f} s")
+    models, seconds = _fitted(untrained, parts.train, report)
     started = time.monotonic()
     predictions = _predictions(parts, models)
     if champion is not None:
@@ -112,6 +104,19 @@ def train(
     return Training(
         models, tuple(numeric), tuple(categories), parts, predictions, evaluation, findings, decision, seconds
     )
+
+
+def _fitted(
+    untrained: Mapping[str, Model], rows: Examples, report: Callable[[str], None]
+) -> tuple[dict[str, Model], dict[str, float]]:
+    """Fit each model on the same rows; tell how many seconds each took."""
+    models, seconds = {}, {}
+    for name, model in untrained.items():
+        started = time.monotonic()
+        models[name] = model.fit(rows.features, rows.label, rows.customer_key, rows.as_of)
+        seconds[name] = time.monotonic() - started
+        report(f"{name} trained in {seconds[name]:.1f} s")
+    return models, seconds
 
 
 def publish(
