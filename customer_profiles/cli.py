@@ -89,13 +89,18 @@ def simulate(
 
 @app.command()
 def key(customer_id: str, home: HomeOption = None) -> None:
-    """Print the key under which a customer's rows stand."""
+    """Print the key under which a customer's rows stand; below it that of the profile, if ids were merged."""
     from customer_profiles.orchestration.platform import Platform
+    from customer_profiles.profiles.publication import profile_key
 
     if not customer_id.strip():
         raise typer.BadParameter("a customer id is needed")
     platform = Platform(load_settings(home), os.environ)
-    out.print(platform.door.pseudonyms.key(customer_id))
+    own = platform.door.pseudonyms.key(customer_id)
+    out.print(own)
+    profile = profile_key(platform.settings.published, own)
+    if profile != own:
+        out.print(f"{profile} (the profile: a login proved this and another customer id to be one customer)")
 
 
 @app.command()

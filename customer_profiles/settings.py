@@ -60,6 +60,17 @@ class FeatureSettings(_Section):
     recent_days: int = Field(14, ge=1, description="newest days of a range whose profiles are computed")
 
 
+class IdentitySettings(_Section):
+    """Which customer ids are one customer, and whose the anonymous events are."""
+
+    window_days: int = Field(
+        30, ge=0, description="anonymous events of so many days before a link are the customer's too"
+    )
+    most_customers: int = Field(
+        20, ge=1, description="an identifier on more customer ids links nobody; 1 merges nobody"
+    )
+
+
 class LabelSettings(_Section):
     """The conversion label. See the contract: gap, horizon, maturity."""
 
@@ -147,6 +158,7 @@ class Settings(BaseSettings):
     owner: str = Field("team:data", description="owner shown in the UI: an e-mail or team:name")
     collection: CollectionSettings = CollectionSettings()
     features: FeatureSettings = FeatureSettings()
+    identity: IdentitySettings = IdentitySettings()
     label: LabelSettings = LabelSettings()
     projection: ProjectionSettings = ProjectionSettings()
     conversion: ConversionSettings = ConversionSettings()

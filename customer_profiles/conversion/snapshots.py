@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from functools import partial
 
 import polars as pl
 
@@ -16,9 +15,9 @@ from customer_profiles.conversion.labels import converted
 from customer_profiles.conversion.scores import score
 from customer_profiles.conversion.tables import EVALUATIONS, SCORES
 from customer_profiles.features.catalogue import TRAITS
-from customer_profiles.features.snapshots import is_held_out
+from customer_profiles.features.compute import under_profile_keys
 from customer_profiles.features.tables import CUSTOMER_FEATURES
-from customer_profiles.features.training import TrainingDays, data_versions, training_days
+from customer_profiles.features.training import TrainingDays, data_versions, training_days, who_never_trains
 from customer_profiles.settings import LabelSettings, Settings
 from customer_profiles.warehouse import Session
 
@@ -47,13 +46,18 @@ def gather(session: Session, settings: Settings) -> Gathered | str:
 
 
 def _read_examples(session: Session, days: TrainingDays, label: LabelSettings) -> Split:
-    """Profiles as they stood on each snapshot, beside who bought afterwards."""
-    orders = session.read(CLEANED["orders"])
+    """Profiles as they stood on each snapshot, beside who bought afterwards.
+
+    Later orders are told of customers as the snapshot knows them: who turns out afterwards to be one
+    customer with another is two there.
+    """
     frames = {day: session.frame(CUSTOMER_FEATURES, day, day).drop("as_of") for day in days.all}
-    buyers = {
-        day: session.collect(converted(orders, day, label))["customer_key"].to_list() for day in days.all
-    }
-    return split(assemble(frames, buyers, partial(is_held_out, share=label.holdout_share)), label)
+    buyers = {}
+    for day in days.all:
+        tables = under_profile_keys(session, {"orders": session.read(CLEANED["orders"])}, day)
+        buyers[day] = session.collect(converted(tables["orders"], day, label))["customer_key"].to_list()
+    held_out = who_never_trains(session, days, label.holdout_share)
+    return split(assemble(frames, buyers, held_out), label)
 
 
 def store_evaluation(session: Session, metrics: pl.DataFrame, version: str, known_through: date) -> None:

@@ -4,15 +4,21 @@ from datetime import date
 from typing import Any
 
 import dagster as dg
+import polars as pl
 
 from customer_profiles.collection.loading import delivered
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.features import plots
 from customer_profiles.features.as_of import AsOf
 from customer_profiles.features.catalogue import FAMILY_TRAITS
-from customer_profiles.features.compute import compute_customer_features, compute_family, compute_summary
+from customer_profiles.features.compute import (
+    compute_customer_features,
+    compute_family,
+    compute_identities,
+    compute_summary,
+)
 from customer_profiles.features.snapshots import days_to_compute
-from customer_profiles.features.tables import CUSTOMER_FEATURES, FAMILIES, SUMMARY
+from customer_profiles.features.tables import CUSTOMER_FEATURES, FAMILIES, IDENTITIES, SUMMARY
 from customer_profiles.orchestration.metadata import about_table, picture, row_count
 from customer_profiles.orchestration.partitions import ALL_DAYS_IN_ONE_RUN, DAILY, days_of, store_days
 from customer_profiles.orchestration.platform import Platform
@@ -31,6 +37,33 @@ def as_of_days(
     return days_to_compute(days, first, settings.label, settings.features.recent_days)
 
 
+@dg.asset(
+    key=["features", "identities"],
+    deps=[dg.AssetKey(["cleaned", table]) for table in ("identity_links", "customers", "orders")],
+    description=(
+        "Who is whom on an as-of day: each identity link that holds, the key under which its customer's "
+        "profile stands, and from when to when its identifier's anonymous events are that customer's."
+    ),
+    kinds={"duckdb", "polars"},
+    metadata=about_table(IDENTITIES),
+    group_name="features",
+    partitions_def=DAILY,
+    backfill_policy=ALL_DAYS_IN_ONE_RUN,
+    pool="warehouse",
+)
+def identities(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
+    """Links in force, and what they come to."""
+    with platform.warehouse() as warehouse:
+        known = delivered(warehouse)
+
+        def find(day: date) -> dict[str, Any]:
+            found = compute_identities(warehouse, AsOf(day, known), platform.settings.identity)
+            merged = found.filter(pl.col("member_key") != pl.col("customer_key"))
+            return {**row_count(found.height), "merged_customer_ids": merged["member_key"].n_unique()}
+
+        store_days(context, platform, find, as_of_days(context, platform, warehouse))
+
+
 def family_asset(family: str) -> dg.AssetsDefinition:
     """``features/<family>``: one row per customer and as-of day."""
     traits = FAMILY_TRAITS[family]
@@ -41,7 +74,10 @@ def family_asset(family: str) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=["features", family],
-        deps=[dg.AssetKey(["cleaned", table]) for table in CONTRACTS if table in sources],
+        deps=[
+            dg.AssetKey(["features", "identities"]),
+            *(dg.AssetKey(["cleaned", table]) for table in CONTRACTS if table in sources),
+        ],
         description=f"{len(traits)} traits of the {family} family, one row per customer and as-of day.",
         kinds={"duckdb", "narwhals"},
         metadata=about_table(FAMILIES[family]),
@@ -111,4 +147,4 @@ def summary(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platfo
         store_days(context, platform, describe, days_of(context)[-1:])
 
 
-ASSETS = [*(family_asset(family) for family in FAMILY_TRAITS), customer_features, summary]
+ASSETS = [identities, *(family_asset(family) for family in FAMILY_TRAITS), customer_features, summary]

@@ -17,6 +17,7 @@ RENAMED: Mapping[str, tuple[str, ...]] = {
     "orders": ("order_id",),
     "social_edges": ("target_customer_key",),
     "campaign_contacts": ("campaign_id",),
+    "identity_links": ("customer_key",),
 }
 """Names in the planted rows that are new, so that they are new facts."""
 
@@ -35,6 +36,13 @@ ALTERED: Mapping[str, Mapping[str, nw.Expr]] = {
         "status": nw.lit("completed"),
         "amount_minor": nw.col("amount_minor").abs() + 77_777,
         "quantity": nw.col("quantity").abs() + 7,
+    },
+    "identity_links": {
+        "method": nw.lit("login"),
+        **{
+            f"unlinked_{clock}": nw.when(nw.col("row_number") % 2 == 0).then(nw.col(f"linked_{clock}"))
+            for clock in ("at", "day")
+        },
     },
 }
 """Values in the planted rows that are others: newer versions that would win if they were seen."""

@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from datetime import date
 
+import polars as pl
+
 from customer_profiles.collection.loading import delivered
 from customer_profiles.features.as_of import AsOf
 from customer_profiles.features.catalogue import TRAITS
-from customer_profiles.features.compute import rows_with_a_planted_future
-from customer_profiles.features.tables import CUSTOMER_FEATURES
+from customer_profiles.features.compute import rows_with_a_planted_future, standing_links
+from customer_profiles.features.identities import IDENTIFIER
+from customer_profiles.features.tables import CUSTOMER_FEATURES, IDENTITIES
 from customer_profiles.orchestration.checks import contract_check, day_check, suite_check
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.quality.finding import Finding
@@ -15,6 +18,10 @@ from customer_profiles.quality.suites import features_suite
 
 YOUNGEST = 0
 """The door keeps the minimum age, by the full birth date; a suite that is fixed at import cannot."""
+
+
+FEW_SHARED, SHARED_SHARE, MOST_SHOWN = 10, 0.01, 20
+"""Identifiers that link nobody are few up to this number or this share; so many are shown."""
 
 
 def the_future_changes_nothing(platform: Platform, days: list[date]) -> Mapping[date, Finding]:
@@ -25,17 +32,49 @@ def the_future_changes_nothing(platform: Platform, days: list[date]) -> Mapping[
             return {}
         day = stored_days[-1]
         as_of = AsOf(day, delivered(warehouse))
-        planted = rows_with_a_planted_future(warehouse, as_of, platform.settings.label)
+        who, planted = rows_with_a_planted_future(warehouse, as_of, platform.settings)
         stored = warehouse.frame(CUSTOMER_FEATURES, day, day)
-    same = planted.select(stored.columns).hash_rows().to_list() == stored.hash_rows().to_list()
+        same_who = who.equals(warehouse.frame(IDENTITIES, day, day, *who.columns))
+    same = same_who and planted.select(stored.columns).equals(stored)
     changed = [name for name in stored.columns if not planted[name].equals(stored[name])] if not same else []
+    changed += [] if same_who else ["who is whom (features/identities)"]
     says = f"facts after {day} change no profile of {stored.height:,}"
     if not same:
         says = f"facts after {day} change its profiles: {', '.join(changed) or 'other customers'}"
     return {day: Finding(same, len(changed), 0, says, details=[{"trait": name} for name in changed])}
 
 
+def shared_identifiers_are_few(platform: Platform, days: list[date]) -> Mapping[date, Finding]:
+    """Of the newest day, how many identifiers are on so many customers that they link nobody."""
+    most = platform.settings.identity.most_customers
+    with platform.warehouse() as warehouse:
+        as_of = AsOf(days[-1], delivered(warehouse))
+        if not as_of.has("identity_links"):
+            return {}
+        links = standing_links(warehouse, as_of)
+    identifiers = links.unique(IDENTIFIER)
+    shared = identifiers.filter(pl.col("customers") > most).sort("customers", descending=True)
+    allowed = max(FEW_SHARED, int(SHARED_SHARE * identifiers.height))
+    return {
+        as_of.day: Finding(
+            passed=shared.height <= allowed,
+            value=shared.height,
+            threshold=allowed,
+            says=f"{shared.height:,} of {identifiers.height:,} identifiers are on over {most} customers",
+            severity="warn",
+            details=shared.select("kind", "customers").head(MOST_SHOWN).to_dicts(),
+        )
+    }
+
+
 CHECKS = [
+    contract_check(IDENTITIES, IDENTITIES.order),
+    day_check(
+        ["features", "identities"],
+        "shared_identifiers_are_few",
+        "few identifiers are on so many customers that they link nobody",
+        shared_identifiers_are_few,
+    ),
     contract_check(CUSTOMER_FEATURES, ("customer_key",)),
     suite_check(
         CUSTOMER_FEATURES,

@@ -14,15 +14,37 @@ from customer_profiles.features.catalogue import FAMILIES as COMPUTED_BY
 from customer_profiles.features.catalogue import FAMILY_TRAITS
 from customer_profiles.features.customer_features import customer_features
 from customer_profiles.features.eligibility import eligibility
+from customer_profiles.features.identities import identities, links_in_force, under_one_key
 from customer_profiles.features.summary import summarise
-from customer_profiles.features.tables import CUSTOMER_FEATURES, FAMILIES, SUMMARY
-from customer_profiles.settings import LabelSettings
+from customer_profiles.features.tables import CUSTOMER_FEATURES, FAMILIES, IDENTITIES, SUMMARY
+from customer_profiles.settings import IdentitySettings, LabelSettings, Settings
 from customer_profiles.warehouse import Session
 
 
 def cleaned_tables(session: Session, as_of: AsOf) -> dict[str, Frame]:
     """The cleaned tables as far as they were delivered by the day."""
     return {table: session.read(stored, None, as_of.day) for table, stored in CLEANED.items()}
+
+
+def under_profile_keys(session: Session, tables: Tables, day: date) -> Tables:
+    """Cleaned tables with every customer under the key of their profile as of the day."""
+    found = session.read(IDENTITIES, day, day)
+    return under_one_key(tables, found) if len(session.collect(found.select("as_of").head(1))) else tables
+
+
+def compute_identities(session: Session, as_of: AsOf, settings: IdentitySettings) -> pl.DataFrame:
+    """Find, store and return who is whom as of the day."""
+    found = IDENTITIES.schema.to_frame()
+    if as_of.has("identity_links"):
+        found = identities(standing_links(session, as_of), settings)
+        found = found.with_columns(pl.lit(as_of.day).alias("as_of"))
+    session.write(IDENTITIES, {"as_of": as_of.day}, found)
+    return found
+
+
+def standing_links(session: Session, as_of: AsOf) -> pl.DataFrame:
+    """The identity links in force as of the day, also those of identifiers that link nobody."""
+    return session.collect(links_in_force(cleaned_tables(session, as_of), as_of))
 
 
 def family_rows(family: str, tables: Tables, as_of: AsOf, label: LabelSettings) -> Frame:
@@ -34,7 +56,8 @@ def family_rows(family: str, tables: Tables, as_of: AsOf, label: LabelSettings) 
 
 def compute_family(session: Session, family: str, as_of: AsOf, label: LabelSettings) -> int:
     """Compute and store one family's rows of the as-of day. Returns their number."""
-    rows = family_rows(family, cleaned_tables(session, as_of), as_of, label)
+    tables = under_profile_keys(session, cleaned_tables(session, as_of), as_of.day)
+    rows = family_rows(family, tables, as_of, label)
     day = nw.lit(as_of.day, dtype=nw.Date()).alias("as_of")
     return session.write(FAMILIES[family], {"as_of": as_of.day}, rows.with_columns(day))
 
@@ -45,14 +68,19 @@ def compute_customer_features(session: Session, day: date) -> int:
     return session.write(CUSTOMER_FEATURES, {"as_of": day}, customer_features(families, AsOf(day, {})))
 
 
-def rows_with_a_planted_future(session: Session, as_of: AsOf, label: LabelSettings) -> pl.DataFrame:
-    """The as-of day's wide rows, computed anew from tables into which later facts were planted.
+def rows_with_a_planted_future(
+    session: Session, as_of: AsOf, settings: Settings
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The as-of day's identities and wide rows, computed anew with later facts planted into the tables.
 
     The planted facts stand in the query alone and are never written.
     """
-    tables = planted_future(cleaned_tables(session, as_of), as_of)
-    families = {family: family_rows(family, tables, as_of, label) for family in FAMILY_TRAITS}
-    return session.collect(customer_features(families, as_of)).sort("customer_key")
+    planted = planted_future(cleaned_tables(session, as_of), as_of)
+    found = identities(session.collect(links_in_force(planted, as_of)), settings.identity)
+    tables = under_profile_keys(session, planted, as_of.day)
+    families = {family: family_rows(family, tables, as_of, settings.label) for family in FAMILY_TRAITS}
+    rows = session.collect(customer_features(families, as_of))
+    return found.sort(IDENTITIES.order), rows.sort("customer_key")
 
 
 def compute_summary(session: Session, day: date) -> pl.DataFrame:

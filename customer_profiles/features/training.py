@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -10,8 +10,9 @@ import polars as pl
 
 from customer_profiles.collection.loading import delivered
 from customer_profiles.features.as_of import AsOf
+from customer_profiles.features.identities import tied_together
 from customer_profiles.features.snapshots import is_held_out, training_snapshots
-from customer_profiles.features.tables import CUSTOMER_FEATURES
+from customer_profiles.features.tables import CUSTOMER_FEATURES, IDENTITIES
 from customer_profiles.settings import LabelSettings
 from customer_profiles.warehouse import Session
 
@@ -77,8 +78,26 @@ def training_rows(session: Session, label: LabelSettings, *, newest: bool = Fals
     chosen = days.train[-1:] if newest else days.train
     frames = [session.frame(CUSTOMER_FEATURES, day, day) for day in chosen]
     rows = pl.concat(frame.filter(pl.col("eligible_for_scoring")) for frame in frames)
-    rows = rows.filter(~is_held_out(rows["customer_key"], label.holdout_share))
+    held_out = who_never_trains(session, days, label.holdout_share)
+    rows = rows.filter(~held_out(rows["customer_key"]))
     return TrainingRows(rows, days, data_versions(session, chosen))
+
+
+def who_never_trains(session: Session, days: TrainingDays, share: float) -> Callable[[pl.Series], pl.Series]:
+    """Tells for a series of keys who is held out, a customer as a whole.
+
+    A customer's key can differ between snapshots, as ids turn out to be one customer or two. Keys that
+    were one customer on any of the days are held out together: nobody trains under one key and is
+    judged under another.
+    """
+    same = [session.frame(IDENTITIES, day, day, "member_key", "customer_key") for day in days.all]
+    groups = tied_together(pl.concat(same).rename({"customer_key": "other_key"}))
+    first = groups.select("member_key", pl.col("member_key").min().over("component").alias("first"))
+
+    def held_out(keys: pl.Series) -> pl.Series:
+        return is_held_out(keys.replace(first["member_key"], first["first"]), share)
+
+    return held_out
 
 
 def data_versions(session: Session, days: tuple[date, ...]) -> dict[str, str]:

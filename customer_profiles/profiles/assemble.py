@@ -6,9 +6,10 @@ from datetime import date
 from typing import Any
 
 import narwhals as nw
+import polars as pl
 
 from customer_profiles.conversion.tables import SCORES
-from customer_profiles.features.tables import CUSTOMER_FEATURES
+from customer_profiles.features.tables import CUSTOMER_FEATURES, IDENTITIES
 from customer_profiles.profiles.tables import CUSTOMER_PROFILES, SCORE_COLUMNS, SEGMENT_COLUMNS
 from customer_profiles.segments.tables import SEGMENTS
 from customer_profiles.warehouse import Session
@@ -35,3 +36,9 @@ def assemble_day(session: Session, day: date) -> int:
     """Assemble and store the day's profiles. Returns their number."""
     tables = (session.read(table, day, day) for table in (CUSTOMER_FEATURES, SCORES, SEGMENTS))
     return session.write(CUSTOMER_PROFILES, {"as_of": day}, customer_profiles(*tables))
+
+
+def merged_ids(session: Session, day: date) -> pl.DataFrame:
+    """Customer ids without a profile of their own (``member_key``), each with the key of their profile."""
+    found = session.frame(IDENTITIES, day, day, "member_key", "customer_key")
+    return found.filter(pl.col("member_key") != pl.col("customer_key")).unique().sort("member_key")

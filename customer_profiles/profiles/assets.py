@@ -9,7 +9,7 @@ from customer_profiles.features.assets import as_of_days
 from customer_profiles.orchestration.metadata import about_table, row_count
 from customer_profiles.orchestration.partitions import ALL_DAYS_IN_ONE_RUN, DAILY, store_days
 from customer_profiles.orchestration.platform import Platform
-from customer_profiles.profiles.assemble import assemble_day
+from customer_profiles.profiles.assemble import assemble_day, merged_ids
 from customer_profiles.profiles.publication import publish
 from customer_profiles.profiles.tables import CUSTOMER_PROFILES
 
@@ -36,8 +36,11 @@ def customer_profiles(context: dg.AssetExecutionContext, platform: dg.ResourcePa
         def assemble(day: date) -> dict[str, Any]:
             metadata = row_count(assemble_day(warehouse, day))
             if day == max(warehouse.days(CUSTOMER_PROFILES), default=None):
-                rows = warehouse.frame(CUSTOMER_PROFILES, day, day)
-                published = publish(platform.settings.published, day, {"customer_profiles": rows})
+                tables = {
+                    "customer_profiles": warehouse.frame(CUSTOMER_PROFILES, day, day),
+                    "merged_ids": merged_ids(warehouse, day),
+                }
+                published = publish(platform.settings.published, day, tables)
                 metadata["published"] = f"{platform.settings.published / published['folder']}"
             return metadata
 

@@ -41,6 +41,13 @@ def publish(published: Path, day: date, tables: dict[str, pl.DataFrame]) -> dict
     return manifest
 
 
+def profile_key(published: Path, key: str) -> str:
+    """The key under which a customer id's profile is published: another one if the id was merged."""
+    file = published / CURRENT / "merged_ids.parquet"
+    merged = dict(pl.read_parquet(file).iter_rows()) if file.is_file() else {}
+    return str(merged.get(key, key))
+
+
 def _swap(published: Path, manifest: dict[str, Any]) -> None:
     draft = published / f".{MANIFEST}"
     with draft.open("w", encoding="utf-8") as file:

@@ -189,9 +189,9 @@ def cookie_links(
 
 
 def first_links(people: Population, opening: int) -> pl.DataFrame:
-    """Links known from the start: one cookie that too many share, and people with two customer ids."""
+    """Links known from the start: one cookie that too many share, and second ids that people declared."""
     known = np.flatnonzero((people.registered_at < opening) & ~people.underage)
-    sharing = known[:SHARED_COOKIE_CUSTOMERS]
+    sharing = known[:SHARED_COOKIE_CUSTOMERS] if known.size >= SHARED_COOKIE_CUSTOMERS else known[:0]
     shared = pl.Series([SHARED_COOKIE] * sharing.size, dtype=pl.String)
     double = np.flatnonzero(people.other_self >= 0)
     double = double[people.registered_at[double] < opening]

@@ -62,6 +62,7 @@ def simulate(
     parameters = {"customers": customers, "days": days, "start": start, "seed": seed}
     parameters |= {"drift_day": drift_day, "dirty": dirty}
     truth.write_truth_of_start(truths, shop.people, shop.friends, shop.campaigns, parameters)
+    truth.write_truth_of_identities(truths, shop.people, shop.second_ids, first_day, days)
     soiler = Soiler() if dirty else None
     rows, dirt = dict.fromkeys(FORMATS, 0), [pl.DataFrame(schema=TRUTH_SCHEMA)]
     for number in range(days):

@@ -16,6 +16,7 @@ from customer_profiles.simulation.catalogue import Catalogue, change_prices, pri
 from customer_profiles.simulation.dirt import PLANT, UNTOUCHED
 from customer_profiles.simulation.friends import FriendGraph, befriend
 from customer_profiles.simulation.sales import Sales, sell
+from customer_profiles.simulation.second_ids import SecondIds, plan_second_ids, second_id_links
 from customer_profiles.simulation.shoppers import DAY_SECONDS, Population, settle
 from customer_profiles.simulation.visits import events_of, favourite_goods, sign_ups, strangers
 from customer_profiles.simulation.voices import product_quality, reviews, service_talks
@@ -46,6 +47,7 @@ class Shop:
     tiers: np.ndarray
     linked: np.ndarray  # whose cookie is known
     granted: np.ndarray  # consents, customers by purposes
+    second_ids: SecondIds
     uplift: list[pl.DataFrame] = field(default_factory=list)
     post: dict[tuple[int, str], list[pl.DataFrame]] = field(default_factory=lambda: defaultdict(list))
     sentiment: dict[int, list[pl.DataFrame]] = field(default_factory=lambda: defaultdict(list))
@@ -90,6 +92,7 @@ def open_shop(
         tiers=_first_tiers(people, rng),
         linked=np.zeros(customers, dtype=bool),
         granted=relations.draw_consents(customers, rng),
+        second_ids=plan_second_ids(people, days, rng.spawn(1)[0]),
     )
     _post_the_past(shop, rng)
     return shop
@@ -168,10 +171,10 @@ def _post_events(shop: Shop, number: int, events: pl.DataFrame, rng: np.random.G
 
 def _with_unknown(rows: pl.DataFrame, shop: Shop, rng: np.random.Generator) -> pl.DataFrame:
     """Let a few rows name a customer or a product that nobody has heard of."""
+    chance = pl.Series(rng.random(rows.height))
     if not shop.dirty:
         return rows
     free = pl.col(PLANT).is_null()
-    chance = pl.Series(rng.random(rows.height))
     ghost = free & pl.col("customer_id").is_not_null() & (chance < UNKNOWN_SHARE)
     thing = free & pl.col("product_id").is_not_null() & (chance > 1 - UNKNOWN_SHARE)
     return rows.with_columns(
@@ -229,6 +232,8 @@ def _post_relations(shop: Shop, number: int, visits: Visits, rng: np.random.Gene
     shop.put(number, "social_edges", relations.referrals(people, shop.friends, newcomers, rng))
     shop.put(number, "partner_attributes", relations.partner_rows(people, known, day, rng))
     shop.put(number, "identity_links", relations.cookie_links(people, visits, shop.linked, rng))
+    proven = second_id_links(people, shop.second_ids, number, shop.first_day)
+    shop.put(number, "identity_links", proven)
     changed = change_prices(shop.catalogue, rng)
     tomorrow = np.full(changed.size, end)
     shop.put(number, "products", price_list(shop.catalogue, changed, tomorrow))

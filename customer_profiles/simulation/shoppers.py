@@ -166,7 +166,7 @@ def _with_oddities(people: Population, first_day: int, days: int, rng: np.random
 
 def _double(people: Population, among: np.ndarray, rng: np.random.Generator) -> None:
     """Give some people a second customer id with the same name, address and habits."""
-    pairs = min(max(3, people.size * 3 // 1000), among.size // 2)
+    pairs = min(max(3, people.size // 100), among.size // 2)
     chosen = rng.permutation(among)[: 2 * pairs]
     first, second = chosen[:pairs], chosen[pairs:]
     people.other_self[first] = second

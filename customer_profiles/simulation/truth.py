@@ -1,8 +1,9 @@
 """The planted truth beside the deliveries: written for judges, never read by the platform.
 
 ``truth/`` holds Parquet files: ``parameters``, ``shopper_types``, ``customers``, ``same_person``,
-``friends``, ``campaigns``, ``campaign_uplift`` and ``dirt``, and one file a day in ``days/`` (the state of
-every customer at the day's end, in the order of ``customers``) and in ``texts/`` (sentiment and topic).
+``second_ids``, ``cookies``, ``friends``, ``campaigns``, ``campaign_uplift`` and ``dirt``, and one file a
+day in ``days/`` (the state of every customer at the day's end, in the order of ``customers``) and in
+``texts/`` (sentiment and topic).
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ from customer_profiles.contracts import CHANNELS
 from customer_profiles.simulation.behaviour import Lives, chance_of_buying
 from customer_profiles.simulation.campaigns import Campaign
 from customer_profiles.simulation.friends import FriendGraph
+from customer_profiles.simulation.second_ids import SecondIds, truth_of_second_ids
 from customer_profiles.simulation.shopper_types import TYPES
 from customer_profiles.simulation.shoppers import DAY_SECONDS, DAYPARTS, Habits, Population
+from customer_profiles.simulation.visits import cookies
 from customer_profiles.simulation.words import CATEGORIES
 
 EPOCH = date(1970, 1, 1)
@@ -67,6 +70,16 @@ def write_truth_of_start(
             for kind, boost in c.boosts.items()
         ]
     ).write_parquet(folder / "campaigns.parquet")
+
+
+def write_truth_of_identities(
+    folder: Path, people: Population, second_ids: SecondIds, first_day: int, days: int
+) -> None:
+    """Write whose each cookie is, and which second ids a login proves when."""
+    names = people.identity["customer_id"]
+    owners = pl.DataFrame({"customer_id": names, "cookie": cookies(np.arange(people.size))})
+    owners.write_parquet(folder / "cookies.parquet")
+    truth_of_second_ids(people, second_ids, first_day, days).write_parquet(folder / "second_ids.parquet")
 
 
 def _shares(prefix: str, cumulative: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:

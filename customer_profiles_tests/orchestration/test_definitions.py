@@ -14,7 +14,7 @@ from customer_profiles.definitions import build
 from customer_profiles.orchestration.code_version import code_version
 from customer_profiles.settings import HOME_VARIABLE, load_settings
 
-POPULATION = {"cleaned/customers", "cleaned/events", "cleaned/orders"}
+POPULATION = {"cleaned/customers", "cleaned/events", "cleaned/orders", "features/identities"}
 FAMILIES = {
     "features/behaviour": POPULATION,
     "features/campaigns": {*POPULATION, "cleaned/campaign_contacts", "cleaned/consents"},
@@ -33,6 +33,7 @@ GRAPH = {
     **{f"raw/{table}": set() for table in CONTRACTS},
     **{f"cleaned/{table}": {f"raw/{table}"} for table in CONTRACTS},
     "quarantine/rows": {f"raw/{table}" for table in CONTRACTS},
+    "features/identities": {"cleaned/identity_links", "cleaned/customers", "cleaned/orders"},
     **FAMILIES,
     "features/customer_features": set(FAMILIES),
     "features/summary": {"features/customer_features"},

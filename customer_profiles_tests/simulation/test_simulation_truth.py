@@ -170,7 +170,7 @@ def test_ratings_follow_the_planted_sentiment_in_both_languages(
     assert 0.15 < talks["resolved_at"].is_null().mean() < 0.6  # type: ignore[operator]
 
 
-def test_a_person_with_two_customer_ids_has_one_name_and_a_proven_link(
+def test_a_person_with_two_customer_ids_has_one_name_and_declared_the_other(
     retailer: SimulationSummary, read_rows: ReadRows
 ) -> None:
     pairs = truth(retailer, "same_person")
@@ -178,10 +178,35 @@ def test_a_person_with_two_customer_ids_has_one_name_and_a_proven_link(
     names = dict(rows.select("customer_id", "full_name").iter_rows())
     links = read_rows(retailer.folder / "deliveries/identity_links/2026-01-01.csv")
     linked = {(row["customer_id"], row["identifier"]) for row in links if row["kind"] == "customer"}
-    assert pairs.height >= 3
-    for one, other in pairs.iter_rows():
-        assert names[one] == names[other]
-        assert (one, other) in linked
+    sound = [pair for pair in pairs.iter_rows() if set(pair) <= set(names)]
+    assert len(sound) > 0.9 * pairs.height > 20
+    assert all(names[one] == names[other] for one, other in sound)
+    assert len(linked & set(pairs.iter_rows())) > 0.9 * pairs.height
+
+
+def test_logins_with_one_cookie_prove_second_ids_and_some_are_withdrawn(
+    retailer: SimulationSummary, read_rows: ReadRows
+) -> None:
+    links = pl.DataFrame(
+        [
+            row | {"delivered": date.fromisoformat(file.stem)}
+            for file in sorted((retailer.folder / "deliveries/identity_links").iterdir())
+            for row in read_rows(file)
+        ],
+        infer_schema_length=None,
+    ).filter(kind="cookie", method="login")
+    second = truth(retailer, "second_ids")
+    assert second["proven_on"].null_count() == 0
+    assert 0 < second["withdrawn_on"].is_not_null().sum() < second.height / 2
+    made = links.filter(pl.col("unlinked_at").is_null())
+    undone = links.filter(pl.col("unlinked_at").is_not_null()).select(
+        "identifier", "customer_id", "delivered"
+    )
+    for one, other, cookie, proven, withdrawn in second.iter_rows():
+        told = made.filter(pl.col("identifier") == cookie).filter(pl.col("delivered") >= proven)
+        assert {one, other} <= set(told["customer_id"])
+        if withdrawn:
+            assert (cookie, other, withdrawn) in set(undone.iter_rows())
 
 
 def test_one_cookie_is_shared_by_more_than_twenty_customers(
