@@ -27,7 +27,7 @@ import yaml
 from customer_profiles.collection.tables import DELIVERIES
 from customer_profiles.conversion.tables import SCORES
 from customer_profiles.features.catalogue import TRAITS
-from customer_profiles.features.tables import CUSTOMER_FEATURES, FAMILIES
+from customer_profiles.features.tables import CUSTOMER_FEATURES, FAMILIES, IDENTITIES
 from customer_profiles.orchestration.instance import PROCESS_TAG, open_instance
 from customer_profiles.privacy.secrets import write_demo_secrets
 from customer_profiles.profiles.tables import CUSTOMER_PROFILES
@@ -312,6 +312,38 @@ def test_a_profile_is_the_same_whatever_is_delivered_later(
         at_the_time = session.row_hashes(CUSTOMER_FEATURES, SNAPSHOT)
     assert knowing_more.height > 0.7 * CUSTOMERS
     assert at_the_time.equals(knowing_more)
+
+
+def test_who_is_whom_on_a_day_is_the_same_whatever_is_delivered_later(
+    home: tuple[Path, Any], early: dict[str, Any]
+) -> None:
+    knowing_more, at_the_time = (stored(folder, IDENTITIES, SNAPSHOT) for folder in (home[0], early["home"]))
+    assert (at_the_time["member_key"] != at_the_time["customer_key"]).any()
+    assert at_the_time.equals(knowing_more)
+    assert not stored(home[0], IDENTITIES, LAST).drop("as_of").equals(knowing_more.drop("as_of"))
+
+
+def test_ids_that_a_login_proved_to_be_one_customer_have_one_published_profile(
+    home: tuple[Path, Any], deliveries: Path, command: Any
+) -> None:
+    published = home[0] / "published" / "current"
+    profiles = set(pl.read_parquet(published / "customer_profiles.parquet")["customer_key"])
+    merged = pl.read_parquet(published / "merged_ids.parquet")
+    assert not profiles & set(merged["member_key"])
+    assert set(merged["customer_key"]) <= profiles
+    second = pl.read_parquet(deliveries.parent / "truth" / "second_ids.parquet")
+    proven = second.filter(pl.col("proven_on").is_not_null(), pl.col("withdrawn_on").is_null())
+    told = [
+        [command("key", customer, "--home", home[0]).out.split()[0] for customer in pair]
+        for pair in proven.select("customer_id", "other_customer_id").iter_rows()
+    ]
+    pairs = {frozenset(row) for row in merged.iter_rows()}
+    assert pairs <= {frozenset(keys) for keys in told}, "nobody else is merged"
+    assert len(pairs) >= 0.8 * len(told) > 2, "a dirty link may be lost"
+    member = next(key for key in told if frozenset(key) in pairs)
+    said = [command("key", c, "--home", home[0]).out for c in proven.row(told.index(member))[:2]]
+    profile = next(iter(set(member) & profiles))
+    assert sorted(profile in line.splitlines()[-1] for line in said) == [True, True]
 
 
 def test_two_homes_never_touch(early: dict[str, Any]) -> None:

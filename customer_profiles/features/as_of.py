@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -14,6 +14,27 @@ Tables = Mapping[str, Frame]
 
 EPOCH = date(1970, 1, 1)
 ARRIVAL = ("delivery_day", "source", "row_number")
+
+
+class EachWhenAsked(Mapping[str, Frame]):
+    """Tables by name, each made when it is first asked for: to make all costs as much as a small query."""
+
+    def __init__(self, names: Iterable[str], make: Callable[[str], Frame]) -> None:
+        self._names, self._make = list(names), make
+        self._made: dict[str, Frame] = {}
+
+    def __getitem__(self, name: str) -> Frame:
+        if name not in self._names:
+            raise KeyError(name)
+        if name not in self._made:
+            self._made[name] = self._make(name)
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 @dataclass(frozen=True)

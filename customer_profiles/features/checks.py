@@ -8,7 +8,7 @@ import polars as pl
 from customer_profiles.collection.loading import delivered
 from customer_profiles.features.as_of import AsOf
 from customer_profiles.features.catalogue import TRAITS
-from customer_profiles.features.compute import rows_with_a_planted_future, standing_links
+from customer_profiles.features.compute import cleaned_tables, rows_with_a_planted_future, standing_links
 from customer_profiles.features.identities import IDENTIFIER
 from customer_profiles.features.tables import CUSTOMER_FEATURES, IDENTITIES
 from customer_profiles.orchestration.checks import contract_check, day_check, suite_check
@@ -51,7 +51,7 @@ def shared_identifiers_are_few(platform: Platform, days: list[date]) -> Mapping[
         as_of = AsOf(days[-1], delivered(warehouse))
         if not as_of.has("identity_links"):
             return {}
-        links = standing_links(warehouse, as_of)
+        links = standing_links(warehouse, cleaned_tables(warehouse, as_of), as_of)
     identifiers = links.unique(IDENTIFIER)
     shared = identifiers.filter(pl.col("customers") > most).sort("customers", descending=True)
     allowed = max(FEW_SHARED, int(SHARED_SHARE * identifiers.height))

@@ -8,43 +8,64 @@ import narwhals as nw
 import polars as pl
 
 from customer_profiles.cleaning.tables import CLEANED
-from customer_profiles.features.as_of import AsOf, Frame, Tables
+from customer_profiles.features.as_of import AsOf, EachWhenAsked, Frame, Tables
 from customer_profiles.features.canary import planted_future
 from customer_profiles.features.catalogue import FAMILIES as COMPUTED_BY
 from customer_profiles.features.catalogue import FAMILY_TRAITS
 from customer_profiles.features.customer_features import customer_features
 from customer_profiles.features.eligibility import eligibility
-from customer_profiles.features.identities import identities, links_in_force, under_one_key
+from customer_profiles.features.identities import (
+    first_seen,
+    identities,
+    links_in_force,
+    owners,
+    proving,
+    under_one_key,
+)
 from customer_profiles.features.summary import summarise
 from customer_profiles.features.tables import CUSTOMER_FEATURES, FAMILIES, IDENTITIES, SUMMARY
 from customer_profiles.settings import IdentitySettings, LabelSettings, Settings
 from customer_profiles.warehouse import Session
 
 
-def cleaned_tables(session: Session, as_of: AsOf) -> dict[str, Frame]:
+def cleaned_tables(session: Session, as_of: AsOf) -> Tables:
     """The cleaned tables as far as they were delivered by the day."""
-    return {table: session.read(stored, None, as_of.day) for table, stored in CLEANED.items()}
+    return EachWhenAsked(CLEANED, lambda table: session.read(CLEANED[table], None, as_of.day))
 
 
 def under_profile_keys(session: Session, tables: Tables, day: date) -> Tables:
-    """Cleaned tables with every customer under the key of their profile as of the day."""
-    found = session.read(IDENTITIES, day, day)
-    return under_one_key(tables, found) if len(session.collect(found.select("as_of").head(1))) else tables
+    """Cleaned tables with every customer under the key of their profile as of the day.
+
+    The result holds until the next call on the session: it reads tables that the next one replaces.
+    """
+    found = session.frame(IDENTITIES, day, day)
+    return under_one_key(tables, owners(found, session.lend)) if found.height else tables
 
 
 def compute_identities(session: Session, as_of: AsOf, settings: IdentitySettings) -> pl.DataFrame:
     """Find, store and return who is whom as of the day."""
     found = IDENTITIES.schema.to_frame()
     if as_of.has("identity_links"):
-        found = identities(standing_links(session, as_of), settings)
+        found = find_identities(session, cleaned_tables(session, as_of), as_of, settings)
         found = found.with_columns(pl.lit(as_of.day).alias("as_of"))
     session.write(IDENTITIES, {"as_of": as_of.day}, found)
     return found
 
 
-def standing_links(session: Session, as_of: AsOf) -> pl.DataFrame:
+def find_identities(
+    session: Session, tables: Tables, as_of: AsOf, settings: IdentitySettings
+) -> pl.DataFrame:
+    """Who is whom as of the day, from cleaned tables."""
+    links = standing_links(session, tables, as_of)
+    members = session.lend("proven_ids", proving(links, settings).select("member_key").unique())
+    return identities(links, session.collect(first_seen(tables, as_of, members)), settings)
+
+
+def standing_links(session: Session, tables: Tables, as_of: AsOf) -> pl.DataFrame:
     """The identity links in force as of the day, also those of identifiers that link nobody."""
-    return session.collect(links_in_force(cleaned_tables(session, as_of), as_of))
+    told = nw.from_native(session.collect(tables["identity_links"]).lazy())
+    held: pl.DataFrame = links_in_force(told, as_of).collect("polars").to_native()
+    return held
 
 
 def family_rows(family: str, tables: Tables, as_of: AsOf, label: LabelSettings) -> Frame:
@@ -76,7 +97,7 @@ def rows_with_a_planted_future(
     The planted facts stand in the query alone and are never written.
     """
     planted = planted_future(cleaned_tables(session, as_of), as_of)
-    found = identities(session.collect(links_in_force(planted, as_of)), settings.identity)
+    found = find_identities(session, planted, as_of, settings.identity)
     tables = under_profile_keys(session, planted, as_of.day)
     families = {family: family_rows(family, tables, as_of, settings.label) for family in FAMILY_TRAITS}
     rows = session.collect(customer_features(families, as_of))

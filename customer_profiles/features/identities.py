@@ -13,40 +13,41 @@ that is withdrawn counts as if it had never been. Then:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import narwhals as nw
 import polars as pl
 
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.contracts.stored import cleaned_columns
-from customer_profiles.features.as_of import AsOf, Frame, Tables, known_by, newest
+from customer_profiles.features.as_of import AsOf, EachWhenAsked, Frame, Tables, known_by, newest
 from customer_profiles.settings import IdentitySettings
 
 IDENTIFIER = ("kind", "identifier_key")
 LINK = (*IDENTIFIER, "member_key")
 PROVEN = "login"
+FOR_EVER = datetime(9999, 12, 31, tzinfo=UTC)
 CUSTOMER = "customer"
 """The kind of an identifier that is itself a customer id."""
-CUSTOMER_KEYS: Mapping[str, tuple[str, ...]] = {
-    table: tuple(c.name for c in cleaned_columns(table) if c.name.endswith("customer_key"))
-    for table in CONTRACTS
+COLUMNS = {table: [column.name for column in cleaned_columns(table)] for table in CONTRACTS}
+CUSTOMER_KEYS = {
+    table: [name for name in names if name.endswith("customer_key")] for table, names in COLUMNS.items()
 }
 """Per cleaned table the columns that name a customer."""
 
 
-def links_in_force(tables: Tables, as_of: AsOf) -> Frame:
-    """Links that hold as of D: ``LINK``, ``linked_at``, ``method``, ``customers``, ``first_seen``.
+def links_in_force(told: Frame, as_of: AsOf) -> Frame:
+    """Links that hold as of D: ``LINK``, ``linked_at``, ``method``, and ``customers``.
 
-    ``member_key`` is the linked customer id's own key, ``customers`` how many of them the identifier
-    has, ``first_seen`` the day on which the id was first delivered as a customer's or an order's. A
-    withdrawal undoes all earlier links of its identifier with its customer, however often they were
-    told. A link between two customer ids appears with either as the member.
+    ``told`` is ``cleaned/identity_links``. ``member_key`` is the linked customer id's own key,
+    ``customers`` how many of them the identifier has. A withdrawal undoes all earlier links of its
+    identifier with its customer, however often they were told. A link between two customer ids
+    appears with either as the member.
     """
-    told = tables["identity_links"].with_columns(nw.col("kind").str.to_lowercase())
-    told = told.rename({"customer_key": "member_key"})
-    versions = newest(known_by(told, as_of, "linked_day"), (*LINK, "linked_at"))
+    named = told.with_columns(nw.col("kind").str.to_lowercase()).rename({"customer_key": "member_key"})
+    versions = newest(known_by(named, as_of, "linked_day"), (*LINK, "linked_at"))
     undone = nw.when(nw.col("unlinked_day") <= as_of.number).then(nw.col("unlinked_at"))
     held = versions.with_columns(withdrawn_at=undone.max().over(*LINK)).filter(
         nw.col("withdrawn_at").is_null() | (nw.col("linked_at") > nw.col("withdrawn_at"))
@@ -54,9 +55,7 @@ def links_in_force(tables: Tables, as_of: AsOf) -> Frame:
     links = held.select(*LINK, "linked_at", "method")
     links = nw.concat([links, _seen_from_the_other_id(links)])
     members = links.select(*LINK).unique().group_by(*IDENTIFIER).agg(customers=nw.len().cast(nw.Int64()))
-    return links.join(members, on=list(IDENTIFIER)).join(
-        _first_seen(tables, as_of), on="member_key", how="left"
-    )
+    return links.join(members, on=list(IDENTIFIER))
 
 
 def _seen_from_the_other_id(links: Frame) -> Frame:
@@ -64,49 +63,52 @@ def _seen_from_the_other_id(links: Frame) -> Frame:
     return others.unique([*LINK, "linked_at"], keep="first", order_by=["method"])
 
 
-def _first_seen(tables: Tables, as_of: AsOf) -> Frame:
+def proving(links: pl.DataFrame, settings: IdentitySettings) -> pl.DataFrame:
+    """Logins among the links in force whose identifier several customer ids share, yet not too many."""
+    logins = links.filter(pl.col("customers") <= settings.most_customers, method=PROVEN)
+    return logins.filter(pl.col("member_key").n_unique().over(IDENTIFIER) > 1)
+
+
+def first_seen(tables: Tables, as_of: AsOf, members: Frame) -> Frame:
+    """``first_seen`` of each ``member_key``: the day on which a customer's row or an order first named it."""
     named = (
         known_by(tables["customers"], as_of, "updated_day"),
         known_by(tables["orders"], as_of, "ordered_day", "status_day"),
     )
     rows = nw.concat([facts.select("customer_key", "delivery_day") for facts in named])
-    seen = rows.group_by("customer_key").agg(first_seen=nw.col("delivery_day").min())
+    ours = rows.join(members, left_on="customer_key", right_on="member_key", how="semi")
+    seen = ours.group_by("customer_key").agg(first_seen=nw.col("delivery_day").min())
     return seen.rename({"customer_key": "member_key"})
 
 
-def identities(links: pl.DataFrame, settings: IdentitySettings) -> pl.DataFrame:
+def identities(links: pl.DataFrame, seen: pl.DataFrame, settings: IdentitySettings) -> pl.DataFrame:
     """What the links in force come to: one row a link, with ``customer_key`` and whose the events are.
 
-    ``customer_key`` is the key under which the member's profile stands. The anonymous events of
-    ``[events_from, events_until)`` are that customer's; both are NULL for an identifier that is
-    a customer id, ``events_until`` for the identifier's last link.
+    ``seen`` tells the ``first_seen`` day of those who are ``proving`` to be one. ``customer_key`` is the
+    key under which the member's profile stands. The anonymous events of ``[events_from,
+    events_until)`` are that customer's; both are NULL for an identifier that is a customer id,
+    ``events_until`` for the identifier's last link.
     """
-    linking = links.filter(pl.col("customers") <= settings.most_customers)
-    persons = one_key_each(linking.filter(method=PROVEN))
-    rows = linking.join(persons, on="member_key", how="left").with_columns(
+    persons = one_key_each(proving(links, settings), seen)
+    rows = links.filter(pl.col("customers") <= settings.most_customers).drop("customers")
+    rows = rows.join(persons, on="member_key", how="left").with_columns(
         pl.coalesce("customer_key", "member_key").alias("customer_key")
     )
     order = ["identifier_key", "linked_at", "member_key", "kind"]
     owning = rows.filter(pl.col("kind") != CUSTOMER).sort(order)
+    earliest = pl.col("linked_at") - timedelta(days=settings.window_days)
     is_first = pl.col("identifier_key").is_first_distinct()
-    window = timedelta(days=settings.window_days)
     owning = owning.with_columns(
-        pl.when(is_first).then(pl.col("linked_at") - window).otherwise("linked_at").alias("events_from"),
+        pl.when(is_first).then(earliest).otherwise("linked_at").alias("events_from"),
         pl.col("linked_at").shift(-1).over("identifier_key", order_by=order).alias("events_until"),
     )
-    others = rows.filter(pl.col("kind") == CUSTOMER)
-    return pl.concat([owning, others], how="diagonal").drop("customers", "first_seen")
+    return pl.concat([owning, rows.filter(pl.col("kind") == CUSTOMER)], how="diagonal")
 
 
-def one_key_each(links: pl.DataFrame) -> pl.DataFrame:
-    """``member_key`` and ``customer_key`` of all members who share an identifier, directly or in a chain.
-
-    ``links`` has the columns ``IDENTIFIER``, ``member_key`` and ``first_seen``. The result may lack
-    members who share nothing.
-    """
-    ties = links.select("member_key", pl.col("member_key").first().over(IDENTIFIER).alias("other_key"))
-    seen = links.select("member_key", "first_seen").unique()
-    members = tied_together(ties).join(seen, on="member_key")
+def one_key_each(logins: pl.DataFrame, seen: pl.DataFrame) -> pl.DataFrame:
+    """``member_key`` and ``customer_key`` of all members who share an identifier, directly or in a chain."""
+    ties = logins.select("member_key", pl.col("member_key").first().over(IDENTIFIER).alias("other_key"))
+    members = tied_together(ties).join(seen, on="member_key", how="left")
     members = members.sort("first_seen", "member_key", nulls_last=True)
     return members.select("member_key", pl.col("member_key").first().over("component").alias("customer_key"))
 
@@ -127,43 +129,68 @@ def tied_together(ties: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame({"member_key": keys, "component": components})
 
 
-def under_one_key(tables: Tables, found: Frame) -> dict[str, Frame]:
+@dataclass(frozen=True)
+class Owners:
+    """The identities of a day as two small tables that others are joined with; ``None`` if empty.
+
+    ``merged`` maps ``member_key`` to ``profile_key`` where they differ; ``owned`` has the
+    ``identifier_key``, ``events_from``, ``events_until`` and ``owner_key`` of anonymous events.
+    """
+
+    merged: Frame | None
+    owned: Frame | None
+
+
+def owners(found: pl.DataFrame, lend: Callable[[str, pl.DataFrame], Frame]) -> Owners:
+    """The small tables of a day's identities; ``lend`` takes each, by a name, into the engine."""
+    merged = found.filter(pl.col("member_key") != pl.col("customer_key"))
+    merged = merged.select("member_key", profile_key="customer_key").unique().sort("member_key")
+    owned = found.filter(pl.col("events_from").is_not_null()).select(
+        "identifier_key", "events_from", pl.col("events_until").fill_null(FOR_EVER), owner_key="customer_key"
+    )
+    small = {"merged_ids": merged, "event_owners": owned}
+    return Owners(*(lend(name, frame) if frame.height else None for name, frame in small.items()))
+
+
+def under_one_key(tables: Tables, who: Owners) -> Tables:
     """The tables, each customer's rows under the one key of their profile.
 
-    ``found`` are the identities of a day. Anonymous events have the key of the customer whose they
-    are; those of nobody known are left out. A tie between two ids of one customer is none.
+    Anonymous events have the key of the customer whose they are; those of nobody known are left out.
+    A tie between two ids of one customer is none.
     """
-    merged = found.filter(nw.col("member_key") != nw.col("customer_key"))
-    merged = merged.select("member_key", nw.col("customer_key").alias("profile_key")).unique()
-    rekeyed = {table: _rekeyed(rows, CUSTOMER_KEYS[table], merged) for table, rows in tables.items()}
-    if "events" in rekeyed:
-        rekeyed["events"] = _attributed(rekeyed["events"], found)
-    if "social_edges" in rekeyed:
-        between = nw.col("source_customer_key") != nw.col("target_customer_key")
-        rekeyed["social_edges"] = rekeyed["social_edges"].filter(between)
-    return rekeyed
+
+    def rekeyed(table: str) -> Frame:
+        rows = tables[table]
+        if table == "events" and who.owned is not None:
+            return nw.concat([_rekeyed(rows.filter(~_ANONYMOUS), table, who), _owned(rows, who.owned)])
+        rows = _rekeyed(rows, table, who)
+        if table == "social_edges" and who.merged is not None:
+            return rows.filter(nw.col("source_customer_key") != nw.col("target_customer_key"))
+        return rows
+
+    return EachWhenAsked(tables, rekeyed)
 
 
-def _rekeyed(rows: Frame, names: tuple[str, ...], merged: Frame) -> Frame:
-    for name in names:
-        rows = (
-            rows.join(merged, left_on=name, right_on="member_key", how="left")
-            .with_columns(nw.coalesce("profile_key", name).alias(name))
-            .drop("profile_key")
+_ANONYMOUS = nw.col("customer_key").is_null()
+
+
+def _rekeyed(rows: Frame, table: str, who: Owners) -> Frame:
+    if who.merged is None:
+        return rows
+    for name in CUSTOMER_KEYS[table]:
+        key = nw.coalesce("profile_key", name).alias(name)
+        rows = rows.join(who.merged, left_on=name, right_on="member_key", how="left").select(
+            key if column == name else column for column in COLUMNS[table]
         )
     return rows
 
 
-def _attributed(events: Frame, found: Frame) -> Frame:
-    """The events that are a customer's: those that name one, and those that an identifier's owner made."""
-    columns = [column.name for column in cleaned_columns("events")]
-    owners = found.filter(~nw.col("events_from").is_null()).select(
-        "identifier_key", "events_from", "events_until", owner_key=nw.col("customer_key")
+def _owned(events: Frame, owned: Frame) -> Frame:
+    """Anonymous events under the key of the customer whose they are."""
+    at, owner = nw.col("event_at"), nw.col("owner_key").alias("customer_key")
+    return (
+        events.filter(_ANONYMOUS)
+        .join(owned, left_on="anonymous_key", right_on="identifier_key")
+        .filter(at >= nw.col("events_from"), at < nw.col("events_until"))
+        .select(owner if column == "customer_key" else column for column in COLUMNS["events"])
     )
-    during = (nw.col("event_at") >= nw.col("events_from")) & (
-        nw.col("events_until").is_null() | (nw.col("event_at") < nw.col("events_until"))
-    )
-    anonymous = events.filter(nw.col("customer_key").is_null())
-    owned = anonymous.join(owners, left_on="anonymous_key", right_on="identifier_key").filter(during)
-    owned = owned.with_columns(customer_key=nw.col("owner_key")).select(columns)
-    return nw.concat([events.filter(~nw.col("customer_key").is_null()).select(columns), owned])

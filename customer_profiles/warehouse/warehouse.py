@@ -103,6 +103,18 @@ class Session:
         names = ", ".join(_quoted(column.name) for column in table.columns)
         return nw.from_native(self._connection.sql(f"select {names} from {table.name}{condition}"))
 
+    def lend(self, name: str, rows: pl.DataFrame) -> nw.LazyFrame[Any]:
+        """A frame as a lazy table of the engine, to join others with. Gone with the session.
+
+        A later one of the same name takes its place.
+        """
+        self._connection.register("incoming", rows.to_arrow())
+        try:
+            self._connection.execute(f"create or replace temp table {_quoted(name)} as from incoming")
+        finally:
+            self._connection.unregister("incoming")
+        return nw.from_native(self._connection.table(name))
+
     def frame(
         self, table: Table, first: date | None = None, last: date | None = None, *columns: str
     ) -> pl.DataFrame:

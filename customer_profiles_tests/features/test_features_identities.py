@@ -1,6 +1,7 @@
 """Which customer ids are one customer on a day, and whose the anonymous events are."""
 
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 import narwhals as nw
 import numpy as np
@@ -10,7 +11,14 @@ from polars.testing import assert_frame_equal
 
 from customer_profiles.features.as_of import AsOf
 from customer_profiles.features.canary import planted_future
-from customer_profiles.features.identities import identities, links_in_force, under_one_key
+from customer_profiles.features.identities import (
+    first_seen,
+    identities,
+    links_in_force,
+    owners,
+    proving,
+    under_one_key,
+)
 from customer_profiles.settings import IdentitySettings
 
 D = date(2026, 3, 31)
@@ -34,13 +42,24 @@ def withdrawn(row: dict, day: date, told: date | None = None) -> dict:
     return row | {"unlinked_day": day, "delivery_day": told or day}
 
 
+def lend(_: str, frame: pl.DataFrame) -> nw.LazyFrame:
+    return nw.from_native(frame.lazy())
+
+
+def resolved(tables, as_of: AsOf, lend=lend, settings: IdentitySettings = SETTINGS) -> pl.DataFrame:
+    links = links_in_force(tables["identity_links"], as_of).collect("polars").to_native()
+    members = lend("members", proving(links, settings).select("member_key").unique())
+    seen = first_seen(tables, as_of, members).collect("polars").to_native()
+    return identities(links, seen, settings).sort("member_key", "kind", "identifier_key", "linked_at")
+
+
 @pytest.fixture
 def found(cleaned, evening, on_polars):
     """``found(links)``: the identities of a day; ``found(links, day=..., customers=...)``."""
 
     def find(links, day=D, settings=SETTINGS, **tables):
         rows = on_polars(cleaned(identity_links=links, **tables))
-        return identities(links_in_force(rows, evening(day=day)).collect("polars").to_native(), settings)
+        return resolved(rows, evening(day=day), lend, settings)
 
     return find
 
@@ -137,16 +156,16 @@ def test_a_withdrawal_taken_back_by_a_newer_row_is_none(keys):
     assert keys(links) == {"a": "a", "b": "a"}
 
 
-def owners(cleaned, on_polars, found, events, links, settings=SETTINGS) -> dict[str, str]:
-    tables = on_polars(cleaned(events=events))
-    rows = under_one_key(tables, nw.from_native(found(links, settings=settings).lazy()))["events"]
-    return dict(rows.collect("polars").to_native().select("event_id", "customer_key").iter_rows())
-
-
 @pytest.fixture
 def whose(cleaned, on_polars, found):
     """``whose(events, links)``: event -> customer; events of nobody are absent."""
-    return lambda events, links, **more: owners(cleaned, on_polars, found, events, links, **more)
+
+    def find(events, links, settings=SETTINGS):
+        who = owners(found(links, settings=settings), lend)
+        rows = under_one_key(on_polars(cleaned(events=events)), who)["events"]
+        return dict(rows.collect("polars").to_native().select("event_id", "customer_key").iter_rows())
+
+    return find
 
 
 def seen(name: str, day: date, identifier: str = "c", **more: object) -> dict:
@@ -185,7 +204,7 @@ def test_every_table_names_the_merged_customer(cleaned, on_polars, found):
             for other in ("a", "f")
         ],
     }
-    who = nw.from_native(found([link("c", "a"), link("c", "b")]).lazy())
+    who = owners(found([link("c", "a"), link("c", "b")]), lend)
     tables = {
         name: table.collect("polars").to_native()
         for name, table in under_one_key(on_polars(cleaned(**rows)), who).items()
@@ -227,14 +246,18 @@ def _random_tables(seed: int) -> dict[str, list[dict]]:
     return {"identity_links": links, "customers": customers, "events": events}
 
 
+def borrow(engine, name: str, frame: pl.DataFrame) -> nw.LazyFrame:
+    return engine({name: frame})[name]
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_both_engines_find_the_same(cleaned, evening, on_polars, on_duckdb, seed):
     tables, results = cleaned(**_random_tables(seed)), []
     for engine in (on_polars, on_duckdb):
         rows = engine(tables)
-        links = links_in_force(rows, evening()).collect("polars").to_native()
-        who = identities(links, SETTINGS).sort("member_key", "kind", "identifier_key", "linked_at")
-        merged = under_one_key(rows, engine({"identities": who})["identities"])["events"]
+        into = partial(borrow, engine)
+        who = resolved(rows, evening(), into)
+        merged = under_one_key(rows, owners(who, into))["events"]
         results.append((who, merged.collect("polars").to_native().sort("event_id")))
     (here, mine), (there, theirs) = results
     assert_frame_equal(here, there, check_column_order=False)
@@ -249,11 +272,7 @@ def test_links_planted_after_the_day_change_nothing_that_day_and_much_the_next(
     cleaned, evening, on_polars, seed
 ):
     tables, as_of = on_polars(cleaned(**_random_tables(seed))), evening()
-    planted, order = planted_future(tables, as_of), ["member_key", "kind", "identifier_key", "linked_at"]
-
-    def who(facts, day: AsOf) -> pl.DataFrame:
-        return identities(links_in_force(facts, day).collect("polars").to_native(), SETTINGS).sort(order)
-
-    assert_frame_equal(who(tables, as_of), who(planted, as_of))
+    planted = planted_future(tables, as_of)
+    assert_frame_equal(resolved(tables, as_of), resolved(planted, as_of))
     later = AsOf(D + timedelta(days=1), as_of.delivered)
-    assert not who(tables, later).equals(who(planted, later))
+    assert not resolved(tables, later).equals(resolved(planted, later))
