@@ -6,6 +6,7 @@ texts; normal forms of addresses; the category of a search.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import polars as pl
@@ -20,7 +21,9 @@ SCRIPTS = {
     "und-Latn": r"\p{Latin}",
 }
 """Language tags by script, the most telling script first (Japanese also writes Han)."""
-SHORTEST_SEARCH = 2
+SHORTEST_SEARCH, LONGEST_SEARCH = 2, 60
+"""Characters: a shorter search tells nothing; a longer one is read so far."""
+HAN = re.compile("[\u3400-\u9fff]")
 
 
 def moment_numbers(contract: type[Delivered], moments: list[str], timezone: str) -> list[pl.Expr]:
@@ -68,8 +71,8 @@ def category_of_searches(searches: pl.Series, categories: Mapping[str, str]) -> 
     """Category of each search, from the words that it shares with the catalogue; NULL if none.
 
     ``categories`` maps product and category names to categories. A search that contains a name takes
-    the category of the longest one; a search that is part of names takes their commonest category.
-    Both directions are one Aho-Corasick pass, linear in the text.
+    the category of the longest one; else the longest of its parts that stands in names tells, by their
+    commonest category. Both directions are one Aho-Corasick pass, linear in the text.
     """
     nothing = pl.Series([None], dtype=pl.String).new_from_index(0, searches.len())
     unique = searches.drop_nulls().unique().sort()
@@ -95,17 +98,42 @@ def category_of_searches(searches: pl.Series, categories: Mapping[str, str]) -> 
 def _parts_of_names(searches: pl.DataFrame, categories: Mapping[str, str]) -> pl.DataFrame:
     if searches.is_empty():
         return pl.DataFrame(schema={"search": pl.String, "category": pl.String})
+    parts = searches.with_columns(
+        part=pl.col("words").map_elements(_parts, return_dtype=pl.List(pl.String))
+    ).explode("part")
+    patterns = parts["part"].unique().to_list()
     names = pl.DataFrame({"name": list(categories), "category": list(categories.values())})
+    held = pl.format(" {} ", "name").str.extract_many(patterns, overlapping=True).list.unique()
+    counted = (
+        names.with_columns(part=held).explode("part").drop_nulls("part").group_by("part", "category").len()
+    )
     return (
-        names.with_columns(
-            words=pl.col("name").str.extract_many(searches["words"].to_list(), overlapping=True).list.unique()
+        parts.join(counted, on="part")
+        .sort(
+            pl.col("part") == pl.col("words"),
+            pl.col("part").str.strip_chars().str.len_chars(),
+            "len",
+            "category",
+            descending=[True, True, True, False],
         )
-        .explode("words")
-        .drop_nulls("words")
-        .group_by("words", "category")
-        .len()
-        .sort("words", "len", "category", descending=[False, True, False])
-        .unique("words", keep="first", maintain_order=True)
-        .join(searches, on="words")
+        .unique("search", keep="first", maintain_order=True)
         .select("search", "category")
     )
+
+
+def _parts(words: str) -> list[str]:
+    """A search as a whole, its runs of whole words (between spaces), and what its Chinese words hold.
+
+    Chinese does not part its words: every stretch of two characters or more is tried.
+    """
+    tokens = words[:LONGEST_SEARCH].split()
+    ends = range(len(tokens) + 1)
+    runs = [f" {' '.join(tokens[start:end])} " for end in ends for start in range(end)]
+    stretches = [
+        token[start:end]
+        for token in tokens
+        if HAN.search(token)
+        for end in range(SHORTEST_SEARCH, len(token) + 1)
+        for start in range(end - SHORTEST_SEARCH + 1)
+    ]
+    return [words, *runs, *stretches]
