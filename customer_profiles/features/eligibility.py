@@ -108,10 +108,13 @@ def eligibility(tables: Tables, as_of: AsOf, active_days: int = ACTIVE_DAYS) -> 
 def decisions(consents: Frame, as_of: AsOf) -> Frame:
     """One row per customer who decided something: ``consent_<purpose>``, NULL where never decided.
 
-    Counts the newest decision that was in force and had been delivered by D. A grant that expired on
-    D or before is no grant any more.
+    Counts the newest decision that was in force and had been delivered by D; of several of one moment,
+    told on one day (two ids of one customer can have them), a refusal. A grant that expired on D or
+    before is no grant any more.
     """
-    standing = newest(known_by(consents, as_of, "effective_day"), ("customer_key", "purpose"), "effective_at")
+    known = known_by(consents, as_of, "effective_day").with_columns(refuses=nw.col("status") != "granted")
+    order = ["effective_at", "delivery_day", "refuses", "source", "row_number"]
+    standing = known.unique(["customer_key", "purpose"], keep="last", order_by=order)
     lasts = nw.col("expires_day").is_null() | (nw.col("expires_day") > as_of.number)
     granted = ((nw.col("status") == "granted") & lasts).cast(nw.Int64())
     return (

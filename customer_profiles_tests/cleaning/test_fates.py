@@ -176,3 +176,11 @@ def test_rows_that_name_nobody_are_no_orphans(shop, sound) -> None:
 def test_what_was_never_delivered_has_no_orphans(shop, sound) -> None:
     shop.take("orders", [sound("orders")])
     assert orphan_counts(shop.warehouse, "orders", "customers", "customer_key", DAY, DAY).is_empty()
+
+
+def test_a_minor_is_a_customer_from_the_first_delivery_after_turning_eighteen(shop, sound) -> None:
+    minor = sound("customers", birth_date="2008-03-04")
+    assert shop.take("customers", [minor]).is_empty()
+    assert shop.take("customers", [minor], day=NEXT).height == 1
+    assert fates(shop, "customers") == {"quarantined": 1}
+    assert fates(shop, "customers", NEXT) == {"accepted": 1}

@@ -1,6 +1,6 @@
 """Personal traits, dayparts, ties, campaigns and eligibility."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
@@ -204,6 +204,41 @@ def test_the_newest_decision_in_force_counts(profiles, cleaned, evening):
     assert told == {"ads_sharing": True, "profiling": False, "marketing_sms": True}
     assert row["consent_marketing_email"] is False
     assert row["consent_marketing_push"] is None
+
+
+@pytest.mark.parametrize("statuses", [("granted", "denied"), ("denied", "granted")])
+def test_of_two_decisions_of_one_moment_a_refusal_counts(statuses, profiles, cleaned, evening):
+    consents = [decision("a", "profiling", status) for status in statuses]
+    row = profiles("eligibility", cleaned(customers=[known("a")], consents=consents), evening())["a"]
+    assert row["consent_profiling"] is False
+
+
+def test_of_two_decisions_on_one_day_the_later_counts_whichever_row_comes_first(profiles, cleaned, evening):
+    noon = datetime.combine(ago(5), time(12), UTC)
+    consents = [
+        decision("a", "profiling", status, effective_at=noon + timedelta(hours=hours))
+        for status, hours in (("denied", 1), ("granted", 0))
+    ]
+    row = profiles("eligibility", cleaned(customers=[known("a")], consents=consents), evening())["a"]
+    assert row["consent_profiling"] is False
+
+
+def test_a_newer_decision_told_late_counts_from_the_day_on_which_it_was_told(profiles, cleaned, evening):
+    consents = [decision("a", "profiling", "granted", 9), decision("a", "profiling", "denied", 5)]
+    consents[1]["delivery_day"] = ago(2)
+    tables = cleaned(customers=[known("a")], consents=consents)
+    told = [profiles("eligibility", tables, evening(day=ago(n)))["a"]["consent_profiling"] for n in (3, 2)]
+    assert told == [True, False]
+
+
+def test_an_expired_grant_is_a_refusal_even_if_an_older_grant_had_no_end(profiles, cleaned, evening):
+    consents = [
+        decision("a", "profiling", "granted", 9),
+        decision("a", "profiling", "granted", 5, expires_day=ago(1), delivery_day=ago(5)),
+    ]
+    tables = cleaned(customers=[known("a")], consents=consents)
+    told = [profiles("eligibility", tables, evening(day=ago(n)))["a"]["consent_profiling"] for n in (2, 1)]
+    assert told == [True, False]
 
 
 def test_the_first_reason_against_scoring_is_named(profiles, cleaned, evening):
