@@ -49,8 +49,9 @@ def links_in_force(told: Frame, as_of: AsOf) -> Frame:
     named = told.with_columns(nw.col("kind").str.to_lowercase()).rename({"customer_key": "member_key"})
     versions = newest(known_by(named, as_of, "linked_day"), (*LINK, "linked_at"))
     undone = nw.when(nw.col("unlinked_day") <= as_of.number).then(nw.col("unlinked_at"))
-    held = versions.with_columns(withdrawn_at=undone.max().over(*LINK)).filter(
-        nw.col("withdrawn_at").is_null() | (nw.col("linked_at") > nw.col("withdrawn_at"))
+    held = versions.with_columns(undone_at=undone, withdrawn_at=undone.max().over(*LINK)).filter(
+        nw.col("undone_at").is_null(),
+        nw.col("withdrawn_at").is_null() | (nw.col("linked_at") > nw.col("withdrawn_at")),
     )
     links = held.select(*LINK, "linked_at", "method")
     links = nw.concat([links, _seen_from_the_other_id(links)])

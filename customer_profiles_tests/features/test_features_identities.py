@@ -150,6 +150,11 @@ def test_a_withdrawal_undoes_every_earlier_login_but_no_later_one(keys):
     assert keys([*links, link("c", "b", ago(4))]) == {"a": "a", "b": "a"}
 
 
+def test_a_link_withdrawn_before_it_was_made_is_none(keys):
+    links = [link("c", "a", ago(9)), withdrawn(link("c", "b", ago(5)), ago(7), ago(5))]
+    assert keys(links) == {"a": "a"}
+
+
 def test_a_withdrawal_taken_back_by_a_newer_row_is_none(keys):
     told = link("c", "b", ago(9))
     links = [link("c", "a", ago(9)), withdrawn(told, ago(5)), told | {"delivery_day": ago(4)}]
