@@ -162,7 +162,7 @@ def _run(
         result = run_range(platform, start, end, rebuild=rebuild)
     report = make_report(platform, result, state)
     save_report(settings.home, report)
-    show_report(out, settings, report)
+    show_report(out, settings, report, result.told)
     if not report.succeeded:
         sys.exit(1)
 
