@@ -12,6 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from customer_profiles.settings import HOME_VARIABLE, Mendable, Settings, load_settings
 
@@ -101,6 +102,27 @@ def key(customer_id: str, home: HomeOption = None) -> None:
     profile = profile_key(platform.settings.published, own)
     if profile != own:
         out.print(f"{profile} (the profile: a login proved this and another customer id to be one customer)")
+
+
+@app.command()
+def doctor(
+    home: HomeOption = None,
+    send_test: Annotated[
+        bool, typer.Option("--send-test", help="Send a test message to every alert address, too.")
+    ] = False,
+) -> None:
+    """Look whether daemon, sensors, alerts, warehouse, secrets and disk are well, and say what to do."""
+    from customer_profiles.orchestration.doctor import examine, try_addresses
+
+    settings = load_settings(home)
+    lines = examine(settings, os.environ) + (try_addresses(settings, os.environ) if send_test else [])
+    for line in lines:
+        colour = {"ok": "green", "warn": "yellow", "error": "red"}[line.state]
+        out.print(
+            f"[{colour}]{line.state:>5}[/{colour}] {escape(f'{line.about}: {line.says}')}", soft_wrap=True
+        )
+    if any(line.state == "error" for line in lines):
+        sys.exit(1)
 
 
 @app.command()

@@ -14,6 +14,7 @@ import dagster as dg
 from customer_profiles.cleaning import assets as cleaning
 from customer_profiles.cleaning import checks as cleaning_checks
 from customer_profiles.collection import assets as collection
+from customer_profiles.collection import checks as collection_checks
 from customer_profiles.conversion import assets as conversion
 from customer_profiles.conversion import checks as conversion_checks
 from customer_profiles.features import assets as features
@@ -40,6 +41,7 @@ ASSETS = [
     *profiles.ASSETS,
 ]
 CHECKS = [
+    *collection_checks.CHECKS,
     *cleaning_checks.CHECKS,
     *features_checks.CHECKS,
     *projection_checks.CHECKS,

@@ -152,6 +152,15 @@ class FreshnessSettings(_Section):
     )
     profiles_by: Clock = Field("09:00", description="hour by which yesterday's profiles should be there")
 
+    @field_validator("delivered_by")
+    @classmethod
+    def _tables_exist(cls, hours: dict[str, str]) -> dict[str, str]:
+        from customer_profiles.contracts import CONTRACTS  # contracts need libraries that settings do not
+
+        if unknown := sorted(set(hours) - set(CONTRACTS)):
+            raise ValueError(f"{unknown} are no delivered tables; there are {', '.join(CONTRACTS)}")
+        return hours
+
 
 class AlertSettings(_Section):
     """Who is told what, and when. The URLs to send to come from the environment."""

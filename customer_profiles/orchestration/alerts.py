@@ -159,7 +159,8 @@ def deliver(
                 trouble = send(urls[name], message)
             if trouble:
                 silent.add(name)
-                outbox.put_back(parcel, next_attempt(now, parcel.attempts + 1), trouble)
+                again = next_attempt(now, parcel.attempts + 1)
+                outbox.put_back(parcel, again, trouble.reason, perhaps_arrived=trouble.perhaps_arrived)
             else:
                 outbox.done(parcel, now)
                 arrived += name != FILE
@@ -256,5 +257,5 @@ def _message(outbox: Outbox, parcel: Parcel, settings: Settings) -> Message:
         settings.alerts,
         owner=settings.owner,
         timezone=settings.timezone,
-        attempts=parcel.attempts,
+        repeat=parcel.perhaps_arrived,
     )

@@ -2,8 +2,10 @@
 
 import hashlib
 import logging
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from io import StringIO
 from pathlib import Path
@@ -14,6 +16,18 @@ from customer_profiles.settings import Mendable
 URLS_VARIABLE = "CUSTOMER_PROFILES_ALERT_URLS"
 FILE = "file"
 LONGEST_REASON = 200
+NEVER_ARRIVED = re.compile(
+    r"NewConnectionError|ConnectTimeout|NameResolutionError|ConnectionRefused|refused|SSLError|error=(?!502|504)\d{3}"
+)
+"""In Apprise's own log: nobody listened, or the service (not a gateway before it) refused the message."""
+
+
+@dataclass(frozen=True)
+class NotSent:
+    """Why a message was not taken, and whether it may have arrived nevertheless: it was not answered."""
+
+    reason: str
+    perhaps_arrived: bool
 
 
 class DestinationError(Mendable, ValueError):
@@ -43,8 +57,8 @@ def require_known(environ: Mapping[str, str]) -> None:
         )
 
 
-def send(url: str, message: Message) -> str:
-    """Send a message. Nothing if the service took it, else why it did not."""
+def send(url: str, message: Message) -> NotSent | None:
+    """Send a message; ``None`` if the service took it."""
     from apprise import Apprise, NotifyType
 
     kind = NotifyType.FAILURE if message.severity == "error" else NotifyType.WARNING
@@ -52,11 +66,13 @@ def send(url: str, message: Message) -> str:
     service = Apprise()
     with _what_apprise_says() as said:
         if not service.add(url):
-            return "the URL is none that Apprise knows"
+            return NotSent("the URL is none that Apprise knows", perhaps_arrived=False)
         if service.notify(body=message.body, title=message.title, notify_type=kind, body_format="text"):
-            return ""
-        reason = " ".join(without_personal_data(said.getvalue()).split())
-    return reason[:LONGEST_REASON] or "the service did not take it"
+            return None
+        lines = said.getvalue().splitlines()
+    told = " ".join(line.partition(" ")[2] for line in lines if not line.startswith("DEBUG"))
+    reason = without_personal_data(told)[:LONGEST_REASON] or "the service did not take it"
+    return NotSent(reason, perhaps_arrived=not any(map(NEVER_ARRIVED.search, lines)))
 
 
 @contextmanager
@@ -66,19 +82,19 @@ def _what_apprise_says() -> Iterator[StringIO]:
 
     logger = logging.getLogger("apprise")
     logger.propagate = False
-    with LogCapture(level=logging.WARNING, fmt="%(message)s") as said:  # type: ignore[no-untyped-call]
+    with LogCapture(level=logging.DEBUG, fmt="%(levelname)s %(message)s") as said:  # type: ignore[no-untyped-call]
         yield said
 
 
-def write_down(folder: Path, message: Message, numbers: Sequence[int], now: datetime) -> str:
+def write_down(folder: Path, message: Message, numbers: Sequence[int], now: datetime) -> NotSent | None:
     """Append a message to the month's file, unless it stands there: a kill may have come after it."""
     file = folder / f"{now:%Y-%m}.log"
     mark = f"message {'+'.join(map(str, numbers))}"
     try:
         if file.exists() and f"\n{mark}\n" in file.read_text(encoding="utf-8"):
-            return ""
+            return None
         with file.open("a", encoding="utf-8") as stream:
             stream.write(f"{now.isoformat(timespec='seconds')} {message.title}\n{message.body}\n{mark}\n\n")
     except OSError as error:
-        return f"{file} cannot be written: {error.strerror}"
-    return ""
+        return NotSent(f"{file} cannot be written: {error.strerror}", perhaps_arrived=False)
+    return None

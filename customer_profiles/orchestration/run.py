@@ -119,7 +119,7 @@ def run_range(platform: Platform, first: date, last: date, *, rebuild: bool = Fa
 def _tell(platform: Platform, instance: dg.DagsterInstance) -> str:
     """Alerts of this run, unless a sensor was quicker. They never fail a run that worked."""
     try:
-        return str(tell(platform.settings, platform.environ, instance))
+        return str(tell(platform.settings, platform.variables, instance))
     except OutboxError as error:
         return str(error)
 

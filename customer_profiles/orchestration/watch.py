@@ -21,7 +21,7 @@ from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatu
 from customer_profiles.collection.loading import waiting_days
 from customer_profiles.collection.reading import delivered_days
 from customer_profiles.orchestration.jobs import DAILY_SCHEDULE
-from customer_profiles.quality.alerts import late_days
+from customer_profiles.quality.freshness import late_days
 from customer_profiles.quality.incidents import Observation
 from customer_profiles.settings import Settings
 

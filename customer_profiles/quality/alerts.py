@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from customer_profiles.contracts import CONTRACTS
@@ -68,11 +68,12 @@ def compose(
     *,
     owner: str,
     timezone: str,
-    attempts: int = 0,
+    repeat: bool = False,
 ) -> Message:
     """The message about an incident, the first of ``told``, and all that is told in it.
 
-    ``changes`` are those that wait to be told; ``attempts`` were made before to send them.
+    ``changes`` are those that wait to be told; ``repeat`` says that an earlier attempt
+    to send them may have arrived.
     """
     first, zone = told[0], ZoneInfo(timezone)
     severity = worst(*(each.severity for each in told))
@@ -91,11 +92,11 @@ def compose(
         f"look: {settings.ui_url.rstrip('/')}{first.path}",
         f"incident {first.number}",
     ]
-    if attempts:
-        lines.append(f"attempt {attempts + 1}: this may repeat a message whose arrival was not confirmed")
+    if repeat:
+        lines.append("repeat: an earlier attempt to send this was cut off and may have arrived")
     level = "OK" if recovered and change == "recovered" else severity.upper()
-    repeat = " (repeat)" if attempts else ""
-    title = f"[{level}] {CHANGES[change]}{_headline(first)}{repeat}"
+    again = " (repeat)" if repeat else ""
+    title = f"[{level}] {CHANGES[change]}{_headline(first)}{again}"
     return Message(title, "\n".join(lines), severity, recovered)
 
 
@@ -166,13 +167,3 @@ def _with_it(others: Sequence[Incident]) -> list[str]:
 
 def _clock(moment: datetime, zone: ZoneInfo) -> str:
     return f"{moment.astimezone(zone):%Y-%m-%d %H:%M}"
-
-
-def late_days(due: Sequence[date], there: frozenset[date]) -> list[date]:
-    """The newest of the ascending ``due`` days that are all absent: an older gap is no news."""
-    late: list[date] = []
-    for day in reversed(due):
-        if day in there:
-            break
-        late.append(day)
-    return late[::-1]

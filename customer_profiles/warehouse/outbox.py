@@ -36,7 +36,8 @@ create unique index if not exists one_open_incident_a_cause on incidents (kind, 
     where closed_at is null;
 create table if not exists messages (number integer primary key, incident integer not null,
     change text not null, destination text not null, severity text not null, state text not null,
-    attempts integer not null, not_before text not null, sent_at text, error text not null);
+    attempts integer not null, perhaps_arrived integer not null default 0, not_before text not null,
+    sent_at text, error text not null);
 create index if not exists unsent_messages on messages (destination) where state in ('pending', 'sending');
 """
 
@@ -59,7 +60,7 @@ class OutboxError(Mendable, RuntimeError):
 class Parcel:
     """All that waits to be told of one incident at one destination; it is sent as one message.
 
-    ``attempts`` are those before; ``numbers`` are the messages in it.
+    ``attempts`` are those before, of which one ``perhaps_arrived``; ``numbers`` are the messages in it.
     """
 
     incident: int
@@ -67,6 +68,7 @@ class Parcel:
     changes: tuple[Change, ...]
     severity: Severity
     attempts: int
+    perhaps_arrived: bool
     not_before: datetime
     numbers: tuple[int, ...]
     error: str
@@ -178,7 +180,7 @@ class Outbox:
         """What has not been sent, the oldest first."""
         rows = self._connection.execute(
             "select incident, destination, group_concat(change), "
-            "max(case severity when 'error' then 1 else 0 end), max(attempts), "
+            "max(case severity when 'error' then 1 else 0 end), max(attempts), max(perhaps_arrived), "
             "case when max(attempts) > 0 then max(not_before) else min(not_before) end, "
             "group_concat(number), max(error) "
             "from (select * from messages where state in ('pending', 'sending') order by number) "
@@ -191,24 +193,27 @@ class Outbox:
                 changes=tuple(row[2].split(",")),
                 severity="error" if row[3] else "warn",
                 attempts=row[4],
-                not_before=datetime.fromisoformat(row[5]),
-                numbers=tuple(map(int, row[6].split(","))),
-                error=row[7],
+                perhaps_arrived=bool(row[5]),
+                not_before=datetime.fromisoformat(row[6]),
+                numbers=tuple(map(int, row[7].split(","))),
+                error=row[8],
             )
             for row in rows
         ]
 
     def begin(self, parcel: Parcel) -> None:
-        """The parcel leaves now: whatever happens, this attempt counts."""
-        self._mark(parcel, "state = 'sending', attempts = ?", parcel.attempts + 1)
+        """The parcel leaves now: who finds it in this state later cannot know whether it arrived."""
+        self._mark(parcel, "state = 'sending', perhaps_arrived = 1, attempts = ?", parcel.attempts + 1)
 
     def done(self, parcel: Parcel, at: datetime) -> None:
         """The parcel has arrived."""
         self._mark(parcel, "state = 'sent', error = '', sent_at = ?", _text(at))
 
-    def put_back(self, parcel: Parcel, not_before: datetime, error: str) -> None:
-        """The parcel did not arrive; it waits for its next attempt."""
-        self._mark(parcel, "state = 'pending', not_before = ?, error = ?", _text(not_before), error)
+    def put_back(self, parcel: Parcel, not_before: datetime, error: str, *, perhaps_arrived: bool) -> None:
+        """The parcel was not taken; it waits for its next attempt."""
+        unsure = parcel.perhaps_arrived or perhaps_arrived
+        change = "state = 'pending', not_before = ?, error = ?, perhaps_arrived = ?"
+        self._mark(parcel, change, _text(not_before), error, unsure)
 
     def withdraw(self, parcel: Parcel) -> None:
         """Nobody can reach the destination any more."""
