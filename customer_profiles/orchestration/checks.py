@@ -146,14 +146,13 @@ def overall(findings: Mapping[date, Finding]) -> dg.AssetCheckResult:
     serious = [day for day in failing if findings[day].severity == "error"]
     shown = max(serious or failing or findings)
     named = ", ".join(str(day) for day in failing[:MOST_NAMED])
-    more = f" and {len(failing) - MOST_NAMED} more" if len(failing) > MOST_NAMED else ""
+    unnamed = len(failing) - MOST_NAMED
+    more = f" and {unnamed} more, the last {failing[-1]}" if unnamed > 0 else ""
     days = {
         "day": str(shown),
         "days": str(len(findings)),
         "newest_day": str(max(findings)),
         "failing_days": (named + more) or "none",
-        "last_failing_day": str(failing[-1]) if failing else "none",
-        "days_failing": len(failing),
     }
     courses = [
         {"day": str(day), "passed": finding.passed, "value": str(finding.value), "says": finding.says}

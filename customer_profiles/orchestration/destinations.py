@@ -37,7 +37,11 @@ class DestinationError(Mendable, ValueError):
 def destinations(environ: Mapping[str, str]) -> dict[str, str]:
     """The URLs of the environment, by a name that does not tell them: URLs hold tokens."""
     urls = environ.get(URLS_VARIABLE, "").split()
-    return {f"{url.partition(':')[0]} {hashlib.sha256(url.encode()).hexdigest()[:12]}": url for url in urls}
+    return {f"{_service(url)} {hashlib.sha256(url.encode()).hexdigest()[:12]}": url for url in urls}
+
+
+def _service(url: str) -> str:
+    return url.partition("://")[0] if "://" in url else "address"
 
 
 def require_known(environ: Mapping[str, str]) -> None:

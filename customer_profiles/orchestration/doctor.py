@@ -205,8 +205,9 @@ def _instigator(
 ) -> Line:
     is_sensor = name.endswith("_alert")
     if state is None:
-        says = "on from the daemon's first round" if is_sensor else "off: switch it on under Automation"
-        return Line("warn", name, says)
+        if is_sensor:
+            return Line("ok", name, "on from the daemon's first round")
+        return Line("warn", name, "off: switch it on under Automation")
     longest = timedelta(minutes=settings.alerts.longest_silence_minutes)
     if state.status == InstigatorStatus.STOPPED:
         return Line("warn", name, "off: switch it on under Automation")

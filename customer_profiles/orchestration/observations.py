@@ -28,6 +28,7 @@ FARTHEST_BACK = 50_000
 BLOCKED = "DagsterAssetCheckFailedError"
 PARTITION = "dagster/partition"
 DAYS = re.compile(r"\d{4}-\d\d-\d\d")
+MORE = re.compile(r" and (\d+) more, the last ")
 
 
 def log_name(instance: dg.DagsterInstance) -> str:
@@ -77,7 +78,9 @@ def _numbered(instance: dg.DagsterInstance, after: int, last: int) -> Iterator[t
 def _of_check(entry: EventLogEntry, found: Any, tags: Mapping[str, str]) -> Observation:
     said = {name: cell.value for name, cell in found.metadata.items()}
     shown = said.get("day") or tags.get(PARTITION)
-    failing = DAYS.findall(str(said.get("failing_days", ""))) or ([shown] if shown else [])
+    told = str(said.get("failing_days", ""))
+    failing = DAYS.findall(told) or ([shown] if shown else [])
+    unnamed = MORE.search(told)  # the last of them is named
     asset = "/".join(found.asset_key.path)
     failed = not found.passed
     severity: Severity = "warn" if found.severity == dg.AssetCheckSeverity.WARN else "error"
@@ -92,8 +95,8 @@ def _of_check(entry: EventLogEntry, found: Any, tags: Mapping[str, str]) -> Obse
         value=_figure(said.get("value")),
         threshold=_figure(said.get("threshold")),
         first_day=_day(failing[0]) if failed and failing else None,
-        last_day=_day(said.get("last_failing_day") or failing[-1]) if failed and failing else None,
-        days=int(said.get("days_failing") or len(failing)) if failed else 0,
+        last_day=_day(failing[-1]) if failed and failing else None,
+        days=(len(failing) + (int(unnamed[1]) - 1 if unnamed else 0)) if failed else 0,
         newest_day=_day(said.get("newest_day") or shown),
         blocking=failed and severity == "error" and bool(found.blocking),
         path=f"/assets/{asset}?view=checks&checkDetail={found.check_name}",
