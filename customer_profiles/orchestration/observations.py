@@ -14,7 +14,6 @@ from typing import Any
 import dagster as dg
 from dagster import DagsterEventType
 from dagster._core.events.log import EventLogEntry
-from dagster._core.storage.runs import SqlRunStorage
 
 from customer_profiles.orchestration.partitions import RANGE_END, RANGE_START
 from customer_profiles.quality.finding import Severity
@@ -33,6 +32,8 @@ MORE = re.compile(r" and (\d+) more, the last ")
 
 def log_name(instance: dg.DagsterInstance) -> str:
     """Tells one event log from another: a new instance folder starts with small ids again."""
+    from dagster._core.storage.runs import SqlRunStorage  # loads every storage that Dagster knows
+
     storage = instance.run_storage
     return f"event log {storage.get_run_storage_id() if isinstance(storage, SqlRunStorage) else ''}"
 
