@@ -38,7 +38,7 @@ from customer_profiles.warehouse.outbox import Outbox, Parcel, open_outbox
 OUTBOX = "outbox.sqlite"
 WATCHER = "sensors"
 CHANGES: tuple[Change, ...] = ("opened", "worse", "recovered")
-MOST_SENT = 50
+MOST_SENT = 20
 """Messages sent in one go; the rest follows at the next tick."""
 NEWS = timedelta(days=1)
 FORGOTTEN_AFTER = timedelta(days=7)
@@ -57,8 +57,10 @@ class Told:
     waiting: int
 
     def __str__(self) -> str:
+        if not any((self.opened, self.recovered, self.sent, self.waiting)):
+            return "nothing new"
         return (
-            f"{self.opened} incidents opened, {self.recovered} recovered, {self.sent} messages sent, "
+            f"{self.opened} incidents opened, {self.recovered} recovered; {self.sent} messages sent, "
             f"{self.waiting} waiting"
         )
 

@@ -16,6 +16,7 @@ from customer_profiles.settings import Mendable
 URLS_VARIABLE = "CUSTOMER_PROFILES_ALERT_URLS"
 FILE = "file"
 LONGEST_REASON = 200
+BETWEEN_URLS = re.compile(r"\s*,\s*(?=\w+://)|\s+")
 NEVER_ARRIVED = re.compile(
     r"NewConnectionError|ConnectTimeout|NameResolutionError|ConnectionRefused|refused|SSLError|error=(?!502|504)\d{3}"
 )
@@ -36,7 +37,7 @@ class DestinationError(Mendable, ValueError):
 
 def destinations(environ: Mapping[str, str]) -> dict[str, str]:
     """The URLs of the environment, by a name that does not tell them: URLs hold tokens."""
-    urls = environ.get(URLS_VARIABLE, "").split()
+    urls = filter(None, BETWEEN_URLS.split(environ.get(URLS_VARIABLE, "")))
     return {f"{_service(url)} {hashlib.sha256(url.encode()).hexdigest()[:12]}": url for url in urls}
 
 

@@ -139,7 +139,7 @@ def _late(
         last_day=missing[-1] if missing else None,
         days=len(missing),
         newest_day=newest,
-        path=f"/assets/{asset}?view=partitions",
+        path=f"/assets/{asset}?view=partitions" + (f"&partition={missing[-1]}" if missing else ""),
     )
 
 
