@@ -39,7 +39,7 @@ OUTBOX = "outbox.sqlite"
 WATCHER = "sensors"
 CHANGES: tuple[Change, ...] = ("opened", "worse", "recovered")
 MOST_SENT = 20
-"""Messages sent in one go; the rest follows at the next tick."""
+"""Messages sent in one go, so that a tick ends in time; the rest follows at the next."""
 NEWS = timedelta(days=1)
 FORGOTTEN_AFTER = timedelta(days=7)
 """A destination that nobody could reach for so long gets no more messages."""
@@ -139,34 +139,40 @@ def deliver(
 
     What goes to an address that this process does not know is left to one that does.
     """
-    urls, arrived, silent = destinations(environ), 0, set[str]()
+    urls = destinations(environ)
+    arrived, silent = 0, set[str]()
     with outbox.sending() as may_send:
         if not may_send:
             return 0
-        reachable = outbox.called_since(now - FORGOTTEN_AFTER)
-        for parcel in [each for each in outbox.waiting() if each.not_before <= now][:MOST_SENT]:
-            name = parcel.destination
-            if name != FILE and name not in urls:
-                if name not in reachable:
-                    outbox.withdraw(parcel)
-                continue
-            if name in silent:
+        _withdraw(outbox, now)
+        due = [each for each in outbox.waiting() if each.not_before <= now]
+        within_reach = [each for each in due if each.destination == FILE or each.destination in urls]
+        for parcel in within_reach:
+            if parcel.destination in silent or arrived + len(silent) >= MOST_SENT:
                 continue
             message = _message(outbox, parcel, settings)
             outbox.begin(parcel)
-            if name == FILE:
+            if parcel.destination == FILE:
                 log.log(logging.ERROR if message.severity == "error" else logging.WARNING, message.title)
                 trouble = write_down(settings.alerts_folder, message, parcel.numbers, now)
             else:
-                trouble = send(urls[name], message)
+                trouble = send(urls[parcel.destination], message)
             if trouble:
-                silent.add(name)
+                silent.add(parcel.destination)
                 again = next_attempt(now, parcel.attempts + 1)
                 outbox.put_back(parcel, again, trouble.reason, perhaps_arrived=trouble.perhaps_arrived)
             else:
                 outbox.done(parcel, now)
-                arrived += name != FILE
+                arrived += parcel.destination != FILE
     return arrived
+
+
+def _withdraw(outbox: Outbox, now: datetime) -> None:
+    """Give up what goes to addresses that no process has known for a while."""
+    known = {FILE, *outbox.called_since(now - FORGOTTEN_AFTER)}
+    for parcel in outbox.waiting():
+        if parcel.destination not in known:
+            outbox.withdraw(parcel)
 
 
 def ancestors() -> Ancestors:

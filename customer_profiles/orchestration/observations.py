@@ -16,6 +16,7 @@ from dagster import DagsterEventType
 from dagster._core.events.log import EventLogEntry
 
 from customer_profiles.orchestration.partitions import RANGE_END, RANGE_START
+from customer_profiles.quality.alerts import without_personal_data
 from customer_profiles.quality.finding import Severity
 from customer_profiles.quality.incidents import Observation
 from customer_profiles.settings import Mendable
@@ -49,7 +50,7 @@ def events_between(instance: dg.DagsterInstance, after: int, last: int) -> list[
 
 
 def observations_of(instance: dg.DagsterInstance, entries: Sequence[EventLogEntry]) -> list[Observation]:
-    """What the events say, in their order."""
+    """What the events say, in their order, without personal data: it is stored and told."""
     tags: dict[str, Mapping[str, str]] = {}
     found: list[Observation] = []
     for entry in entries:
@@ -92,9 +93,9 @@ def _of_check(entry: EventLogEntry, found: Any, tags: Mapping[str, str]) -> Obse
         failed=failed,
         at=_moment(entry),
         severity=severity,
-        says=found.description or "",
-        value=_figure(said.get("value")),
-        threshold=_figure(said.get("threshold")),
+        says=without_personal_data(found.description or ""),
+        value=without_personal_data(_figure(said.get("value"))),
+        threshold=without_personal_data(_figure(said.get("threshold"))),
         first_day=_day(failing[0]) if failed and failing else None,
         last_day=_day(failing[-1]) if failed and failing else None,
         days=(len(failing) + (int(unnamed[1]) - 1 if unnamed else 0)) if failed else 0,
@@ -128,7 +129,9 @@ def _of_run(instance: dg.DagsterInstance, entry: EventLogEntry, tags: Mapping[st
             claim="run_succeeds",
             failed=failed,
             at=_moment(entry),
-            says=f"{entry.job_name}: {reason}" if reason else f"{entry.job_name} failed",
+            says=f"{entry.job_name}: {without_personal_data(reason)}"
+            if reason
+            else f"{entry.job_name} failed",
             first_day=_day(first) if failed else None,
             last_day=_day(last) if failed else None,
             days=_span(_day(first), _day(last)) if failed else 0,

@@ -162,7 +162,7 @@ def fingerprint(settings: Settings, first: date, last: date) -> str:
         for file in sorted(settings.deliveries.rglob("*"))
         if file.is_file() and file.name[:1] != "."
     ]
-    read = [str(first), str(last), code_version(), settings.model_dump_json(), files]
+    read = [str(first), str(last), code_version(), settings.model_dump_json(exclude={"alerts"}), files]
     return hashlib.sha256(json.dumps(read).encode()).hexdigest()
 
 

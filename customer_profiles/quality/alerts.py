@@ -1,7 +1,7 @@
 """Messages about incidents: what they say, whom they reach, and when.
 
-A message never holds personal data: what a check or a run says is kept, but for quoted words that are
-no table, column or file format of ours, e-mail addresses and long numbers.
+A message never holds personal data: of what a check or a run says, quoted words that are no table or
+column of ours, e-mail addresses and long numbers are masked before it is kept (``without_personal_data``).
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ def compose(
     change: Change = "opened" if "opened" in changes else changes[-1]
     ended = max((each.closed_at for each in told if each.closed_at), default=None)
     lines = [
-        f"what: {_plain(first.says) or first.claim}",
-        *([f"value: {_plain(first.value)}; threshold: {_plain(first.threshold)}"] if first.value else []),
+        f"what: {_short(first.says) or first.claim}",
+        *([f"value: {_short(first.value)}; threshold: {_short(first.threshold)}"] if first.value else []),
         f"since: {_since(first, zone)}",
         *([f"over since: {_clock(ended, zone)}"] if recovered and ended else []),
         *(["stopped: assets that follow were not computed in this run"] if first.blocking else []),
@@ -131,9 +131,9 @@ def without_personal_data(text: str) -> str:
     return "".join(part if DAY.fullmatch(part) else LONG_NUMBER.sub(MASK, part) for part in parts)
 
 
-def _plain(text: str) -> str:
-    masked = " / ".join(without_personal_data(text).split("\n"))
-    return masked if len(masked) <= LONGEST_TEXT else f"{masked[:LONGEST_TEXT]}{MASK}"
+def _short(text: str) -> str:
+    line = " / ".join(text.split("\n"))
+    return line if len(line) <= LONGEST_TEXT else f"{line[:LONGEST_TEXT]}{MASK}"
 
 
 def _headline(incident: Incident) -> str:
@@ -159,7 +159,7 @@ def _days(incident: Incident) -> str:
 
 def _with_it(others: Sequence[Incident]) -> list[str]:
     lines = [
-        f"with it: {each.severity.upper()} {_headline(each)}: {_plain(each.says)}"
+        f"with it: {each.severity.upper()} {_headline(each)}: {_short(each.says)}"
         for each in others[:MOST_LISTED]
     ]
     return [*lines, *([f"with it: {len(others) - MOST_LISTED} more"] if len(others) > MOST_LISTED else [])]
