@@ -263,7 +263,7 @@ def _alerts(settings: Settings, instance: dg.DagsterInstance, now: datetime) -> 
         says += (
             f"; {tried[0].destination.partition(' ')[0]} refused {tried[0].attempts} times ({tried[0].error})"
         )
-        says += f": look at {URLS_VARIABLE} and the network; they are tried again at most an hour apart"
+        says += f": look at {URLS_VARIABLE} and the network; they are tried again at least every 15 minutes"
     yield Line("error" if tried else "ok", "outbox", says)
 
 

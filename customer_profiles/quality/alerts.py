@@ -17,7 +17,7 @@ from customer_profiles.quality.finding import Severity
 from customer_profiles.quality.incidents import SEVERITIES, Change, Incident, Kind, worst
 from customer_profiles.settings import AlertSettings
 
-FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(hours=1)
+FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=10), timedelta(minutes=15)
 LONGEST_TEXT, MOST_LISTED = 700, 10
 MASK = "…"
 QUOTED = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|“[^”\n]*”|‘[^’\n]*’|「[^」\n]*」|`[^`\n]*`")
@@ -120,7 +120,7 @@ def due_at(now: datetime, severity: Severity, change: Change, settings: AlertSet
 
 
 def next_attempt(now: datetime, attempts: int) -> datetime:
-    """When to try again after so many failed attempts: the wait doubles up to an hour."""
+    """When to try again after so many failed attempts: the wait doubles up to a limit."""
     return now + min(FIRST_WAIT * 2.0 ** min(attempts - 1, 20), LONGEST_WAIT)
 
 

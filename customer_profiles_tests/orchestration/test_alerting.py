@@ -184,7 +184,7 @@ def test_what_cannot_be_sent_waits_longer_each_time_and_goes_to_the_file_at_once
 ) -> None:
     start(settings, instance)
     run(instance, settings, {3: WRONG})
-    seconds, attempts = (0, 10, 31, 60, 100), []
+    seconds, attempts = (0, 5, 11, 20, 32), []
     for second in seconds:
         done = tell(settings, NOBODY, instance, now=NOW + timedelta(seconds=second))
         assert (done.sent, done.waiting) == (0, 1)

@@ -132,6 +132,6 @@ def test_a_severity_can_be_kept_from_being_sent() -> None:
     assert is_sent("error", AlertSettings(send_from="error"))
 
 
-def test_the_wait_between_attempts_doubles_up_to_an_hour() -> None:
+def test_the_wait_between_attempts_doubles_up_to_a_limit() -> None:
     waits = [next_attempt(at(1), attempts) - at(1) for attempts in (1, 2, 3, 100)]
-    assert waits == [timedelta(seconds=30), timedelta(seconds=60), timedelta(seconds=120), LONGEST_WAIT]
+    assert waits == [timedelta(seconds=10), timedelta(seconds=20), timedelta(seconds=40), LONGEST_WAIT]
