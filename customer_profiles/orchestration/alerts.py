@@ -36,7 +36,7 @@ from customer_profiles.settings import Settings
 from customer_profiles.warehouse.outbox import Outbox, Parcel, open_outbox
 
 OUTBOX = "outbox.sqlite"
-WATCHER = "sensors"
+WATCHER, WOKE = "sensors", "sensors woke"
 CHANGES: tuple[Change, ...] = ("opened", "worse", "recovered")
 MOST_SENT = 20
 """Messages sent in one go, so that a tick ends in time; the rest follows at the next."""
@@ -118,7 +118,7 @@ def evaluate(
         seen += _awake(outbox, settings, instance, now, sensor)
         outbox.move(name, newest, now)
         if sensor:
-            outbox.move(WATCHER, newest, now)
+            _note_sensor(outbox, settings, now)
         courses, held = follow(outbox.standing(), seen, outbox.passed(), outbox.next_number())
         outbox.remember(held)
         if before is None:  # a home with a history: what was over days ago is no news
@@ -201,17 +201,26 @@ def _awake(
     """Silent daemons, sensors and schedules, and the time in which no sensor looked."""
     if not running_schedules(instance):
         return []
-    seen = list(stopped(settings, instance, now, sensor))
-    last = outbox.position(WATCHER)
-    silence = now - last[1] if last else timedelta()
-    if silence > timedelta(minutes=settings.alerts.longest_silence_minutes) and last:
+    longest = timedelta(minutes=settings.alerts.longest_silence_minutes)
+    last, woke = outbox.position(WATCHER), outbox.position(WOKE)
+    slept = Observation("watch", "alerts", "have slept", False, now, path="/deployment/daemons")
+    if last and now - last[1] > longest:
         says = f"nobody looked for failures between {last[1]:%Y-%m-%d %H:%M} and {now:%Y-%m-%d %H:%M} UTC"
-        over = sensor is not None
-        found = Observation("watch", "alerts", "have slept", True, now, says=says, over=over)
-        seen.append(replace(found, path="/deployment/daemons"))
-    elif sensor:
-        seen.append(Observation("watch", "alerts", "have slept", False, now))
-    return seen
+        is_over = sensor is not None
+        severity: Severity = "warn" if is_over else "error"
+        return [replace(slept, failed=True, says=says, severity=severity, over=is_over)]
+    awake = [slept] if sensor else []
+    if woke and now - woke[1] < longest:  # the others need time to wake, too
+        return awake
+    return [*awake, *stopped(settings, instance, now, sensor)]
+
+
+def _note_sensor(outbox: Outbox, settings: Settings, now: datetime) -> None:
+    """A sensor looked now; after a long silence that is an awakening."""
+    last = outbox.position(WATCHER)
+    if last is None or now - last[1] > timedelta(minutes=settings.alerts.longest_silence_minutes):
+        outbox.move(WOKE, 0, now)
+    outbox.move(WATCHER, 0, now)
 
 
 def _write_messages(

@@ -70,10 +70,12 @@ def stopped(
     ``own`` is the sensor that asks: it is awake, and so is the part of the daemon that runs it.
     """
     longest = timedelta(minutes=settings.alerts.longest_silence_minutes)
-    for name, beat, _ in heartbeats(instance):
-        if own is None or name != "SENSOR":
-            says = f"its last sign of life was at {beat:%Y-%m-%d %H:%M} UTC" if now - beat > longest else ""
-            yield _watch(f"{name.lower()} daemon", bool(says), says, now)
+    silent = [
+        f"{name.lower()} since {beat:%Y-%m-%d %H:%M} UTC"
+        for name, beat, _ in heartbeats(instance)
+        if now - beat > longest and not (own and name == "SENSOR")
+    ]
+    yield _watch("daemon", bool(silent), f"silent are: {', '.join(silent)}" if silent else "", now)
     for state in instance.all_instigator_state():
         if state.name != own:
             yield _watch(state.name, bool(says := trouble_of(instance, state, now, longest)), says, now)

@@ -135,8 +135,8 @@ def test_a_daemon_that_fell_silent_is_told_while_a_schedule_waits_for_it(tmp_pat
         beat(instance, now)
         assert tell(settings, {}, instance, now=now).recovered == 1
     assert titles(settings) == [
-        "[ERROR] scheduler daemon: has stopped",
-        "[OK] recovered: scheduler daemon: has stopped",
+        "[ERROR] daemon: has stopped",
+        "[OK] recovered: daemon: has stopped",
     ]
 
 
@@ -144,9 +144,13 @@ def test_sensors_that_slept_say_so_when_they_wake(tmp_path: Path) -> None:
     settings, now = load_settings(tmp_path), datetime.now(UTC)
     with open_instance(settings.instance) as instance:
         switch(instance, DAILY_SCHEDULE, InstigatorStatus.RUNNING)
+        beat(instance, now)
         for hours in (0, 5, 5.1):
             tell(settings, {}, instance, sensor="failure_alert", now=now + timedelta(hours=hours))
-    assert titles(settings) == ["[ERROR] alerts: have slept"]
+        assert titles(settings) == ["[WARN] alerts: have slept"]
+        tell(settings, {}, instance, now=now + timedelta(hours=9))
+        tell(settings, {}, instance, sensor="failure_alert", now=now + timedelta(hours=10))
+    assert titles(settings)[1:] == ["[ERROR] alerts: have slept", "[OK] recovered: alerts: have slept"]
 
 
 def test_the_doctor_finds_open_secrets_a_held_warehouse_unread_events_and_waiting_messages(
