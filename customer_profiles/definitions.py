@@ -19,10 +19,10 @@ from customer_profiles.conversion import assets as conversion
 from customer_profiles.conversion import checks as conversion_checks
 from customer_profiles.features import assets as features
 from customer_profiles.features import checks as features_checks
+from customer_profiles.orchestration.alert_sensors import alert_sensors
 from customer_profiles.orchestration.code_version import code_version
 from customer_profiles.orchestration.jobs import JOBS, schedules
 from customer_profiles.orchestration.platform import Platform
-from customer_profiles.orchestration.sensors import sensors
 from customer_profiles.profiles import assets as profiles
 from customer_profiles.profiles import checks as profiles_checks
 from customer_profiles.projection import assets as projection
@@ -72,7 +72,7 @@ def build(settings: Settings | None = None, resources: Mapping[str, Any] | None 
         asset_checks=CHECKS,
         jobs=JOBS,
         schedules=schedules(settings.first_day, settings.timezone),
-        sensors=sensors(settings, os.environ),
+        sensors=alert_sensors(settings, os.environ),
         resources=resources or {"platform": Platform(settings, os.environ)},
     )
 

@@ -13,7 +13,7 @@ from customer_profiles.settings import Settings
 RUNNING = dg.DefaultSensorStatus.RUNNING
 
 
-def sensors(settings: Settings, environ: Mapping[str, str]) -> list[dg.SensorDefinition]:
+def alert_sensors(settings: Settings, environ: Mapping[str, str]) -> list[dg.SensorDefinition]:
     """Both are on from the start; switch them off under Automation. ``environ`` names whom to tell."""
 
     @dg.sensor(
