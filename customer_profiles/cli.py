@@ -12,6 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from customer_profiles.settings import HOME_VARIABLE, Mendable, Settings, load_settings
 
@@ -104,6 +105,27 @@ def key(customer_id: str, home: HomeOption = None) -> None:
 
 
 @app.command()
+def doctor(
+    home: HomeOption = None,
+    send_test: Annotated[
+        bool, typer.Option("--send-test", help="Send a test message to every alert address, too.")
+    ] = False,
+) -> None:
+    """Look whether daemon, sensors, alerts, warehouse, secrets and disk are well, and say what to do."""
+    from customer_profiles.orchestration.doctor import examine, try_addresses
+
+    settings = load_settings(home)
+    lines = examine(settings, os.environ) + (try_addresses(settings, os.environ) if send_test else [])
+    for line in lines:
+        colour = {"ok": "green", "warn": "yellow", "error": "red"}[line.state]
+        out.print(
+            f"[{colour}]{line.state:>5}[/{colour}] {escape(f'{line.about}: {line.says}')}", soft_wrap=True
+        )
+    if any(line.state == "error" for line in lines):
+        sys.exit(1)
+
+
+@app.command()
 def ui(home: HomeOption = None, port: Annotated[int, typer.Option(min=1, max=65535)] = 3000) -> None:
     """Start the Dagster webserver and daemon on 127.0.0.1, with this home's instance."""
     from customer_profiles.orchestration.instance import prepare_instance
@@ -162,7 +184,7 @@ def _run(
         result = run_range(platform, start, end, rebuild=rebuild)
     report = make_report(platform, result, state)
     save_report(settings.home, report)
-    show_report(out, settings, report)
+    show_report(out, settings, report, result.told)
     if not report.succeeded:
         sys.exit(1)
 

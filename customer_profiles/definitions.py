@@ -14,10 +14,12 @@ import dagster as dg
 from customer_profiles.cleaning import assets as cleaning
 from customer_profiles.cleaning import checks as cleaning_checks
 from customer_profiles.collection import assets as collection
+from customer_profiles.collection import checks as collection_checks
 from customer_profiles.conversion import assets as conversion
 from customer_profiles.conversion import checks as conversion_checks
 from customer_profiles.features import assets as features
 from customer_profiles.features import checks as features_checks
+from customer_profiles.orchestration.alert_sensors import alert_sensors
 from customer_profiles.orchestration.code_version import code_version
 from customer_profiles.orchestration.jobs import JOBS, schedules
 from customer_profiles.orchestration.platform import Platform
@@ -39,6 +41,7 @@ ASSETS = [
     *profiles.ASSETS,
 ]
 CHECKS = [
+    *collection_checks.CHECKS,
     *cleaning_checks.CHECKS,
     *features_checks.CHECKS,
     *projection_checks.CHECKS,
@@ -69,6 +72,7 @@ def build(settings: Settings | None = None, resources: Mapping[str, Any] | None 
         asset_checks=CHECKS,
         jobs=JOBS,
         schedules=schedules(settings.first_day, settings.timezone),
+        sensors=alert_sensors(settings, os.environ),
         resources=resources or {"platform": Platform(settings, os.environ)},
     )
 

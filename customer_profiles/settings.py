@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from datetime import date
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -23,6 +23,8 @@ from yaml import YAMLError
 
 HOME_VARIABLE = "CUSTOMER_PROFILES_HOME"
 DEFAULT_HOME = Path("data")
+Clock = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+"""A time of the day, such as ``06:30``."""
 NOT_KNOWN = ("Extra inputs are not permitted", "there is no such setting")
 
 
@@ -142,6 +144,39 @@ class QualitySettings(_Section):
     largest_sample: int = Field(200_000, ge=1_000, description="rows of a day that a suite looks at")
 
 
+class FreshnessSettings(_Section):
+    """By when a day should be there: hours of the next morning, business time."""
+
+    delivered_by: dict[str, Clock] = Field(
+        {"orders": "06:00"}, description="tables expected every day, each with the hour of the next morning"
+    )
+    profiles_by: Clock = Field("09:00", description="hour by which yesterday's profiles should be there")
+
+    @field_validator("delivered_by")
+    @classmethod
+    def _tables_exist(cls, hours: dict[str, str]) -> dict[str, str]:
+        from customer_profiles.contracts import CONTRACTS  # contracts need libraries that settings do not
+
+        if unknown := sorted(set(hours) - set(CONTRACTS)):
+            raise ValueError(f"{unknown} are no delivered tables; there are {', '.join(CONTRACTS)}")
+        return hours
+
+
+class AlertSettings(_Section):
+    """Who is told what, and when. The URLs to send to come from the environment."""
+
+    ui_url: str = Field(
+        "http://127.0.0.1:3000", pattern=r"^https?://\S+$", description="where links to the UI lead"
+    )
+    send_from: Literal["warn", "error"] = Field("warn", description="least severity that is sent")
+    quiet_from: Clock = Field("00:00", description="business time at which quiet hours begin")
+    quiet_until: Clock = Field("00:00", description="and at which they end; equal: there are none")
+    quiet_for: Literal["warn", "error"] = Field("warn", description="severity up to which they hold back")
+    longest_silence_minutes: int = Field(
+        30, ge=2, description="without a sign of life for so long, a daemon or sensor counts as stopped"
+    )
+
+
 class Settings(BaseSettings):
     """The whole platform's settings; frozen."""
 
@@ -166,6 +201,8 @@ class Settings(BaseSettings):
     drift: DriftSettings = DriftSettings()
     warehouse: WarehouseSettings = WarehouseSettings()
     quality: QualitySettings = QualitySettings()
+    freshness: FreshnessSettings = FreshnessSettings()
+    alerts: AlertSettings = AlertSettings()
 
     @field_validator("timezone")
     @classmethod
@@ -200,6 +237,11 @@ class Settings(BaseSettings):
     def models(self) -> Path:
         """Model artefacts: ``<model>/<version>/``."""
         return self.home / "models"
+
+    @property
+    def alerts_folder(self) -> Path:
+        """Alerts as they were told, a file a month, and the outbox of those that wait to be sent."""
+        return self.home / "alerts"
 
     @property
     def published(self) -> Path:

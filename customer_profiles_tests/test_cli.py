@@ -35,7 +35,7 @@ def the_one_error(said: Any) -> str:
 def test_help_names_every_command_in_a_sentence(command: Command) -> None:
     said = command("--help")
     assert said.code == 0
-    for name in ("demo", "run", "simulate", "key", "ui"):
+    for name in ("demo", "run", "simulate", "key", "doctor", "ui"):
         assert f"│ {name} " in said.out
 
 
@@ -153,3 +153,10 @@ def test_secrets_are_for_their_owner_alone(command: Command, tmp_path: Path) -> 
     command("key", "C12", "--home", tmp_path)
     files = [*(tmp_path / "secrets").iterdir()]
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+
+
+def test_the_doctor_ends_with_one_if_anything_is_wrong(command: Command, tmp_path: Path) -> None:
+    assert command("doctor", "--home", tmp_path).code == 0
+    said = command("doctor", "--home", tmp_path / "nowhere")
+    assert said.code == 1
+    assert "error home: there is no such folder" in said.out

@@ -4,10 +4,12 @@ A failing test here says which library changed its mind, and what of ours stood 
 """
 
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import dagster as dg
@@ -19,7 +21,9 @@ from dagster import DagsterInstance
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
+from customer_profiles.orchestration.destinations import send
 from customer_profiles.orchestration.event_log import KeptEnginesEventLog, open_with_kept_engines
+from customer_profiles.quality.alerts import Message
 
 DAYS = dg.DailyPartitionsDefinition("2026-01-01")
 RANGE = {
@@ -139,6 +143,29 @@ def test_dagster_frees_the_slots_of_one_run_alone() -> None:
         log.free_concurrency_slots_for_run("dead")
         info = log.get_concurrency_info("warehouse")
     assert info.active_run_ids == {"alive"}
+
+
+def test_dagster_keeps_evaluations_and_ends_of_runs_of_all_runs_in_one_order() -> None:
+    """What the alerts read, by storage id; planned evaluations are of a type of their own."""
+    evaluation, failure = dg.DagsterEventType.ASSET_CHECK_EVALUATION, dg.DagsterEventType.RUN_FAILURE
+    planned = dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED
+    with dg.instance_for_test() as instance:
+        runs = [run_range(instance, numbers, days_are_good).run_id for _ in range(2)]
+        log = instance.event_log_storage
+        found = {
+            number: (entry.run_id, kind)
+            for kind in (evaluation, failure)
+            for number, entry in log.get_logs_for_all_runs_by_log_id(0, kind, 100).items()
+        }
+        assert log.get_logs_for_all_runs_by_log_id(0, planned, 100)
+        first_half = log.get_logs_for_all_runs_by_log_id(0, evaluation, 3)
+        assert len(log.get_logs_for_all_runs_by_log_id(max(first_half), evaluation, 9)) == 3
+        assert log.get_maximum_record_id() >= max(found)
+        name = instance.run_storage.get_run_storage_id()  # type: ignore[attr-defined]
+        assert name == instance.run_storage.get_run_storage_id() != ""  # type: ignore[attr-defined]
+    assert [found[number] for number in sorted(found)] == [
+        (run, kind) for run in runs for kind in (evaluation, evaluation, evaluation, failure)
+    ]
 
 
 @pytest.fixture
@@ -297,3 +324,22 @@ def test_great_expectations_carries_our_names_and_writes_no_file(
     found = {each.expectation_config.meta["claim"]: bool(each.success) for each in results}
     assert found == {"a_is_known": False, "b_is_unique": False, "c_is_there": True}
     assert not any(tmp_path.iterdir())
+
+
+def test_apprise_tells_a_refused_connection_from_one_that_was_cut_off() -> None:
+    """Only then is a message sent again without being called a repeat."""
+    message = Message("title", "body", "warn", recovered=False)
+
+    def hang_up() -> None:
+        connection, _ = server.accept()
+        connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        Thread(target=hang_up, daemon=True).start()
+        cut_off = send(f"json://127.0.0.1:{port}", message)
+    refused = send(f"json://127.0.0.1:{port}", message)
+    assert cut_off is not None
+    assert refused is not None
+    assert (cut_off.perhaps_arrived, refused.perhaps_arrived) == (True, False)
+    assert "127.0.0.1" in refused.reason

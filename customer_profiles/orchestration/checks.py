@@ -142,12 +142,18 @@ def overall(findings: Mapping[date, Finding]) -> dg.AssetCheckResult:
     """One result for all days: that of the worst, newest day, with the failing days named."""
     if not findings:
         return dg.AssetCheckResult(passed=True, metadata={"says": "there is nothing to check yet"})
-    failing = [day for day, finding in findings.items() if not finding.passed]
+    failing = sorted(day for day, finding in findings.items() if not finding.passed)
     serious = [day for day in failing if findings[day].severity == "error"]
     shown = max(serious or failing or findings)
-    named = ", ".join(str(day) for day in sorted(failing)[:MOST_NAMED])
-    more = f" and {len(failing) - MOST_NAMED} more" if len(failing) > MOST_NAMED else ""
-    days = {"day": str(shown), "days": str(len(findings)), "failing_days": (named + more) or "none"}
+    named = ", ".join(str(day) for day in failing[:MOST_NAMED])
+    unnamed = len(failing) - MOST_NAMED
+    more = f" and {unnamed} more, the last {failing[-1]}" if unnamed > 0 else ""
+    days = {
+        "day": str(shown),
+        "days": str(len(findings)),
+        "newest_day": str(max(findings)),
+        "failing_days": (named + more) or "none",
+    }
     courses = [
         {"day": str(day), "passed": finding.passed, "value": str(finding.value), "says": finding.says}
         for day, finding in sorted(findings.items())

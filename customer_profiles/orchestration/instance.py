@@ -41,14 +41,17 @@ def end_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     runs that were started by ``customer-profiles run`` on this machine name their process; those that
     the daemon started are watched by its run monitoring.
     """
-    dead = []
-    for run in instance.get_runs(RunsFilter(statuses=UNFINISHED)):
-        process = run.tags.get(PROCESS_TAG)
-        if process is not None and not _is_alive(int(process)):
-            instance.report_run_failed(run, "its process is gone: it was killed, or the machine went down")
-            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-            dead.append(run.run_id)
-    return dead
+    dead = dead_runs(instance)
+    for run in dead:
+        instance.report_run_failed(run, "its process is gone: it was killed, or the machine went down")
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+    return [run.run_id for run in dead]
+
+
+def dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
+    """Unfinished runs of ``customer-profiles run`` whose process is gone."""
+    runs = instance.get_runs(RunsFilter(statuses=UNFINISHED))
+    return [run for run in runs if PROCESS_TAG in run.tags and not _is_alive(int(run.tags[PROCESS_TAG]))]
 
 
 def _is_alive(process: int) -> bool:

@@ -25,6 +25,7 @@ EVERYTHING = dg.define_asset_job(
     description="A range of days with training in it; started by `customer-profiles run`.",
     executor_def=dg.in_process_executor,
 )
+DAILY_SCHEDULE = "daily_profiles_schedule"
 JOBS = [DAILY_PROFILES, CONVERSION_TRAINING, EVERYTHING]
 
 
@@ -32,7 +33,7 @@ def schedules(first_day: date, timezone: str) -> list[dg.ScheduleDefinition]:
     """The day before, each morning at 6; training on Mondays at 8. Business time."""
 
     @dg.schedule(
-        name="daily_profiles_schedule",
+        name=DAILY_SCHEDULE,
         job=DAILY_PROFILES,
         cron_schedule="0 6 * * *",
         execution_timezone=timezone,

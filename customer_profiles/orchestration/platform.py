@@ -28,7 +28,7 @@ class Platform:
     ) -> None:
         self.settings = settings
         self.progress = progress or (lambda asset, done, days: None)
-        self._environ = environ
+        self.variables = environ
         limits = settings.warehouse
         self._warehouse, self._vault = (
             Warehouse(
@@ -45,7 +45,7 @@ class Platform:
 
         Raises ``SecretError`` or ``WarehouseError``.
         """
-        load_secrets(self.settings.secrets, self._environ)
+        load_secrets(self.settings.secrets, self.variables)
         with self.warehouse(), self.vault():
             return
 
@@ -64,7 +64,7 @@ class Platform:
     @cached_property
     def secrets(self) -> Secrets:
         """The home's secrets; made at first use."""
-        return load_secrets(self.settings.secrets, self._environ)
+        return load_secrets(self.settings.secrets, self.variables)
 
     @cached_property
     def door(self) -> Door:

@@ -101,6 +101,7 @@ def places(settings: Settings) -> dict[str, Path]:
         "warehouse": settings.warehouse_file,
         "vault": settings.vault_file,
         "models": settings.models,
+        "alerts": settings.alerts_folder,
         "Dagster instance": settings.instance,
     }
 

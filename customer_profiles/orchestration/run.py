@@ -18,12 +18,14 @@ from dagster import DagsterEventType
 from sqlalchemy.exc import SQLAlchemyError
 
 from customer_profiles.collection.loading import waiting_days
+from customer_profiles.orchestration.alerts import tell
 from customer_profiles.orchestration.code_version import code_version
 from customer_profiles.orchestration.instance import PROCESS_TAG, end_dead_runs, open_instance
 from customer_profiles.orchestration.jobs import EVERYTHING
 from customer_profiles.orchestration.partitions import RANGE_END, RANGE_START, REBUILD_TAG
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.settings import Mendable, Settings
+from customer_profiles.warehouse.outbox import OutboxError
 
 NEARLY_NOTHING = 1_000_000
 """Bytes left on a disk that counts as full."""
@@ -47,7 +49,7 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What came of a run: its checks, the seconds of each layer, and what failed."""
+    """What came of a run: its checks, the seconds of each layer, what failed, and what was told of it."""
 
     run_id: str
     first: date
@@ -56,6 +58,7 @@ class RunResult:
     checks: list[CheckResult]
     seconds: dict[str, float]
     failures: list[str]
+    told: str = ""
 
 
 def range_of_days(settings: Settings, first: date | None, last: date | None) -> tuple[date, date]:
@@ -100,6 +103,7 @@ def run_range(platform: Platform, first: date, last: date, *, rebuild: bool = Fa
         end_dead_runs(instance)
         job = build(settings, {"platform": platform}).resolve_job_def(EVERYTHING.name)
         result = job.execute_in_process(instance=instance, tags=tags, run_config=QUIET, raise_on_error=False)
+        told = _tell(platform, instance)
     return RunResult(
         run_id=result.run_id,
         first=first,
@@ -108,7 +112,16 @@ def run_range(platform: Platform, first: date, last: date, *, rebuild: bool = Fa
         checks=_checks(result),
         seconds=_seconds(result),
         failures=_failures(result),
+        told=told,
     )
+
+
+def _tell(platform: Platform, instance: dg.DagsterInstance) -> str:
+    """Alerts of this run, unless a sensor was quicker. They never fail a run that worked."""
+    try:
+        return str(tell(platform.settings, platform.variables, instance))
+    except OutboxError as error:
+        return str(error)
 
 
 @contextmanager
@@ -149,7 +162,7 @@ def fingerprint(settings: Settings, first: date, last: date) -> str:
         for file in sorted(settings.deliveries.rglob("*"))
         if file.is_file() and file.name[:1] != "."
     ]
-    read = [str(first), str(last), code_version(), settings.model_dump_json(), files]
+    read = [str(first), str(last), code_version(), settings.model_dump_json(exclude={"alerts"}), files]
     return hashlib.sha256(json.dumps(read).encode()).hexdigest()
 
 

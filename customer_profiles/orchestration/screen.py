@@ -47,14 +47,16 @@ def progress_of_assets(console: Console, assets: int) -> Iterator[Any]:
         yield tell
 
 
-def show_report(console: Console, settings: Settings, report: Report) -> None:
-    """Print a run's report."""
+def show_report(console: Console, settings: Settings, report: Report, told: str = "") -> None:
+    """Print a run's report, and what people were told of it."""
     console.rule(f"customer_profiles, {days_in_words(report.first, report.last)}")
     console.print(_rows(report))
     _show_checks(console, report)
     _show_model(console, report)
     _show_segments(console, report)
     console.print(_seconds(report))
+    if told:
+        console.print(f"alerts: {told}", soft_wrap=True)
     for what, place in places(settings).items():
         if place.exists():
             console.print(f"{what:>18}: {place}", soft_wrap=True)

@@ -196,6 +196,7 @@ def test_a_check_records_a_result_per_day_and_one_that_names_the_failing_days(pl
         "threshold": 0,
         "day": str(SIXTH),
         "days": "3",
+        "newest_day": str(SEVENTH),
         "failing_days": f"{FIFTH}, {SIXTH}",
     }
 
@@ -242,7 +243,7 @@ def test_days_about_which_nothing_is_said_pass() -> None:
 def test_many_failing_days_are_counted_and_not_all_named() -> None:
     findings = {date(2026, 1, day): ODD for day in range(1, 14)}
     named = str(overall(findings).metadata["failing_days"].value)
-    assert named.endswith("2026-01-10 and 3 more")
+    assert named.endswith("2026-01-10 and 3 more, the last 2026-01-13")
 
 
 def test_several_limits_are_told_in_words() -> None:

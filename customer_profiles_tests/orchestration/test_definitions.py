@@ -129,6 +129,12 @@ def test_jobs_and_schedules_are_there_to_start(definitions: dg.Definitions) -> N
     assert {key.to_user_string() for key in daily} == set(GRAPH) - set(MODELS)
 
 
+def test_the_alert_sensors_are_on_from_the_start(definitions: dg.Definitions) -> None:
+    sensors = definitions.get_repository_def().sensor_defs
+    assert {sensor.name for sensor in sensors} == {"failure_alert", "late_day_alert"}
+    assert {sensor.default_status for sensor in sensors} == {dg.DefaultSensorStatus.RUNNING}
+
+
 def test_dagster_finds_the_definitions_of_the_home_in_the_environment(tmp_path: Path) -> None:
     environment = {**os.environ, HOME_VARIABLE: str(tmp_path), "DAGSTER_HOME": ""}
     validate = [sys.executable, "-W", "ignore", "-m", "dagster", "definitions", "validate"]

@@ -1,0 +1,39 @@
+"""The sensors that tell people: Dagster's open-source edition tells nobody when a check fails.
+
+Each also looks whether the other, the daemon and the schedules are awake.
+"""
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from customer_profiles.orchestration.alerts import tell
+from customer_profiles.settings import Settings
+
+RUNNING = dg.DefaultSensorStatus.RUNNING
+
+
+def alert_sensors(settings: Settings, environ: Mapping[str, str]) -> list[dg.SensorDefinition]:
+    """Both are on from the start; switch them off under Automation. ``environ`` names whom to tell."""
+
+    @dg.sensor(
+        name="failure_alert",
+        minimum_interval_seconds=30,
+        default_status=RUNNING,
+        description="Checks that failed or warned, and runs that failed: one message a cause.",
+    )
+    def failure_alert(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        told = tell(settings, environ, context.instance, sensor="failure_alert", days=False, log=context.log)
+        return dg.SkipReason(str(told))
+
+    @dg.sensor(
+        name="late_day_alert",
+        minimum_interval_seconds=300,
+        default_status=RUNNING,
+        description="Deliveries and profiles that are not there by their hour.",
+    )
+    def late_day_alert(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        told = tell(settings, environ, context.instance, sensor="late_day_alert", log=context.log)
+        return dg.SkipReason(str(told))
+
+    return [failure_alert, late_day_alert]

@@ -1,0 +1,179 @@
+"""Late days and silent watchers, and what the doctor says of them."""
+
+import sys
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+import pytest
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.remote_origin import (
+    InProcessCodeLocationOrigin,
+    RemoteInstigatorOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, ScheduleInstigatorData
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from dagster._daemon.types import DaemonHeartbeat
+
+from customer_profiles.orchestration.alerts import open_alerts, tell
+from customer_profiles.orchestration.doctor import examine
+from customer_profiles.orchestration.instance import open_instance
+from customer_profiles.orchestration.jobs import DAILY_SCHEDULE
+from customer_profiles.orchestration.observations import log_name
+from customer_profiles.orchestration.watch import PROFILES, is_awaited, late
+from customer_profiles.privacy.secrets import load_secrets
+from customer_profiles.quality.freshness import expected_were_delivered, late_days
+from customer_profiles.settings import Settings, SettingsError, load_settings
+
+FIRST, LAST = date(2026, 3, 1), date(2026, 3, 3)
+HOURS = {"delivered_by": {"orders": "06:00"}, "profiles_by": "09:00"}
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    for day in (FIRST, LAST):
+        file = tmp_path / "deliveries" / "orders" / f"{day}.csv"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("order_id\n")
+    return load_settings(tmp_path, first_day=FIRST, freshness=HOURS)
+
+
+@pytest.fixture(scope="module")
+def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
+    with open_instance(tmp_path_factory.mktemp("instance")) as instance:
+        yield instance
+
+
+def clock(day: int, hour: int) -> datetime:
+    return datetime(2026, 3, day, hour, tzinfo=ZoneInfo("Asia/Shanghai"))
+
+
+def seen(settings: Settings, instance: dg.DagsterInstance, now: datetime) -> dict[str, tuple[bool, str, int]]:
+    return {each.kind: (each.failed, each.severity, each.days) for each in late(settings, instance, now)}
+
+
+def computed(instance: dg.DagsterInstance, *days: date) -> None:
+    for day in days:
+        instance.report_runless_asset_event(dg.AssetMaterialization(PROFILES, partition=str(day)))
+
+
+def test_a_delivery_is_late_from_its_hour_of_the_next_morning_on(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    assert seen(settings, instance, clock(4, 6))["delivery"] == (False, "warn", 0)
+    assert seen(settings, instance, clock(5, 5))["delivery"] == (False, "warn", 0)
+    assert seen(settings, instance, clock(5, 6))["delivery"] == (True, "warn", 1)
+    assert seen(settings, instance, clock(7, 7))["delivery"] == (True, "error", 3)
+
+
+def test_a_day_backfilled_long_after_makes_no_newer_day_fresh(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    computed(instance, FIRST, LAST)
+    assert seen(settings, instance, clock(5, 10))["profiles"] == (True, "warn", 1)
+    computed(instance, FIRST)
+    assert seen(settings, instance, clock(5, 10))["profiles"] == (True, "warn", 1)
+    computed(instance, date(2026, 3, 4))
+    assert seen(settings, instance, clock(5, 10))["profiles"] == (False, "warn", 0)
+
+
+def test_a_gap_that_newer_days_followed_is_no_news() -> None:
+    days = [date(2026, 3, number) for number in range(1, 6)]
+    assert late_days(days, {days[0], days[3]}) == [days[4]]
+    assert late_days(days, {days[4]}) == []
+    assert late_days(days, set()) == days
+
+
+def test_each_day_of_a_run_says_what_did_not_come() -> None:
+    delivered = {"orders": frozenset({FIRST}), "events": frozenset({FIRST, LAST})}
+    found = expected_were_delivered(LAST, ["orders", "events"], delivered)
+    assert (found.passed, found.value, found.severity) == (False, 1, "warn")
+    assert found.says == "no delivery of orders"
+    assert expected_were_delivered(FIRST, ["orders", "events"], delivered).passed
+
+
+def test_an_expected_table_that_does_not_exist_is_a_wrong_setting(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"freshness.delivered_by: .*\['order'\] are no delivered tables"):
+        load_settings(tmp_path, freshness={"delivered_by": {"order": "06:00"}})
+    with pytest.raises(SettingsError, match=r"freshness.delivered_by.orders"):
+        load_settings(tmp_path, freshness={"delivered_by": {"orders": "six"}})
+
+
+def switch(instance: dg.DagsterInstance, name: str, status: InstigatorStatus) -> None:
+    """A schedule that a person switched on or off."""
+    target = LoadableTargetOrigin(executable_path=sys.executable, module_name="customer_profiles.definitions")
+    repository = RemoteRepositoryOrigin(InProcessCodeLocationOrigin(target), "__repository__")
+    data, origin = ScheduleInstigatorData("0 6 * * *"), RemoteInstigatorOrigin(repository, name)
+    state = InstigatorState(origin, InstigatorType.SCHEDULE, status, data)
+    instance.add_instigator_state(state)
+
+
+def beat(instance: dg.DagsterInstance, moment: datetime) -> None:
+    instance.add_daemon_heartbeat(DaemonHeartbeat(moment.timestamp(), "SCHEDULER", "id", []))
+
+
+def titles(settings: Settings) -> list[str]:
+    text = "".join(file.read_text() for file in sorted(settings.alerts_folder.glob("*.log")))
+    return [line.partition(" ")[2] for line in text.splitlines() if "] " in line]
+
+
+def test_a_daemon_that_fell_silent_is_told_while_a_schedule_waits_for_it(tmp_path: Path) -> None:
+    settings, now = load_settings(tmp_path), datetime.now(UTC)
+    with open_instance(settings.instance) as instance:
+        beat(instance, now - timedelta(hours=3))
+        assert tell(settings, {}, instance, now=now).opened == 0
+        assert not is_awaited(settings, instance)
+        switch(instance, DAILY_SCHEDULE, InstigatorStatus.RUNNING)
+        assert is_awaited(settings, instance)
+        assert tell(settings, {}, instance, now=now).opened == 1
+        assert tell(settings, {}, instance, now=now).opened == 0
+        lines = {line.about: line.state for line in examine(settings, {}, now)}
+        assert lines["scheduler daemon"] == "error"
+        beat(instance, now)
+        assert tell(settings, {}, instance, now=now).recovered == 1
+    assert titles(settings) == [
+        "[ERROR] daemon: has stopped",
+        "[OK] recovered: daemon: has stopped",
+    ]
+
+
+def test_sensors_that_slept_say_so_when_they_wake(tmp_path: Path) -> None:
+    settings, now = load_settings(tmp_path), datetime.now(UTC)
+    with open_instance(settings.instance) as instance:
+        switch(instance, DAILY_SCHEDULE, InstigatorStatus.RUNNING)
+        beat(instance, now)
+        for hours in (0, 5, 5.1):
+            tell(settings, {}, instance, sensor="failure_alert", now=now + timedelta(hours=hours))
+        assert titles(settings) == ["[WARN] alerts: have slept"]
+        tell(settings, {}, instance, now=now + timedelta(hours=9))
+        tell(settings, {}, instance, sensor="failure_alert", now=now + timedelta(hours=10))
+    assert titles(settings)[1:] == ["[ERROR] alerts: have slept", "[OK] recovered: alerts: have slept"]
+
+
+def test_the_doctor_finds_open_secrets_a_held_warehouse_unread_events_and_waiting_messages(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    load_secrets(settings.secrets, {})
+    (settings.secrets / "vault.key").chmod(0o644)
+    settings.warehouse_file.write_bytes(b"no database" * 1000)
+    now = datetime.now(UTC)
+    with open_instance(settings.instance) as own, open_alerts(settings) as outbox:
+        outbox.move(log_name(own), 0, now)
+        outbox.add(1, "opened", "slack 0123", "error", now)
+        outbox.put_back(outbox.waiting()[0], now, "nobody answers", perhaps_arrived=False)
+    lines = examine(settings, {}, now)
+    found = {line.about: (line.state, line.says) for line in lines}
+    assert found["secrets"][0] == "error"
+    assert "vault.key: chmod 600" in found["secrets"][1]
+    assert found["warehouse.duckdb"][0] == "error"
+    assert found["alerts"][0] == "warn"
+    assert found["outbox"][1].startswith("1 messages wait")
+    assert found["raw/orders"][0] == "error"
+
+
+def test_the_doctor_changes_nothing_in_a_home_that_is_empty(tmp_path: Path) -> None:
+    examine(load_settings(tmp_path), {})
+    assert not any(tmp_path.iterdir())
