@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from customer_profiles import cli_model
 from customer_profiles.settings import HOME_VARIABLE, Mendable, Settings, load_settings
 
 app = typer.Typer(
@@ -23,6 +24,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(cli_model.app, name="model")
 out, err = Console(highlight=False), Console(stderr=True, highlight=False)
 
 DAY = ["%Y-%m-%d"]
@@ -168,16 +170,19 @@ def _run(
 ) -> None:
     """Run a range and show its report; leave everything as it is if nothing has changed since."""
     from customer_profiles.orchestration.platform import Platform
-    from customer_profiles.orchestration.report import load_report, make_report, save_report
+    from customer_profiles.orchestration.report import in_service, load_report, make_report, save_report
     from customer_profiles.orchestration.run import count_assets, fingerprint, range_of_days, run_range
     from customer_profiles.orchestration.screen import progress_of_assets, show_report
 
     start, end = range_of_days(settings, first, last)
     state = fingerprint(settings, start, end)
     before = load_report(settings.home)
-    if before is not None and before.succeeded and before.fingerprint == state and not rebuild:
+    same = before is not None and before.fingerprint == state and before.in_service == in_service(settings)
+    if before is not None and before.succeeded and same and not rebuild:
         show_report(out, settings, before)
-        out.print("nothing has changed since this run: no delivery, setting or code. Nothing was done.")
+        out.print(
+            "nothing has changed since this run: no delivery, setting, model or code. Nothing was done."
+        )
         return
     with progress_of_assets(out, count_assets()) as progress:
         platform = Platform(settings, os.environ, progress)

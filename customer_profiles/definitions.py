@@ -36,8 +36,8 @@ ASSETS = [
     *cleaning.ASSETS,
     *features.ASSETS,
     *projection.ASSETS,
-    *conversion.ASSETS,
     *segments.ASSETS,
+    *conversion.ASSETS,
     *profiles.ASSETS,
 ]
 CHECKS = [
@@ -45,8 +45,8 @@ CHECKS = [
     *cleaning_checks.CHECKS,
     *features_checks.CHECKS,
     *projection_checks.CHECKS,
-    *conversion_checks.CHECKS,
     *segments_checks.CHECKS,
+    *conversion_checks.CHECKS,
     *profiles_checks.CHECKS,
 ]
 

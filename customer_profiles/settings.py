@@ -25,6 +25,9 @@ HOME_VARIABLE = "CUSTOMER_PROFILES_HOME"
 DEFAULT_HOME = Path("data")
 Clock = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 """A time of the day, such as ``06:30``."""
+LabelName = Literal[
+    "purchase", "first_purchase", "repeat_purchase", "category_purchase", "campaign_response", "churn"
+]
 NOT_KNOWN = ("Extra inputs are not permitted", "there is no such setting")
 
 
@@ -74,14 +77,26 @@ class IdentitySettings(_Section):
 
 
 class LabelSettings(_Section):
-    """The conversion label. See the contract: gap, horizon, maturity."""
+    """What is predicted, and of which days. See the contract: gap, horizon, maturity."""
 
+    train: list[LabelName] = Field(
+        ["purchase"], min_length=1, description="labels that get a model each; the first is the profile's"
+    )
+    category: str | None = Field(None, description="the category of the label category_purchase")
     gap_days: int = Field(1, ge=0, description="days between the profile's close and the label window")
     horizon_days: int = Field(30, ge=1, description="length of the label window")
     maturity_days: int = Field(14, ge=0, description="days after it for cancellations and refunds")
     active_days: int = Field(365, ge=1, description="scored: who was active or bought in these days")
     smallest_history_days: int = Field(7, ge=0, description="delivered days before the first snapshot")
     holdout_share: float = Field(0.2, gt=0, lt=1, description="customers who never train, by hash")
+
+    @model_validator(mode="after")
+    def _labels_can_be_told(self) -> Self:
+        if len(set(self.train)) < len(self.train):
+            raise ValueError(f"train names a label twice: {', '.join(self.train)}")
+        if "category_purchase" in self.train and not self.category:
+            raise ValueError("train names category_purchase, so category must name a category of the orders")
+        return self
 
 
 class ProjectionSettings(_Section):
@@ -98,6 +113,25 @@ class ConversionSettings(_Section):
         50, ge=10, description="fewer positives in test or train: no training; the network itself needs 10"
     )
     bootstrap_rounds: int = Field(500, ge=50, description="customer bootstrap rounds of the intervals")
+    margin_minor: int = Field(2_000, gt=0, description="what a conversion brings, minor units")
+    contact_cost_minor: int = Field(
+        100, ge=0, description="what a contact costs; cost / margin is the cut-off"
+    )
+    list_share: float = Field(0.1, gt=0, le=1, description="share of the customers whom a campaign contacts")
+    fairness: bool = Field(True, description="report by gender and age band; switch off where not lawful")
+    trust_days: int = Field(90, ge=1, description="days after its training from which a champion warns")
+    lift_loss: float = Field(
+        0.3, gt=0, lt=1, description="share of its tested lift that a champion loses before it warns"
+    )
+
+    @model_validator(mode="after")
+    def _a_contact_can_pay(self) -> Self:
+        if self.contact_cost_minor >= self.margin_minor:
+            raise ValueError(
+                f"contact_cost_minor {self.contact_cost_minor} is not below margin_minor {self.margin_minor}:"
+                " no contact could pay"
+            )
+        return self
 
 
 class SegmentSettings(_Section):

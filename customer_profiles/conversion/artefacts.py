@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 from customer_profiles.conversion.baselines import BaseRate, BoostedTrees, Logistic, Model, RfmRule
 from customer_profiles.conversion.network import DESCRIPTION, ConversionModel
+from customer_profiles.conversion.page import Page
 from customer_profiles.warehouse import artefacts
 from customer_profiles.warehouse.artefacts import ArtefactError
 
-ROOM = "conversion"
+ROOM, PAGE = "conversion", "page.json"
+WHAT_TO_DO = (
+    "Put another version into service (customer-profiles model list, model promote), or train again "
+    "(customer-profiles run, or the job conversion_training)"
+)
 TRAINED_BY = (Path(__file__).parent, Path(__file__).parents[1] / "projection")
 """The rooms whose code a training runs through."""
 
@@ -40,11 +45,27 @@ STORABLE: dict[str, type[StorableModel]] = {
 
 
 @dataclass(frozen=True)
+class Promotion:
+    """A change of the model in service: ``act`` is ``promoted`` or ``rolled back``.
+
+    ``at`` is UTC, ``replaced`` the version that served until then.
+    """
+
+    at: str
+    by: str
+    act: str
+    version: str
+    replaced: str | None
+    reason: str
+
+
+@dataclass(frozen=True)
 class Champion:
     """The model in service.
 
     ``kind`` names its class (see ``STORABLE``), ``trained_through`` is the last delivery day that its
-    training saw, ``metrics`` maps names to values on its test.
+    training saw, ``metrics`` maps names to values on its test, ``history`` tells every change, oldest
+    first.
     """
 
     version: str
@@ -52,6 +73,12 @@ class Champion:
     trained_through: date
     folder: Path
     metrics: dict[str, float]
+    history: tuple[Promotion, ...] = ()
+
+
+def room(models: Path, label: str) -> Path:
+    """The folder of a label's versions."""
+    return models / ROOM / label
 
 
 def version_of(data: Mapping[str, str], settings: Mapping[str, Any]) -> str:
@@ -60,24 +87,29 @@ def version_of(data: Mapping[str, str], settings: Mapping[str, Any]) -> str:
 
 
 def store(
-    model: StorableModel, models: Path, version: str, documents: Mapping[str, str | bytes] | None = None
+    model: StorableModel,
+    models: Path,
+    label: str,
+    version: str,
+    page: Page,
+    documents: Mapping[str, str] | None = None,
 ) -> Path:
-    """Write ``model`` and its ``documents`` (name -> content) as a version; return its folder.
+    """Write ``model``, its ``page`` and ``documents`` (name -> text) as a version; return its folder.
 
     A version that is there and whole is left as it is: same version, same model.
     """
 
     def write(folder: Path) -> None:
         model.save(folder)
-        for name, content in (documents or {}).items():
-            (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
+        for name, content in {PAGE: page.to_json(), **(documents or {})}.items():
+            (folder / name).write_text(content, encoding="utf-8")
 
-    return artefacts.store_version(models / ROOM / version, write)
+    return artefacts.store_version(room(models, label) / version, write)
 
 
 def load(folder: Path) -> StorableModel:
     """Read a stored model. Raises ``ArtefactError`` naming what is missing, damaged or unknown."""
-    artefacts.require_whole(folder)
+    _require_whole(folder)
     kind = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8")).get("kind")
     if kind not in STORABLE:
         raise ArtefactError(f"model {folder} is of kind {kind!r}; this version knows {', '.join(STORABLE)}")
@@ -85,41 +117,146 @@ def load(folder: Path) -> StorableModel:
         return STORABLE[kind].load(folder)
     except (KeyError, TypeError, ValueError, OSError) as error:
         raise ArtefactError(
-            f"model {folder} was written by another version of the platform ({error}); train again"
+            f"model {folder} was written by another version of the platform ({error}); {WHAT_TO_DO}"
         ) from error
 
 
-def crown(models: Path, version: str, trained_through: date, metrics: Mapping[str, float]) -> Champion:
-    """Put a stored version into service. Raises ``ArtefactError`` if it is not there and whole."""
-    folder = models / ROOM / version
-    artefacts.require_whole(folder)
-    kind = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))["kind"]
-    notes = {"kind": kind, "trained_through": trained_through.isoformat(), "metrics": dict(metrics)}
+def load_page(folder: Path) -> Page:
+    """Read what was found when the version was trained. Raises ``ArtefactError`` as ``load`` does."""
+    _require_whole(folder)
+    try:
+        return Page.from_json((folder / PAGE).read_text(encoding="utf-8"))
+    except (KeyError, TypeError, ValueError, OSError) as error:
+        raise ArtefactError(
+            f"{folder / PAGE} was written by another version of the platform ({error}); {WHAT_TO_DO}"
+        ) from error
+
+
+def versions(models: Path, label: str) -> list[str]:
+    """Versions whose training was stored to its end, damaged ones too, by the day and hour of training."""
+    folders = room(models, label)
+    stored = [folder for folder in folders.iterdir() if folder.is_dir()] if folders.is_dir() else []
+    whole = [folder for folder in stored if not folder.name.endswith(artefacts.UNFINISHED)]
+    return [folder.name for folder in sorted(whole, key=_trained_at)]
+
+
+def find(models: Path, label: str, version: str) -> Path:
+    """The folder of a version; its first letters are enough. Raises ``ArtefactError``."""
+    there = versions(models, label)
+    found = [name for name in there if version and name.startswith(version)]
+    if len(found) == 1:
+        return room(models, label) / found[0]
+    few = "more than one version" if found else "no version"
+    raise ArtefactError(f"{few} {version!r} of {label}; there are: {', '.join(there) or 'none'}")
+
+
+def crown(models: Path, label: str, version: str, *, by: str, reason: str) -> Champion:
+    """Put a stored version into service. Raises ``ArtefactError`` if it is not there and whole.
+
+    One that serves already goes on; a pointer that cannot be read is replaced.
+    """
+    folder = find(models, label, version)
+    try:
+        before = champion(models, label)
+    except ArtefactError:
+        before = None
+    if before and before.version == folder.name:
+        return before
+    return _serve(folder, "promoted", before, by=by, reason=reason)
+
+
+def roll_back(models: Path, label: str, *, by: str, reason: str) -> Champion:
+    """Put the version that served before the champion back into service.
+
+    Raises ``ArtefactError`` if there is none, or if it is not there and whole any more.
+    """
+    now = champion(models, label)
+    if now is None:
+        raise ArtefactError(f"no model of {label} is in service: there is nothing to roll back")
+    served = _served(now.history)
+    if len(served) < 2:
+        raise ArtefactError(f"no other version of {label} served before {now.version}; {WHAT_TO_DO}")
+    return _serve(room(models, label) / served[-2], "rolled back", now, by=by, reason=reason)
+
+
+def taken_out(history: Sequence[Promotion]) -> dict[str, Promotion]:
+    """Versions that a person rolled back and nobody promoted again, with who did it."""
+    out: dict[str, Promotion] = {}
+    for change in history:
+        out.pop(change.version, None)
+        if change.act == "rolled back" and change.replaced:
+            out[change.replaced] = change
+    return out
+
+
+def _served(history: Sequence[Promotion]) -> list[str]:
+    """The versions to go back through, the one in service last: a rollback takes the last one off."""
+    served: list[str] = []
+    for change in history:
+        if change.act == "rolled back":
+            served.pop()
+        else:
+            served.append(change.version)
+    return served
+
+
+def _serve(folder: Path, act: str, before: Champion | None, *, by: str, reason: str) -> Champion:
+    page = load_page(folder)
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    replaced = before.version if before else None
+    change = Promotion(at, by, act, folder.name, replaced, reason)
+    history = (*(before.history if before else ()), change)
+    notes = {
+        "kind": page.model,
+        "trained_through": str(page.trained_through),
+        "metrics": page.metrics(),
+        "history": [asdict(each) for each in history],
+    }
     artefacts.put_into_service(folder, notes)
-    return Champion(version, kind, trained_through, folder, dict(metrics))
+    return Champion(folder.name, page.model, page.trained_through, folder, page.metrics(), history)
 
 
-def champion(models: Path) -> Champion | None:
+def champion(models: Path, label: str) -> Champion | None:
     """The model in service, or ``None``. Raises ``ArtefactError`` if its file cannot be read."""
-    found = artefacts.in_service(models, ROOM)
+    found = artefacts.in_service(models, f"{ROOM}/{label}")
     if found is None:
         return None
     try:
         notes = found.notes
         trained_through = date.fromisoformat(notes["trained_through"])
-        return Champion(found.version, notes["kind"], trained_through, found.folder, notes["metrics"])
+        history = tuple(Promotion(**change) for change in notes["history"])
+        return Champion(
+            found.version, notes["kind"], trained_through, found.folder, notes["metrics"], history
+        )
     except (KeyError, TypeError, ValueError) as error:
         place = found.folder.parent / artefacts.POINTER
-        raise ArtefactError(f"{place} cannot be read ({error}); train again") from error
+        raise ArtefactError(f"{place} cannot be read ({error}); {WHAT_TO_DO}") from error
 
 
-def usable_champion(models: Path) -> tuple[StorableModel | None, str]:
+def usable_champion(models: Path, label: str) -> tuple[StorableModel | None, str]:
     """The champion's model to judge a candidate against, and a sentence if it cannot be used.
 
     A damaged champion must not stop the training that replaces it.
     """
     try:
-        serving = champion(models)
+        serving = champion(models, label)
         return (load(serving.folder) if serving else None), ""
     except ArtefactError as error:
         return None, str(error)
+
+
+def _require_whole(folder: Path) -> None:
+    damaged = artefacts.damaged_files(folder)
+    if damaged:
+        raise ArtefactError(
+            f"model {folder} is damaged or not whole ({', '.join(damaged)}); what it scored stays. "
+            f"{WHAT_TO_DO}"
+        )
+
+
+def _trained_at(folder: Path) -> str:
+    """When the version was trained; a damaged one counts as the oldest."""
+    try:
+        return str(json.loads((folder / PAGE).read_text(encoding="utf-8"))["trained_at"])
+    except (OSError, KeyError, ValueError):
+        return ""

@@ -7,19 +7,19 @@ from typing import Any
 import dagster as dg
 
 from customer_profiles.conversion import plots
-from customer_profiles.conversion.artefacts import champion, load, usable_champion, version_of
-from customer_profiles.conversion.findings import no_baseline_is_as_good
-from customer_profiles.conversion.model_card import SHOWN, contact_sentence, metric_rows
-from customer_profiles.conversion.snapshots import CATEGORIES, NUMERIC, gather, score_day, store_evaluation
+from customer_profiles.conversion.findings import no_baseline_is_as_good, together
+from customer_profiles.conversion.model_card import in_markdown
+from customer_profiles.conversion.sections import sections
+from customer_profiles.conversion.service import Serving, Trained, serving_models, train_label
+from customer_profiles.conversion.snapshots import score_day
 from customer_profiles.conversion.tables import EVALUATIONS, SCORES
-from customer_profiles.conversion.train import publish, train
 from customer_profiles.conversion.training import Training
 from customer_profiles.features.assets import as_of_days
 from customer_profiles.orchestration.checks import result_of
 from customer_profiles.orchestration.metadata import about_table, picture, row_count, rows_as_table
 from customer_profiles.orchestration.partitions import ALL_DAYS_IN_ONE_RUN, DAILY, store_days
 from customer_profiles.orchestration.platform import Platform
-from customer_profiles.projection.service import load_projection
+from customer_profiles.quality.finding import Finding
 
 MODEL = dg.AssetKey(["models", "conversion"])
 CANARIES = {
@@ -37,12 +37,15 @@ BASELINES = "no_baseline_is_as_good"
     deps=[
         dg.AssetKey(["features", "customer_features"]),
         dg.AssetKey(["models", "projection"]),
+        dg.AssetKey(["models", "segmentation"]),
         dg.AssetKey(["cleaned", "orders"]),
+        dg.AssetKey(["cleaned", "campaign_contacts"]),
     ],
     group_name="models",
     description=(
         "A Keras network on principal components and the other traits, trained on matured snapshots and "
-        "judged on later days and unseen customers, beside its baselines. It serves only if it earns it."
+        "judged on later days and unseen customers, beside its baselines. It serves only if it earns it. "
+        "One model for each label in label.train."
     ),
     kinds={"keras", "scikitlearn"},
     metadata=about_table(EVALUATIONS),
@@ -58,58 +61,48 @@ BASELINES = "no_baseline_is_as_good"
 def conversion(
     context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
-    """Train, judge and perhaps promote; or say why nothing is trained yet."""
+    """Train, judge and perhaps promote a model for each label; or say why nothing is trained yet."""
     settings = platform.settings
-    with platform.warehouse() as warehouse:
-        gathered = gather(warehouse, settings)
-    projection = load_projection(settings.models)
-    if isinstance(gathered, str) or projection is None:
-        yield from _nothing_is_trained(str(gathered) if projection else "No projection is in service yet.")
-        return
-    serving, unusable = usable_champion(settings.models)
-    if unusable:
-        context.log.warning(f"the champion is not judged: {unusable}")
-    training = train(
-        gathered.examples,
-        numeric=NUMERIC,
-        categories=CATEGORIES,
-        conversion=settings.conversion,
-        label=settings.label,
-        projection=projection.model,
-        champion=serving,
-        report=context.log.info,
-    )
-    version = version_of(gathered.data, {**settings.label.model_dump(), **settings.conversion.model_dump()})
-    through = gathered.days.known_through
-    promoted = publish(training, settings.models, version, through, settings.label)
-    with platform.warehouse() as warehouse:
-        store_evaluation(warehouse, training.evaluation.metrics, version, through)
-    serves = promoted.version if promoted else "as before"
-    yield dg.MaterializeResult(metadata={"version": version, "serves": serves, **_evaluated(training)})
-    for name, finding in training.findings.items():
-        yield result_of(finding, check_name=name)
-    yield result_of(no_baseline_is_as_good(training.evaluation), check_name=BASELINES)
+    outcomes = {
+        name: train_label(platform.warehouse, settings, name, context.log.info)
+        for name in settings.label.train
+    }
+    pages = {name: _told(outcome) for name, outcome in outcomes.items()}
+    if len(pages) == 1:
+        metadata = next(iter(pages.values()))
+    else:
+        metadata = {f"{name}: {key}": value for name, page in pages.items() for key, value in page.items()}
+    yield dg.MaterializeResult(metadata=metadata)
+    trained = {name: each for name, each in outcomes.items() if isinstance(each, Trained)}
+    untrained = "; ".join(outcome for outcome in outcomes.values() if isinstance(outcome, str))
+    for check in (*CANARIES, BASELINES):
+        if not trained:
+            yield dg.AssetCheckResult(check_name=check, passed=True, metadata={"says": untrained})
+        else:
+            found = {name: _finding(each.training, check) for name, each in trained.items()}
+            yield result_of(together(found), check_name=check)
 
 
-def _nothing_is_trained(reason: str) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
-    yield dg.MaterializeResult(metadata={"says": reason})
-    for name in (*CANARIES, BASELINES):
-        yield dg.AssetCheckResult(check_name=name, passed=True, metadata={"says": reason})
+def _finding(training: Training, check: str) -> Finding:
+    return no_baseline_is_as_good(training.evaluation) if check == BASELINES else training.findings[check]
 
 
-def _evaluated(training: Training) -> dict[str, Any]:
-    evaluation, model = training.evaluation, training.chosen
-    figures = [dict(zip(("model", *SHOWN), row, strict=True)) for row in metric_rows(evaluation.metrics)]
-    seconds = [{"part": part, "seconds": round(taken, 1)} for part, taken in training.seconds.items()]
+def _told(outcome: Trained | str) -> dict[str, Any]:
+    """The page of a training as metadata; its figures are cut so that each heading has one entry."""
+    if isinstance(outcome, str):
+        return {"says": outcome}
+    page, evaluation = outcome.page, outcome.training.evaluation
+    charts = {name: picture(chart(evaluation, page.model)) for name, chart in plots.CHARTS.items()}
+    words = {section.title: dg.MetadataValue.md(in_markdown(section)) for section in sections(page)}
     return {
-        "decision": training.decision.says,
-        "examples": f"{len(training.parts.train):,} to learn from, {len(training.parts.test):,} to judge on",
-        "metrics": rows_as_table(figures),
-        "contact": contact_sentence(evaluation.lists, model),
-        "deciles": picture(plots.decile_chart(evaluation, model)),
-        "calibration": picture(plots.reliability_chart(evaluation, model)),
-        "gain": picture(plots.gain_chart(evaluation, model)),
-        "seconds": rows_as_table(seconds),
+        "contact": page.contact,
+        "decision": page.decision,
+        "version": outcome.version,
+        "serves": outcome.promoted.version if outcome.promoted else "as before",
+        **({"notes": "; ".join(outcome.notes)} if outcome.notes else {}),
+        **words,
+        **charts,
+        "Seconds": rows_as_table(page.tables["seconds"]),
     }
 
 
@@ -118,8 +111,8 @@ def _evaluated(training: Training) -> dict[str, Any]:
     deps=[dg.AssetKey(["features", "customer_features"]), MODEL],
     group_name="profiles",
     description=(
-        "Calibrated chance of an order in the label window, decile and expected value of every eligible "
-        "customer, by the champion, from its training day on. Without a champion nobody is scored."
+        "Calibrated chance that the label comes true, decile and expected value of every eligible customer, "
+        "by the label's champion, from its training day on. Without a champion nobody is scored."
     ),
     kinds={"duckdb", "keras"},
     metadata=about_table(SCORES),
@@ -129,22 +122,28 @@ def _evaluated(training: Training) -> dict[str, Any]:
 )
 def conversion_scores(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
     """Score each day's customers."""
-    serving = champion(platform.settings.models)
-    model = load(serving.folder) if serving else None
+    serving = serving_models(platform.settings)
     with platform.warehouse() as warehouse:
 
         def score(day: date) -> dict[str, Any]:
-            if serving is None or model is None:
-                return {
-                    **row_count(0),
-                    "says": "nobody is scored: there is no champion, see models/conversion",
-                }
-            if day < serving.trained_through:
-                says = f"absent: the champion was trained on {serving.trained_through}"
-                return {**row_count(0), "says": says}
-            return row_count(score_day(warehouse, model, serving.version, day))
+            ready = {
+                label: (each.model, each.champion.version)
+                for label, each in serving.items()
+                if day >= each.champion.trained_through
+            }
+            absent = {label: _absent(serving.get(label)) for label in labels if label not in ready}
+            says = "; ".join(f"{label}: {reason}" for label, reason in absent.items())
+            rows = score_day(warehouse, ready, day) if ready else 0
+            return {**row_count(rows), **({"says": says} if says else {})}
 
+        labels = platform.settings.label.train
         store_days(context, platform, score, as_of_days(context, platform, warehouse))
+
+
+def _absent(serving: Serving | None) -> str:
+    if serving is None:
+        return "nobody is scored: there is no champion, see models/conversion"
+    return f"absent: the champion was trained on {serving.champion.trained_through}"
 
 
 ASSETS = [conversion, conversion_scores]

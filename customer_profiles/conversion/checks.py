@@ -1,4 +1,4 @@
-"""Checks of conversion scores: complete, in bounds, and told from a world that the model knows."""
+"""Checks of conversion scores: complete, from a trusted model, and as good as its test promised."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -6,60 +6,106 @@ from datetime import date
 import polars as pl
 
 from customer_profiles.conversion.artefacts import champion, load
-from customer_profiles.conversion.findings import eligible_customers_are_scored
+from customer_profiles.conversion.findings import (
+    champion_is_trusted,
+    eligible_customers_are_scored,
+    together,
+)
+from customer_profiles.conversion.labels import about
+from customer_profiles.conversion.realised import realised_lift
 from customer_profiles.conversion.snapshots import CATEGORIES, NUMERIC
 from customer_profiles.conversion.tables import SCORES
 from customer_profiles.features.tables import CUSTOMER_FEATURES
 from customer_profiles.features.training import training_rows
-from customer_profiles.orchestration.checks import contract_check, day_check
+from customer_profiles.orchestration.checks import contract_check, day_check, model_check
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.quality.drift import drift_findings
 from customer_profiles.quality.finding import Finding
 
 SCORE = "conversion_probability"
+KEY = ["profiles", "conversion_scores"]
 
 
 def _scored(platform: Platform, days: list[date]) -> Mapping[date, Finding]:
     findings = {}
     with platform.warehouse() as warehouse:
         for day in [day for day in warehouse.days(SCORES) if day in days]:
-            rows = warehouse.frame(CUSTOMER_FEATURES, day, day, "customer_key", "eligible_for_scoring")
-            eligible = rows.filter(pl.col("eligible_for_scoring"))["customer_key"]
-            findings[day] = eligible_customers_are_scored(eligible, warehouse.frame(SCORES, day, day))
+            eligible = warehouse.frame(CUSTOMER_FEATURES, day, day).filter(pl.col("eligible_for_scoring"))
+            scores = warehouse.frame(SCORES, day, day)
+            findings[day] = together(
+                {
+                    label: eligible_customers_are_scored(about(eligible, label)["customer_key"], rows)
+                    for (label,), rows in scores.group_by("label", maintain_order=True)
+                }
+            )
     return findings
 
 
 def _drift(platform: Platform, days: list[date]) -> Mapping[date, Finding]:
-    """Inputs and scores of the newest scored day against those of the newest training snapshot."""
-    settings, serving = platform.settings, champion(platform.settings.models)
+    """Inputs and scores of the newest scored day against those of the newest training snapshot.
+
+    Of the profile's label, the first in ``label.train``.
+    """
+    settings = platform.settings
+    label = settings.label.train[0]
+    serving = champion(settings.models, label)
     with platform.warehouse() as warehouse:
         scored = [day for day in warehouse.days(SCORES) if day in days]
         training = training_rows(warehouse, settings.label, newest=True)
         if serving is None or not scored or isinstance(training, str):
             return {}
         day = scored[-1]
+        scores = warehouse.frame(SCORES, day, day).filter(pl.col("label") == label)
         current = warehouse.frame(CUSTOMER_FEATURES, day, day).join(
-            warehouse.frame(SCORES, day, day, "customer_key", SCORE), on="customer_key"
+            scores.select("customer_key", SCORE), on="customer_key"
         )
-    reference = training.rows
+    reference = about(training.rows, label)
     reference = reference.with_columns(pl.Series(SCORE, load(serving.folder).predict(reference)))
     inputs = [name for name in (*NUMERIC, *CATEGORIES) if reference[name].null_count() < reference.height]
     return {day: drift_findings(reference, current, [*inputs, SCORE], settings.drift)}
 
 
+def _trusted(platform: Platform) -> Finding | None:
+    settings = platform.settings
+    serving = {label: champion(settings.models, label) for label in settings.label.train}
+    with platform.warehouse() as warehouse:
+        newest = max(warehouse.days(CUSTOMER_FEATURES), default=None)
+    findings = {
+        label: champion_is_trusted(each, newest, settings.conversion.trust_days)
+        for label, each in serving.items()
+        if each and newest
+    }
+    return together(findings) if findings else None
+
+
+def _realised(platform: Platform) -> Finding | None:
+    settings = platform.settings
+    with platform.warehouse() as warehouse:
+        found = {label: realised_lift(warehouse, settings, label) for label in settings.label.train}
+    findings = {label: finding for label, finding in found.items() if finding}
+    return together(findings) if findings else None
+
+
 CHECKS = [
-    contract_check(SCORES, ("customer_key",)),
+    contract_check(SCORES, ("label", "customer_key")),
     day_check(
-        ["profiles", "conversion_scores"],
+        KEY,
         "eligible_customers_are_scored",
         "every eligible customer, and nobody else, has a probability",
         _scored,
         blocking=True,
     ),
     day_check(
-        ["profiles", "conversion_scores"],
+        KEY,
         "model_still_knows_its_world",
         "PSI of the model's inputs and scores against its newest training snapshot",
         _drift,
+    ),
+    model_check(KEY, "champion_is_trusted", "the champion's training lies within its trust period", _trusted),
+    model_check(
+        KEY,
+        "published_lift_holds",
+        "the lift of published scores, once their labels mature, is near that of the model's test",
+        _realised,
     ),
 ]

@@ -95,7 +95,7 @@ class _Measured:
         drawn = self.draws[metric]
         if metric == "ece":
             drawn = np.maximum(drawn - drawn.mean() + self.values[metric], 0)
-        return _quantiles(drawn)
+        return quantiles(drawn)
 
 
 def evaluate(
@@ -177,7 +177,7 @@ def _differences(models: Mapping[str, _Measured]) -> pl.DataFrame:
     rows = []
     for (name, model), (other_name, other) in permutations(models.items(), 2):
         for metric in COMPARED:
-            low, high = _quantiles(model.draws[metric] - other.draws[metric])
+            low, high = quantiles(model.draws[metric] - other.draws[metric])
             difference = model.values[metric] - other.values[metric]
             rows.append((name, other_name, metric, difference, low, high, verdict(metric, low, high)))
     texts = dict.fromkeys(("model", "baseline", "metric"), pl.String)
@@ -249,7 +249,7 @@ def _lists(models: Mapping[str, _Measured], economics: Economics) -> pl.DataFram
     return pl.DataFrame(rows)
 
 
-def _quantiles(drawn: np.ndarray) -> tuple[float, float]:
+def quantiles(drawn: np.ndarray) -> tuple[float, float]:
     """The 95 % interval; resamples in which the metric has no value are left out."""
     known = drawn[np.isfinite(drawn)]
     if not len(known):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -15,7 +16,8 @@ from customer_profiles.conversion.labels import label_window
 from customer_profiles.settings import LabelSettings
 
 CUSTOMER, ELIGIBLE = "customer_key", "eligible_for_scoring"
-LIFT_ERROR_OF_500 = 0.40
+LONGEST_WAIT_WEEKS = 52
+WANTED_POSITIVES, LIFT_ERROR_OF_500 = 500, 0.40
 """Half-width of the 95 % interval of lift@10 % that about 500 positives give (CONTRACT.md section 4)."""
 
 
@@ -129,6 +131,13 @@ def shared_customers(parts: Split) -> list[str]:
     return [str(key) for key in np.intersect1d(parts.train.customer_key, parts.test.customer_key)]
 
 
+def label_hash(examples: Examples, day: date) -> str:
+    """A hash of a snapshot's customers whose label is 1: equal only if all are."""
+    chosen = (examples.as_of == np.datetime64(day)) & (examples.label == 1)
+    keys = "\n".join(map(str, examples.customer_key[chosen]))
+    return hashlib.sha256(keys.encode()).hexdigest()[:16]
+
+
 def _windows_are_disjoint(days: list[date], label: LabelSettings) -> None:
     for earlier, later in pairwise(days):
         ends, opens = label_window(earlier, label).last, label_window(later, label)
@@ -144,16 +153,41 @@ def lift_error(positives: int) -> float:
     return LIFT_ERROR_OF_500 * float(np.sqrt(500 / max(positives, 1)))
 
 
-def insufficiency(parts: Split, smallest_positives: int) -> str | None:
-    """Say in a sentence why these examples are too few to train on, or ``None`` if they are enough."""
-    for name, rows in (("train", parts.train), ("test", parts.test)):
+def insufficiency(examples: Examples, parts: Split, smallest_positives: int) -> str | None:
+    """Say in a sentence why these examples are too few to train on, or ``None`` if they are enough.
+
+    ``examples`` are all of them, ``parts`` their split.
+    """
+    for name, rows in parts._asdict().items():
         few = min(rows.positives, len(rows) - rows.positives)
         if few < smallest_positives:
             kind = "converted" if few == rows.positives else "did not convert"
             return (
                 f"Nothing is trained: of {len(rows):,} rows in the {name} set {few} {kind};"
-                f" at least {smallest_positives} are needed"
-                f" ({max(parts.test.positives, 1)} positives in the test give lift@10 % within"
-                f" {lift_error(parts.test.positives):.2f}; 500 would give {LIFT_ERROR_OF_500:.2f})."
+                f" at least {smallest_positives} are needed. {sufficiency(examples, parts)}"
             )
     return None
+
+
+def sufficiency(examples: Examples, parts: Split) -> str:
+    """How precise a test these examples make, and when to train again for a better one."""
+    positives = parts.test.positives
+    told = f"{positives:,} positives in the test snapshot give lift@10 % within {lift_error(positives):.2f}"
+    if positives >= WANTED_POSITIVES:
+        return f"{told}."
+    return f"{told}; {WANTED_POSITIVES} would give {LIFT_ERROR_OF_500:.2f}; {_outlook(examples, positives)}."
+
+
+def _outlook(examples: Examples, positives: int) -> str:
+    """In how many weeks the test will hold enough positives, if they go on growing as they did.
+
+    Counted on all customers, whose numbers are steadier, from the first snapshot to the last.
+    """
+    days = np.unique(examples.as_of)
+    first, last = (int(examples.label[examples.as_of == day].sum()) for day in (days[0], days[-1]))
+    span = (days[-1] - days[0]).astype(int)
+    growth = 7 * (last - first) / span * positives / max(last, 1) if span else 0.0
+    weeks = np.ceil((WANTED_POSITIVES - positives) / growth) if growth > 0 else np.inf
+    if weeks > LONGEST_WAIT_WEEKS:
+        return "they hardly grow with time: raise label.holdout_share or label.horizon_days for more"
+    return f"train again after about {weeks:.0f} week{'s' if weeks > 1 else ''}"

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import date
+
+import numpy as np
 import polars as pl
 
-from customer_profiles.conversion.evaluation import Evaluation
+from customer_profiles.conversion.artefacts import Champion
+from customer_profiles.conversion.evaluation import Evaluation, quantiles, resamples
+from customer_profiles.conversion.metrics import Economics, Measures
 from customer_profiles.conversion.promotion import CANDIDATE, CHAMPION, JUDGED, beats
 from customer_profiles.quality.finding import Finding
+from customer_profiles.settings import LabelName
 
 
 def no_baseline_is_as_good(evaluation: Evaluation) -> Finding:
@@ -50,3 +57,67 @@ def eligible_customers_are_scored(eligible: pl.Series, scores: pl.DataFrame) -> 
         threshold=0,
         says=says or f"all {eligible.len():,} eligible customers have a probability",
     )
+
+
+def champion_is_trusted(champion: Champion, newest: date, trust_days: int) -> Finding:
+    """Hold that no more than ``trust_days`` lie between the champion's training and the newest profiles."""
+    age = (newest - champion.trained_through).days
+    return Finding(
+        passed=age <= trust_days,
+        value=age,
+        threshold=trust_days,
+        says=(
+            f"{champion.kind} {champion.version} learnt from deliveries up to {champion.trained_through},"
+            f" {age} days before the newest profiles"
+            + ("" if age <= trust_days else f"; {trust_days} are trusted: train again")
+        ),
+        severity="warn",
+    )
+
+
+def published_lift_holds(
+    label: np.ndarray,
+    scores: pl.DataFrame,
+    tested: float,
+    *,
+    lift_loss: float,
+    smallest_positives: int,
+    rounds: int = 200,
+) -> Finding:
+    """Hold that published scores bring the lift that their model had in its test.
+
+    ``label`` (rows,) tells what became of the customers of ``scores`` (one day's, with
+    ``customer_key``, ``conversion_probability``, ``as_of`` and ``model_version``); ``tested`` is the
+    model's lift@10 % on its test. Fewer than ``smallest_positives`` of them are too few to tell.
+    """
+    day, version = scores["as_of"][0], scores["model_version"][0]
+    if label.sum() < smallest_positives:
+        says = f"too few to tell: {int(label.sum())} of those scored on {day} did it"
+        return Finding(True, int(label.sum()), smallest_positives, says, severity="warn")
+    keys = scores["customer_key"].to_numpy()
+    measures = Measures(label, scores["conversion_probability"].to_numpy(), keys, Economics())
+    lift = float(measures.of(np.ones((1, len(label))))["lift_10"][0])
+    low, high = quantiles(np.concatenate([measures.of(w)["lift_10"] for w in resamples(keys, rounds, 0)]))
+    smallest = (1 - lift_loss) * tested
+    chance = " (it could be chance)" if lift < smallest <= high else ""
+    return Finding(
+        passed=lift >= smallest,
+        value=round(lift, 2),
+        threshold=round(smallest, 2),
+        says=(
+            f"the scores of {day} by {version} had lift@10 % {lift:.2f} ({low:.2f} to {high:.2f}) once their"
+            f" labels matured; in its test it was {tested:.2f}{chance}"
+        ),
+        severity="warn",
+    )
+
+
+def together(findings: Mapping[LabelName, Finding]) -> Finding:
+    """One finding for several labels: the worst, with what is said of each."""
+    if len(findings) == 1:
+        return next(iter(findings.values()))
+    worst = min(findings.values(), key=lambda found: (found.passed, found.severity != "error"))
+    says = "; ".join(f"{label}: {found.says}" for label, found in findings.items())
+    details = [{"label": label, **row} for label, found in findings.items() for row in found.details]
+    values = {label: found.value for label, found in findings.items()}
+    return Finding(worst.passed, values, worst.threshold, says, worst.severity, details)

@@ -1,14 +1,20 @@
-"""The conversion label: who bought in the days after a profile closed, and kept it."""
+"""The labels: what a model predicts of the days after a profile closed, one definition a name."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
 import narwhals as nw
+import polars as pl
 
+from customer_profiles.features.campaigns import CONTACT, CONTROL
 from customer_profiles.settings import LabelSettings
+
+Frame = nw.LazyFrame[Any]
+Tables = Mapping[str, Frame]
 
 LINE = ("order_id", "line_number")
 STANDING = ("paid", "shipped", "completed")
@@ -44,14 +50,15 @@ def spacing_days(label: LabelSettings) -> int:
     return label.gap_days + label.horizon_days
 
 
-def converted(orders: nw.LazyFrame[Any], as_of: date, label: LabelSettings) -> nw.LazyFrame[Any]:
+def converted(orders: Frame, as_of: date, label: LabelSettings, category: str | None = None) -> Frame:
     """Customers with at least one order of the label window that stood at maturity.
 
     ``orders`` is ``cleaned/orders`` with every version of every line. Only what was delivered by
     maturity counts, each line in its newest status. A line stands if it was paid, shipped or
     completed and less than its whole amount was refunded. An order stands if one of its lines does
     and the returned lines that name it take back less than what its standing lines brought; a
-    return under an order id of its own names nothing, and so undoes nothing.
+    return under an order id of its own names nothing, and so undoes nothing. With a ``category`` only
+    lines of that category count, and returned lines that name no category.
 
     Returns one row per customer: ``customer_key``. Runs inside the frame's own engine. Whether the
     label is mature is the caller's question: see ``is_mature``.
@@ -66,12 +73,16 @@ def converted(orders: nw.LazyFrame[Any], as_of: date, label: LabelSettings) -> n
         "customer_key",
         "ordered_day",
         "status",
+        *(["category"] if category is not None else []),
         nw.col("amount_minor").cast(nw.Int64),
         nw.col("refunded_minor").cast(nw.Int64),
     )
     newest = known.unique(
         subset=list(LINE), keep="last", order_by=["status_at", "delivery_day", "source", "row_number"]
     )
+    if category is not None:
+        unnamed = (nw.col("status") == GIVEN_BACK) & nw.col("category").is_null()
+        newest = newest.filter((nw.col("category") == category) | unnamed)
     standing = (
         newest.filter(_stands())
         .filter(nw.col("ordered_day") >= _day_number(window.first))
@@ -92,6 +103,124 @@ def converted(orders: nw.LazyFrame[Any], as_of: date, label: LabelSettings) -> n
     )
 
 
+def contacted(contacts: Frame, as_of: date, label: LabelSettings) -> Frame:
+    """Customers whom a campaign reached in the label window: ``customer_key``, and the first click's day.
+
+    ``contacts`` is ``cleaned/campaign_contacts``. A control arm was not contacted. ``clicked_day`` is
+    NULL if no contact of the window was clicked by maturity.
+    """
+    window = label_window(as_of, label)
+    known = contacts.filter(nw.col("delivery_day") <= nw.lit(window.matures))
+    made = known.unique(
+        subset=list(CONTACT), keep="last", order_by=["delivery_day", "source", "row_number"]
+    ).filter(
+        nw.col("arm") != CONTROL,
+        nw.col("contacted_day") >= _day_number(window.first),
+        nw.col("contacted_day") <= _day_number(window.last),
+    )
+    in_time = nw.when(nw.col("clicked_day") <= _day_number(window.matures)).then(nw.col("clicked_day"))
+    return (
+        made.select("customer_key", clicked_day=in_time)
+        .group_by("customer_key")
+        .agg(nw.col("clicked_day").min())
+    )
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What a model predicts.
+
+    ``says`` completes "the chance that a customer ...". ``did`` gives the customers who did it within
+    the label window (``customer_key``), read from the cleaned tables that ``sources`` names; with
+    ``turned`` the label is 1 for those who did not. ``among`` says by their profile whom the question
+    is about, when learning and when scoring; ``asked`` gives the customers of whom the window tells
+    anything, when learning (all, if it is ``None``). ``they`` are the customers whose label is 1.
+    """
+
+    says: str
+    did: Callable[[Tables, date, LabelSettings], Frame]
+    sources: tuple[str, ...] = ("orders",)
+    they: str = "buyers"
+    turned: bool = False
+    among: pl.Expr | None = None
+    asked: Callable[[Tables, date, LabelSettings], Frame] | None = None
+
+
+def _bought(tables: Tables, as_of: date, label: LabelSettings) -> Frame:
+    return converted(tables["orders"], as_of, label)
+
+
+def _bought_of_the_category(tables: Tables, as_of: date, label: LabelSettings) -> Frame:
+    return converted(tables["orders"], as_of, label, label.category)
+
+
+def _contacted(tables: Tables, as_of: date, label: LabelSettings) -> Frame:
+    return contacted(tables["campaign_contacts"], as_of, label).select("customer_key")
+
+
+def _clicked(tables: Tables, as_of: date, label: LabelSettings) -> Frame:
+    reached = contacted(tables["campaign_contacts"], as_of, label)
+    return reached.filter(~nw.col("clicked_day").is_null()).select("customer_key")
+
+
+DEFINITIONS: dict[str, Definition] = {
+    "purchase": Definition("places at least one order that stands", _bought),
+    "first_purchase": Definition(
+        "who never bought in all that was delivered places an order that stands",
+        _bought,
+        among=pl.col("orders_lifetime") == 0,
+    ),
+    "repeat_purchase": Definition(
+        "who bought before places another order that stands", _bought, among=pl.col("orders_lifetime") > 0
+    ),
+    "category_purchase": Definition(
+        "places an order that stands in the category label.category", _bought_of_the_category
+    ),
+    "campaign_response": Definition(
+        "whom a campaign reaches clicks",
+        _clicked,
+        sources=("orders", "campaign_contacts"),
+        they="customers who click",
+        asked=_contacted,
+    ),
+    "churn": Definition(
+        "who bought in the 90 days before places no order that stands",
+        _bought,
+        they="customers who leave",
+        turned=True,
+        among=pl.col("days_since_last_order") < 90,
+    ),
+}
+"""What can be trained, by the name that ``label.train`` uses."""
+
+
+def labelled(
+    profiles: pl.DataFrame,
+    name: str,
+    tables: Tables,
+    as_of: date,
+    label: LabelSettings,
+    collect: Callable[[Frame], pl.DataFrame],
+) -> tuple[pl.DataFrame, set[str]]:
+    """The profiles of a snapshot that the label is about, and the customers whose label is 1.
+
+    ``collect`` runs a lazy query in the tables' engine.
+    """
+    definition = DEFINITIONS[name]
+    chosen = about(profiles, name)
+    if definition.asked is not None:
+        asked = collect(definition.asked(tables, as_of, label))["customer_key"]
+        chosen = chosen.filter(pl.col("customer_key").is_in(asked.implode()))
+    did = set(collect(definition.did(tables, as_of, label))["customer_key"])
+    return chosen, set(chosen["customer_key"]) - did if definition.turned else did
+
+
+def about(profiles: pl.DataFrame, name: str) -> pl.DataFrame:
+    """Those of the profiles whom the label is about."""
+    among = DEFINITIONS[name].among
+    return profiles if among is None else profiles.filter(among)
+
+
 def _stands() -> nw.Expr:
     """Paid or later, and not fully refunded. A refund of unknown amount counts as a full one."""
     refunded_in_part = nw.col("refunded_minor") < nw.col("amount_minor")
@@ -101,7 +230,7 @@ def _stands() -> nw.Expr:
     return paid | free | partly
 
 
-def _only_returned(known: nw.LazyFrame[Any], newest: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+def _only_returned(known: Frame, newest: Frame) -> Frame:
     """Lines that only tell of a return; a sold line whose newest status is returned is not one."""
     sold = known.filter(nw.col("status") != GIVEN_BACK).select(*LINE).unique()
     return newest.filter(nw.col("status") == GIVEN_BACK).join(sold, on=list(LINE), how="anti")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
@@ -78,17 +79,42 @@ def reliability_chart(evaluation: Evaluation, model: str) -> bytes:
     return _png(figure)
 
 
-def profit_chart(evaluation: Evaluation, model: str) -> bytes:
-    """Profit of contacting the highest share of the test's customers, expected and realised."""
+def precision_chart(evaluation: Evaluation, model: str) -> bytes:
+    """How many of 100 contacted convert, by how many are contacted."""
     rows = evaluation.lists.filter(pl.col("model") == model).sort("share")
     figure, axes = _figure()
-    share = 100 * rows["share"]
-    axes.plot(share, rows["profit_minor"] / 100, marker=".", color=BLUE, label="realised")
-    axes.fill_between(share, rows["profit_low"] / 100, rows["profit_high"] / 100, color=BLUE, alpha=0.15)
-    axes.plot(share, rows["expected_profit_minor"] / 100, color=ORANGE, label="expected by the model")
-    axes.axhline(0, color=GREY, linestyle="--")
-    _name(axes, "Profit by list size", "customers contacted, % (highest first)", "profit, currency units")
+    of_100 = [100 * rows[name] / rows["customers"] for name in ("buyers", "low", "high")]
+    axes.plot(100 * rows["share"], of_100[0], marker=".", color=BLUE, label=model)
+    axes.fill_between(100 * rows["share"], of_100[1], of_100[2], color=BLUE, alpha=0.15, linewidth=0)
+    axes.axhline(of_100[0][-1], color=GREY, linestyle="--", label="at random")
+    _name(
+        axes, "Precision by list size", "customers contacted, % (highest first)", "of 100 contacted convert"
+    )
     return _png(figure)
+
+
+def profit_chart(evaluation: Evaluation, model: str) -> bytes:
+    """Profit of contacting everybody of the test from a cut-off on, expected and realised."""
+    rows = evaluation.lists.filter(pl.col("model") == model).sort("share")
+    figure, axes = _figure()
+    cutoff = 100 * rows["cutoff"]
+    axes.plot(cutoff, rows["profit_minor"] / 100, marker=".", color=BLUE, label="realised")
+    axes.fill_between(cutoff, rows["profit_low"] / 100, rows["profit_high"] / 100, color=BLUE, alpha=0.15)
+    axes.plot(cutoff, rows["expected_profit_minor"] / 100, color=ORANGE, label="expected by the model")
+    axes.axhline(0, color=GREY, linestyle="--")
+    _name(axes, "Profit by cut-off", "contacted from this probability on, %", "profit, currency units")
+    return _png(figure)
+
+
+CHARTS: dict[str, Callable[[Evaluation, str], bytes]] = {
+    "Chart: deciles": decile_chart,
+    "Chart: gain": gain_chart,
+    "Chart: lift": lift_chart,
+    "Chart: reliability": reliability_chart,
+    "Chart: precision by list size": precision_chart,
+    "Chart: profit by cut-off": profit_chart,
+}
+"""The page's charts by their titles."""
 
 
 def _figure() -> tuple[Any, Any]:

@@ -19,23 +19,29 @@ def score(model: Model, frame: pl.DataFrame) -> pl.DataFrame:
     tenth, ties by the key's hash) and ``expected_value_minor`` (Int64): probability times the
     customer's average order, or the median of the known ones for who has none; NULL if nobody has.
     """
-    chosen = (frame.filter(pl.col(ELIGIBLE)) if ELIGIBLE in frame.columns else frame).sort(CUSTOMER)
+    return ranked_scores(probabilities(model, frame))
+
+
+def probabilities(model: Model, frame: pl.DataFrame) -> pl.DataFrame:
+    """Of some of the customers ``customer_key``, ``conversion_probability`` and what an order brings."""
+    chosen = frame.filter(pl.col(ELIGIBLE)) if ELIGIBLE in frame.columns else frame
     probability = model.predict(chosen) if chosen.height else np.empty(0)
-    order = ranked(probability, chosen[CUSTOMER].to_numpy()) if chosen.height else np.empty(0, dtype=np.int64)
-    value = chosen[ORDER_VALUE].cast(pl.Float64)
-    return pl.DataFrame(
-        {
-            CUSTOMER: chosen[CUSTOMER],
-            "conversion_probability": pl.Series(probability, dtype=pl.Float64),
-            "decile": pl.Series(deciles(order), dtype=pl.Int32),
-            "order_value": value,
-        }
-    ).select(
+    return chosen.select(
+        CUSTOMER,
+        pl.Series("conversion_probability", probability, dtype=pl.Float64),
+        pl.col(ORDER_VALUE).cast(pl.Float64),
+    )
+
+
+def ranked_scores(scored: pl.DataFrame) -> pl.DataFrame:
+    """The scores of all customers of a day from their ``probabilities``; see ``score``."""
+    scored = scored.sort(CUSTOMER)
+    probability, keys = scored["conversion_probability"].to_numpy(), scored[CUSTOMER].to_numpy()
+    order = ranked(probability, keys) if scored.height else np.empty(0, dtype=np.int64)
+    value = pl.col(ORDER_VALUE).fill_null(pl.col(ORDER_VALUE).median())
+    return scored.select(
         CUSTOMER,
         "conversion_probability",
-        "decile",
-        (pl.col("conversion_probability") * pl.col("order_value").fill_null(pl.col("order_value").median()))
-        .round()
-        .cast(pl.Int64)
-        .alias("expected_value_minor"),
+        pl.Series("decile", deciles(order), dtype=pl.Int32),
+        (pl.col("conversion_probability") * value).round().cast(pl.Int64).alias("expected_value_minor"),
     )

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
+import numpy as np
 import polars as pl
 
 from customer_profiles.cleaning.tables import CLEANED
 from customer_profiles.collection.loading import delivered
 from customer_profiles.conversion.baselines import Model
-from customer_profiles.conversion.examples import Split, assemble, insufficiency, split
-from customer_profiles.conversion.labels import converted
-from customer_profiles.conversion.scores import score
+from customer_profiles.conversion.examples import (
+    ELIGIBLE,
+    Examples,
+    Split,
+    assemble,
+    insufficiency,
+    label_hash,
+    split,
+    sufficiency,
+)
+from customer_profiles.conversion.labels import DEFINITIONS, Tables, about, labelled
+from customer_profiles.conversion.page import Page
+from customer_profiles.conversion.scores import probabilities, ranked_scores
 from customer_profiles.conversion.tables import EVALUATIONS, SCORES
 from customer_profiles.features.catalogue import TRAITS
 from customer_profiles.features.compute import under_profile_keys
@@ -23,53 +35,95 @@ from customer_profiles.warehouse import Session
 
 NUMERIC = [trait.name for trait in TRAITS.values() if trait.model_input and trait.kind != "category"]
 CATEGORIES = [trait.name for trait in TRAITS.values() if trait.model_input and trait.kind == "category"]
+CUSTOMERS_AT_ONCE = 100_000
 
 
 @dataclass(frozen=True)
 class Gathered:
-    """What a training learns from and is judged on; ``data`` tells the version of every snapshot."""
+    """What a training learns from and is judged on.
+
+    ``customers`` is how many the label is about on the newest day, ``data`` the version of every snapshot
+    and of its labels, ``sufficiency`` how precise a test the examples make.
+    """
 
     days: TrainingDays
-    examples: Split
+    parts: Split
+    customers: int
     data: dict[str, str]
+    sufficiency: str
 
 
-def gather(session: Session, settings: Settings) -> Gathered | str:
-    """Read the training examples, or say in a sentence why there are too few."""
-    label = settings.label
-    days = training_days(session.days(CUSTOMER_FEATURES), delivered(session), label)
+def gather(session: Session, settings: Settings, name: str) -> Gathered | str:
+    """Read the training examples of a label, or say in a sentence why there are too few."""
+    label, sources = settings.label, DEFINITIONS[name].sources
+    stored = session.days(CUSTOMER_FEATURES)
+    days = training_days(stored, delivered(session), label, sources)
     if isinstance(days, str):
         return days
-    examples = _read_examples(session, days, label)
-    too_few = insufficiency(examples, settings.conversion.smallest_positives)
-    return too_few or Gathered(days, examples, data_versions(session, days.all))
+    examples = read_examples(session, days, name, label)
+    if np.unique(examples.as_of).tolist() != list(days.all):
+        return f"No model yet: on one of {', '.join(map(str, days.all))} {name} is about no customer."
+    parts = split(examples, label)
+    too_few = insufficiency(examples, parts, settings.conversion.smallest_positives)
+    if too_few:
+        return too_few
+    newest = about(session.frame(CUSTOMER_FEATURES, stored[-1], stored[-1]), name)
+    labels = {f"{day} {name}": label_hash(examples, day) for day in days.all}
+    return Gathered(
+        days,
+        parts,
+        int(newest[ELIGIBLE].sum()),
+        data_versions(session, days.all) | labels,
+        sufficiency(examples, parts),
+    )
 
 
-def _read_examples(session: Session, days: TrainingDays, label: LabelSettings) -> Split:
-    """Profiles as they stood on each snapshot, beside who bought afterwards.
+def read_examples(session: Session, days: TrainingDays, name: str, label: LabelSettings) -> Examples:
+    """Profiles as they stood on each snapshot, beside what the customers did afterwards.
 
-    Later orders are told of customers as the snapshot knows them: who turns out afterwards to be one
+    What came later is told of customers as the snapshot knows them: who turns out afterwards to be one
     customer with another is two there.
     """
-    frames = {day: session.frame(CUSTOMER_FEATURES, day, day).drop("as_of") for day in days.all}
-    buyers = {}
+    frames, positives = {}, {}
     for day in days.all:
-        tables = under_profile_keys(session, {"orders": session.read(CLEANED["orders"])}, day)
-        buyers[day] = session.collect(converted(tables["orders"], day, label))["customer_key"].to_list()
-    held_out = who_never_trains(session, days, label.holdout_share)
-    return split(assemble(frames, buyers, held_out), label)
+        profiles = session.frame(CUSTOMER_FEATURES, day, day).drop("as_of")
+        tables = label_tables(session, name, day)
+        frames[day], positives[day] = labelled(profiles, name, tables, day, label, session.collect)
+    return assemble(frames, positives, who_never_trains(session, days, label.holdout_share))
 
 
-def store_evaluation(session: Session, metrics: pl.DataFrame, version: str, known_through: date) -> None:
-    """Keep a training's figures: ``metrics`` as ``Evaluation`` has them."""
-    partition = {"trained_through": known_through, "model_version": version}
-    labels = (pl.lit(value).alias(name) for name, value in partition.items())
-    session.write(EVALUATIONS, partition, metrics.with_columns(labels))
+def label_tables(session: Session, name: str, day: date) -> Tables:
+    """The cleaned tables from which a label is told, under the keys of the day's profiles."""
+    tables = {table: session.read(CLEANED[table]) for table in DEFINITIONS[name].sources}
+    return under_profile_keys(session, tables, day)
 
 
-def score_day(session: Session, model: Model, version: str, day: date) -> int:
-    """Score the day's eligible customers and store the scores. Returns their number."""
-    scores = score(model, session.frame(CUSTOMER_FEATURES, day, day)).with_columns(
-        pl.lit(day).alias("as_of"), pl.lit(version).alias("model_version")
+def store_evaluation(session: Session, page: Page, version: str) -> None:
+    """Keep a training's figures: those of its model, the baselines and the champion before it."""
+    partition = {"trained_through": page.trained_through, "model_version": version}
+    rows = pl.DataFrame(page.tables["metrics"], infer_schema_length=None)
+    named = {"label": page.label} | partition
+    session.write(
+        EVALUATIONS, partition, rows.with_columns(pl.lit(value).alias(name) for name, value in named.items())
     )
-    return session.write(SCORES, {"as_of": day}, scores)
+
+
+def score_day(session: Session, serving: Mapping[str, tuple[Model, str]], day: date) -> int:
+    """Score the day's eligible customers and store the scores; return their number.
+
+    ``serving`` maps each label to the model that serves, with its version. Earlier scores of other
+    labels stay.
+    """
+    parts: dict[str, list[pl.DataFrame]] = {name: [] for name in serving}
+    for frame in session.batches(CUSTOMER_FEATURES, day, CUSTOMERS_AT_ONCE):
+        for name, (model, _) in serving.items():
+            parts[name].append(probabilities(model, about(frame, name)))
+    scores = [
+        ranked_scores(pl.concat(parts[name])).with_columns(
+            as_of=pl.lit(day), label=pl.lit(name), model_version=pl.lit(version)
+        )
+        for name, (_, version) in serving.items()
+        if parts[name]
+    ]
+    others = session.frame(SCORES, day, day).filter(~pl.col("label").is_in(list(serving)))
+    return session.write(SCORES, {"as_of": day}, pl.concat([*scores, others], how="diagonal"))

@@ -14,11 +14,12 @@ SCORES = Table(
     (
         AS_OF,
         CUSTOMER,
+        StoredColumn("label", pl.String, False, "what is predicted: one of the names in label.train"),
         StoredColumn(
             "conversion_probability",
             pl.Float64,
             False,
-            "chance of at least one standing order in the label window",
+            "chance that the label comes true; purchase: at least one standing order in its window",
             minimum=0,
             maximum=1,
         ),
@@ -26,7 +27,7 @@ SCORES = Table(
         StoredColumn("expected_value_minor", pl.Int64, True, "chance x average order, minor units"),
         VERSION,
     ),
-    order=("customer_key",),
+    order=("label", "customer_key"),
     partition=("as_of",),
 )
 
@@ -35,6 +36,7 @@ EVALUATIONS = Table(
     (
         StoredColumn("trained_through", pl.Date, False, "last delivery day that the training could see"),
         VERSION,
+        StoredColumn("label", pl.String, False, "what is predicted"),
         StoredColumn("model", pl.String, False, "the candidate, a baseline, or the champion before it"),
         StoredColumn("metric", pl.String, False, "what was measured on the test's held-out customers"),
         StoredColumn("value", pl.Float64, True, "its value"),

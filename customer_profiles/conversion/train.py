@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
-from pathlib import Path
 from typing import cast
 
-import numpy as np
 import polars as pl
 
-from customer_profiles.conversion.artefacts import Champion, StorableModel, crown, store
 from customer_profiles.conversion.baselines import BASELINES, BoostedTrees, Model, RfmRule, rfm_applies
 from customer_profiles.conversion.evaluation import Evaluation, evaluate
 from customer_profiles.conversion.examples import CUSTOMER, Examples, Split
@@ -24,7 +19,6 @@ from customer_profiles.conversion.leaks import (
     train_and_test_are_apart,
 )
 from customer_profiles.conversion.metrics import Economics
-from customer_profiles.conversion.model_card import model_card
 from customer_profiles.conversion.network import ConversionModel
 from customer_profiles.conversion.promotion import (
     CANDIDATE,
@@ -40,8 +34,6 @@ from customer_profiles.quality.finding import Finding
 from customer_profiles.settings import ConversionSettings, LabelSettings
 
 CANARY_ROUNDS = 30
-METRICS = "metrics.json"
-CARD = "model_card.md"
 
 
 def train(
@@ -53,7 +45,6 @@ def train(
     label: LabelSettings,
     projection: Projection | None = None,
     champion: Model | None = None,
-    economics: Economics | None = None,
     epochs: int = 80,
     report: Callable[[str], None] = lambda _: None,
 ) -> Training:
@@ -86,23 +77,30 @@ def train(
         columns,
         rounds=conversion.bootstrap_rounds,
         seed=conversion.seed,
-        economics=economics,
+        economics=Economics(conversion.margin_minor, conversion.contact_cost_minor),
     )
     seconds["evaluation"] = time.monotonic() - started
     started = time.monotonic()
     findings = _canaries(parts, (numeric, categories), conversion.seed, label, evaluation)
     seconds["canaries"] = time.monotonic() - started
-    decision = decide(
-        evaluation,
-        not_finite=not_finite_on_odd_rows(
-            {name: model for name, model in models.items() if name in (CANDIDATE, *SUBSTITUTES)},
-            odd_rows(parts.train.features, numeric, categories),
-        ),
-        leaks=[finding.says for finding in findings.values() if not finding.passed],
+    not_finite = not_finite_on_odd_rows(
+        {name: model for name, model in models.items() if name in (CANDIDATE, *SUBSTITUTES)},
+        odd_rows(parts.train.features, numeric, categories),
     )
+    leaks = [finding.says for finding in findings.values() if not finding.passed]
+    decision = decide(evaluation, not_finite=not_finite, leaks=leaks)
     report(decision.says)
     return Training(
-        models, tuple(numeric), tuple(categories), parts, predictions, evaluation, findings, decision, seconds
+        models=models,
+        numeric=tuple(numeric),
+        categories=tuple(categories),
+        parts=parts,
+        predictions=predictions,
+        evaluation=evaluation,
+        findings=findings,
+        not_finite=tuple(not_finite),
+        decision=decision,
+        seconds=seconds,
     )
 
 
@@ -117,25 +115,6 @@ def _fitted(
         seconds[name] = time.monotonic() - started
         report(f"{name} trained in {seconds[name]:.1f} s")
     return models, seconds
-
-
-def publish(
-    training: Training, models: Path, version: str, trained_through: date, label: LabelSettings
-) -> Champion | None:
-    """Store the training as ``version`` under ``models``; return the champion if it became it.
-
-    ``trained_through`` is the last delivery day that the training's labels could see.
-    """
-    name = training.chosen
-    metrics = _finite(training.evaluation, name)
-    documents = {
-        CARD: model_card(training, version, trained_through, label),
-        METRICS: json.dumps(metrics, indent=1),
-    }
-    store(cast(StorableModel, training.models[name]), models, version, documents)
-    if training.decision.serve is None:
-        return None
-    return crown(models, version, trained_through, metrics)
 
 
 def _baselines(
@@ -183,12 +162,3 @@ def _canaries(
 
 def _known(frame: pl.DataFrame, columns: Sequence[str]) -> list[str]:
     return [name for name in columns if frame[name].null_count() < frame.height]
-
-
-def _finite(evaluation: Evaluation, name: str) -> dict[str, float]:
-    rows = evaluation.metrics.filter(pl.col("model") == name)
-    return {
-        metric: value
-        for metric, value in zip(rows["metric"], rows["value"], strict=True)
-        if np.isfinite(value)
-    }

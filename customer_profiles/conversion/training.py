@@ -19,7 +19,8 @@ class Training:
 
     ``models`` maps names to fitted models (the network is ``conversion_network``), ``predictions``
     holds ``customer_key``, ``label`` and a column per model for the test rows, ``findings`` the
-    canaries by name, ``seconds`` what each part took.
+    canaries by name, ``not_finite`` the models whose answers to odd rows are no probabilities,
+    ``seconds`` what each part took.
     """
 
     models: dict[str, Model]
@@ -29,6 +30,7 @@ class Training:
     predictions: pl.DataFrame
     evaluation: Evaluation
     findings: dict[str, Finding]
+    not_finite: tuple[str, ...]
     decision: Decision
     seconds: dict[str, float]
 
@@ -36,3 +38,10 @@ class Training:
     def chosen(self) -> str:
         """The model that is stored: the one to serve, or the network if none is promoted."""
         return self.decision.serve or CANDIDATE
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Why the stored model must never serve, whoever asks for it."""
+        leaks = tuple(finding.says for finding in self.findings.values() if not finding.passed)
+        wild = f"{self.chosen} is not finite on odd inputs"
+        return leaks + ((wild,) if self.chosen in self.not_finite else ())

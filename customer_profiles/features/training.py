@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -32,30 +32,44 @@ class TrainingDays:
 
 
 def training_days(
-    stored: list[date], deliveries: Mapping[str, frozenset[date]], label: LabelSettings
+    stored: list[date],
+    deliveries: Mapping[str, frozenset[date]],
+    label: LabelSettings,
+    sources: Sequence[str] = ("orders",),
 ) -> TrainingDays | str:
     """Choose snapshots from the ``stored`` as-of days, or say in a sentence why there are too few.
 
-    A snapshot counts only if orders were delivered on every day from which its label is told: where
-    a delivery is missing, who bought is unknown.
+    A snapshot counts only if the label's ``sources`` were delivered on every day from which it is
+    told: where a delivery of orders is missing, who bought is unknown.
     """
-    orders = deliveries.get("orders", frozenset())
-    if not orders or not stored:
-        return "No model yet: there are no orders or no profiles to learn from."
-    first, last = min(min(days) for days in deliveries.values() if days), max(orders)
-    days_told = label.gap_days + label.horizon_days + label.maturity_days
-    told = [
-        day for day in stored if AsOf(day + timedelta(days=days_told), deliveries).covers("orders", days_told)
-    ]
+    undelivered = [table for table in sources if not deliveries.get(table)]
+    if undelivered or not stored:
+        return f"No model yet: there are no {' and no '.join(undelivered) or 'profiles'} to learn from."
+    first = min(min(days) for days in deliveries.values() if days)
+    last = min(max(deliveries[table]) for table in sources)
+    told = [day for day in stored if label_is_told(day, deliveries, label, sources)]
     snapshots = training_snapshots(told, first, last, label)
     if len(snapshots) < 2:
         window = label.gap_days + label.horizon_days
         enough = first + timedelta(days=label.smallest_history_days + 2 * window + label.maturity_days)
         return (
-            f"No model yet: {len(snapshots)} as-of day(s) have a matured label, two are needed that lie "
+            f"No model yet: {len(snapshots)} as-of day(s) have a matured label ({' and '.join(sources)} "
+            f"delivered on each of its days), two are needed that lie "
             f"{window} days apart; deliveries from {first} to {max(enough, last)} would give them."
         )
     return TrainingDays(tuple(snapshots[:-1]), snapshots[-1], last)
+
+
+def label_is_told(
+    day: date,
+    deliveries: Mapping[str, frozenset[date]],
+    label: LabelSettings,
+    sources: Sequence[str] = ("orders",),
+) -> bool:
+    """Whether all days were delivered from which the label of a profile as of ``day`` is told."""
+    told_by = label.gap_days + label.horizon_days + label.maturity_days
+    window = AsOf(day + timedelta(days=told_by), deliveries)
+    return all(window.covers(table, told_by) for table in sources)
 
 
 @dataclass(frozen=True)

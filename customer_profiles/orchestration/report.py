@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -10,8 +11,7 @@ from typing import Any
 
 from customer_profiles.cleaning.clean import FATES, row_fates
 from customer_profiles.contracts import CONTRACTS
-from customer_profiles.conversion.artefacts import champion
-from customer_profiles.conversion.tables import EVALUATIONS
+from customer_profiles.conversion.artefacts import champion, load_page, room, versions
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.orchestration.run import RunResult
 from customer_profiles.profiles.tables import CUSTOMER_PROFILES
@@ -19,6 +19,7 @@ from customer_profiles.segments.differences import what_sets_apart
 from customer_profiles.segments.service import load_segmentation
 from customer_profiles.segments.tables import SEGMENTS
 from customer_profiles.settings import Settings
+from customer_profiles.warehouse.artefacts import POINTER, ArtefactError, damaged_files
 
 FILE = "last_run.json"
 SHOWN = {
@@ -47,6 +48,7 @@ class Report:
     segments: list[dict[str, Any]]
     customers: int
     seconds: dict[str, float]
+    in_service: str = ""
 
 
 def make_report(platform: Platform, result: RunResult, fingerprint: str) -> Report:
@@ -56,10 +58,8 @@ def make_report(platform: Platform, result: RunResult, fingerprint: str) -> Repo
         rows = {table: _fates(row_fates(warehouse, table, result.first, result.last)) for table in CONTRACTS}
         newest = max(warehouse.days(CUSTOMER_PROFILES), default=None)
         customers = warehouse.row_counts(CUSTOMER_PROFILES).get(newest, 0) if newest else 0
-        trained = max(warehouse.days(EVALUATIONS), default=None)
-        figures = warehouse.frame(EVALUATIONS, trained, trained).to_dicts() if trained else []
         segments = warehouse.frame(SEGMENTS, newest, newest, "segment") if newest else None
-    serving, parted = champion(settings.models), load_segmentation(settings.models)
+    parted = load_segmentation(settings.models)
     apart = what_sets_apart(parted.model, segments) if parted and segments is not None else None
     return Report(
         fingerprint=fingerprint,
@@ -71,12 +71,51 @@ def make_report(platform: Platform, result: RunResult, fingerprint: str) -> Repo
         rows=rows,
         checks_passed=sum(check.passed for check in result.checks),
         checks_failed=[asdict(check) for check in result.checks if not check.passed],
-        serves=f"{serving.kind} {serving.version}" if serving else "",
-        models=[row for row in figures if row["metric"] in SHOWN],
+        serves=_serves(settings),
+        models=_figures(settings),
         segments=apart.to_dicts() if apart is not None else [],
         customers=customers,
         seconds=result.seconds,
+        in_service=in_service(settings),
     )
+
+
+def _serves(settings: Settings) -> str:
+    """The champion of each label that is trained."""
+    serving = {label: champion(settings.models, label) for label in settings.label.train}
+    one = len(serving) == 1
+    told = [
+        f"{each.kind} {each.version}" + ("" if one else f" ({label})")
+        for label, each in serving.items()
+        if each
+    ]
+    return ", ".join(told)
+
+
+def _figures(settings: Settings) -> list[dict[str, Any]]:
+    """The figures of the profile's label: of its champion, or of its newest training if none serves."""
+    label = settings.label.train[0]
+    serving, trained = champion(settings.models, label), versions(settings.models, label)
+    if not trained:
+        return []
+    version = serving.version if serving else trained[-1]
+    try:
+        page = load_page(room(settings.models, label) / version)
+    except ArtefactError:
+        return []
+    return [row for row in page.tables["metrics"] if row["metric"] in SHOWN]
+
+
+def in_service(settings: Settings) -> str:
+    """Tells whether any model was put into service, taken out, deleted or damaged since."""
+    state = [
+        (str(pointer.relative_to(settings.models)), pointer.read_text(encoding="utf-8", errors="replace"))
+        for pointer in sorted(settings.models.rglob(POINTER))
+    ]
+    for label in settings.label.train:
+        serving = champion(settings.models, label)
+        state += [(label, problem) for problem in damaged_files(serving.folder)] if serving else []
+    return hashlib.sha256(json.dumps(state).encode()).hexdigest()
 
 
 def save_report(home: Path, report: Report) -> None:

@@ -10,7 +10,13 @@ import polars as pl
 
 from customer_profiles.conversion.tables import SCORES
 from customer_profiles.features.tables import CUSTOMER_FEATURES, IDENTITIES
-from customer_profiles.profiles.tables import CUSTOMER_PROFILES, SCORE_COLUMNS, SEGMENT_COLUMNS
+from customer_profiles.profiles.tables import (
+    CUSTOMER_PROFILES,
+    SCORE_COLUMNS,
+    SCORE_NAMES,
+    SEGMENT_COLUMNS,
+    SEGMENT_NAMES,
+)
 from customer_profiles.segments.tables import SEGMENTS
 from customer_profiles.warehouse import Session
 
@@ -19,8 +25,7 @@ Rows = nw.LazyFrame[Any]
 
 def customer_profiles(features: Rows, scores: Rows, segments: Rows) -> Rows:
     """One row per customer of ``features``; what a model does not say of a customer is NULL."""
-    scored = scores.rename({"model_version": "conversion_model_version"})
-    parted = segments.rename({"model_version": "segmentation_version"})
+    scored, parted = scores.rename(SCORE_NAMES), segments.rename(SEGMENT_NAMES)
     return features.join(
         scored.select("customer_key", *(column.name for column in SCORE_COLUMNS)),
         on="customer_key",
@@ -32,10 +37,13 @@ def customer_profiles(features: Rows, scores: Rows, segments: Rows) -> Rows:
     )
 
 
-def assemble_day(session: Session, day: date) -> int:
-    """Assemble and store the day's profiles. Returns their number."""
-    tables = (session.read(table, day, day) for table in (CUSTOMER_FEATURES, SCORES, SEGMENTS))
-    return session.write(CUSTOMER_PROFILES, {"as_of": day}, customer_profiles(*tables))
+def assemble_day(session: Session, day: date, label: str) -> int:
+    """Assemble and store the day's profiles, with the scores of one ``label``. Returns their number."""
+    features, scores, segments = (
+        session.read(table, day, day) for table in (CUSTOMER_FEATURES, SCORES, SEGMENTS)
+    )
+    rows = customer_profiles(features, scores.filter(nw.col("label") == label), segments)
+    return session.write(CUSTOMER_PROFILES, {"as_of": day}, rows)
 
 
 def merged_ids(session: Session, day: date) -> pl.DataFrame:

@@ -34,7 +34,7 @@ def customer_profiles(context: dg.AssetExecutionContext, platform: dg.ResourcePa
     with platform.warehouse() as warehouse:
 
         def assemble(day: date) -> dict[str, Any]:
-            metadata = row_count(assemble_day(warehouse, day))
+            metadata = row_count(assemble_day(warehouse, day, platform.settings.label.train[0]))
             if day == max(warehouse.days(CUSTOMER_PROFILES), default=None):
                 tables = {
                     "customer_profiles": warehouse.frame(CUSTOMER_PROFILES, day, day),

@@ -10,17 +10,18 @@ from customer_profiles.features.tables import CUSTOMER_FEATURES
 from customer_profiles.segments.tables import SEGMENTS
 from customer_profiles.warehouse import Table
 
-NOT_SHARED = {"as_of", "customer_key", "model_version"}
+NOT_SHARED = {"as_of", "customer_key"}
 
 
-def _outputs(table: Table, version: str) -> tuple[StoredColumn, ...]:
-    """A model's outputs: unknown for customers whom it does not score, with the version that made them."""
-    named = (replace(c, name=version) if c.name == "model_version" else c for c in table.columns)
+def _outputs(table: Table, names: dict[str, str]) -> tuple[StoredColumn, ...]:
+    """A model's outputs under the profile's names: unknown for customers whom it does not score."""
+    named = (replace(column, name=names.get(column.name, column.name)) for column in table.columns)
     return tuple(replace(column, nullable=True) for column in named if column.name not in NOT_SHARED)
 
 
-SCORE_COLUMNS = _outputs(SCORES, "conversion_model_version")
-SEGMENT_COLUMNS = _outputs(SEGMENTS, "segmentation_version")
+SCORE_NAMES = {"label": "conversion_label", "model_version": "conversion_model_version"}
+SEGMENT_NAMES = {"model_version": "segmentation_version"}
+SCORE_COLUMNS, SEGMENT_COLUMNS = _outputs(SCORES, SCORE_NAMES), _outputs(SEGMENTS, SEGMENT_NAMES)
 
 CUSTOMER_PROFILES = Table(
     "profiles.customer_profiles",

@@ -122,6 +122,20 @@ class Session:
         rows = self.read(table, first, last).sort(*table.partition, *table.order)
         return self.collect(rows.select(*columns) if columns else rows)
 
+    def batches(self, table: Table, day: date, rows: int) -> Iterator[pl.DataFrame]:
+        """A day's rows as they lie there, so many at once: memory stays flat whatever their number.
+
+        Nothing else can be asked of the warehouse until the last one was taken.
+        """
+        self.ensure(table)
+        names = ", ".join(_quoted(column.name) for column in table.columns)
+        query = f"select {names} from {table.name} where {table.day} = ?"
+        with _named(table.name, day):
+            for batch in self._connection.sql(query, params=[day]).to_arrow_reader(rows):
+                frame = pl.from_arrow(batch)
+                assert isinstance(frame, pl.DataFrame)
+                yield frame
+
     def collect(self, rows: nw.LazyFrame[Any]) -> pl.DataFrame:
         """Run a lazy query and fetch its result."""
         with _named("a query", None):

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from customer_profiles.conversion.examples import ExamplesError, assemble, insufficiency, split
+from customer_profiles.conversion.examples import ExamplesError, assemble, insufficiency, split, sufficiency
 from customer_profiles.settings import LabelSettings
 
 LABEL = LabelSettings(gap_days=1, horizon_days=14, maturity_days=7)
@@ -67,9 +67,31 @@ def test_one_snapshot_cannot_be_split():
 
 
 def test_too_few_positives_are_told_in_a_sentence():
-    parts = split(examples(), LABEL)
-    assert insufficiency(parts, 1) is None
-    sentence = insufficiency(parts, 2)
+    rows = examples()
+    parts = split(rows, LABEL)
+    assert insufficiency(rows, parts, 1) is None
+    sentence = insufficiency(rows, parts, 2)
     assert sentence is not None
     assert "of 2 rows in the test set 1 converted; at least 2 are needed" in sentence
     assert "500 would give 0.40" in sentence
+
+
+def growing(positives):
+    """Three snapshots of 5,000 customers, of whom so many convert; a tenth is held out."""
+    frame = pl.DataFrame({"customer_key": [f"c{number:04}" for number in range(5_000)]})
+    did = {day: frame["customer_key"].head(n).to_list() for day, n in zip(DAYS, positives, strict=True)}
+    return assemble(dict.fromkeys(DAYS, frame), did, held_out)
+
+
+def test_a_test_set_that_grows_says_when_to_train_again():
+    rows = growing((320, 720, 1_120))
+    says = sufficiency(rows, split(rows, LABEL))
+    assert says == (
+        "112 positives in the test snapshot give lift@10 % within 0.85; 500 would give 0.40;"
+        " train again after about 21 weeks."
+    )
+
+
+def test_a_test_set_that_does_not_grow_says_what_would_help():
+    rows = growing((1_120, 1_120, 1_120))
+    assert "raise label.holdout_share or label.horizon_days" in sufficiency(rows, split(rows, LABEL))

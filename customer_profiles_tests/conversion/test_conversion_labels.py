@@ -1,14 +1,22 @@
 """Who converted: the label's edges, on both engines."""
 
 from datetime import date, timedelta
+from typing import get_args
 
 import duckdb
 import narwhals as nw
 import polars as pl
 import pytest
 
-from customer_profiles.conversion.labels import converted, is_mature, label_window
-from customer_profiles.settings import LabelSettings
+from customer_profiles.conversion.labels import (
+    DEFINITIONS,
+    contacted,
+    converted,
+    is_mature,
+    label_window,
+    labelled,
+)
+from customer_profiles.settings import LabelName, LabelSettings
 
 LABEL = LabelSettings(gap_days=1, horizon_days=14, maturity_days=7)
 AS_OF = date(2026, 1, 31)
@@ -27,6 +35,7 @@ def line(
     amount=100,
     refunded=None,
     status_day=None,
+    category="shoes",
 ):
     status_day = status_day or ordered
     return {
@@ -41,18 +50,23 @@ def line(
         "status": status,
         "amount_minor": amount,
         "refunded_minor": refunded,
+        "category": category,
     }
 
 
-def who_converted(engine, *lines):
+def who_converted(engine, *lines, category=None):
     schema = {"refunded_minor": pl.Int64, "amount_minor": pl.Int64, "ordered_day": pl.Int32}
     frame = pl.DataFrame(lines, schema_overrides=schema)
+    return keys_of(engine, frame, lambda orders: converted(orders, AS_OF, LABEL, category))
+
+
+def keys_of(engine, frame, chosen):
     if engine == "polars":
-        return set(converted(nw.from_native(frame.lazy()), AS_OF, LABEL).collect()["customer_key"])
+        return set(chosen(nw.from_native(frame.lazy())).collect()["customer_key"])
     with duckdb.connect() as connection:
-        connection.register("orders", frame.to_arrow())
-        found = converted(nw.from_native(connection.sql("select * from orders")), AS_OF, LABEL)
-        return {key for (key,) in found.to_native().fetchall()}
+        connection.register("rows", frame.to_arrow())
+        found = chosen(nw.from_native(connection.sql("select * from rows")))
+        return set(found.to_native().pl()["customer_key"])
 
 
 both_engines = pytest.mark.parametrize("engine", ["polars", "duckdb"])
@@ -159,3 +173,104 @@ def test_return_lines_that_name_the_order_undo_it_once_they_take_all_of_it_back(
 @both_engines
 def test_a_customer_with_two_orders_counts_once(engine):
     assert who_converted(engine, line("a", FIRST, order="1"), line("a", LAST, order="2")) == {"a"}
+
+
+@both_engines
+def test_a_category_counts_its_own_lines_and_returns_that_name_none(engine):
+    lines = [
+        line("shoes", FIRST),
+        line("hats", FIRST, category="hats"),
+        line("both", FIRST, number=1, category="hats"),
+        line("both", FIRST, number=2, category="shoes"),
+        line("given back", FIRST, number=1),
+        line("given back", LAST, "returned", number=2, amount=-100, category=None),
+    ]
+    assert who_converted(engine, *lines, category="shoes") == {"shoes", "both"}
+
+
+def contact(customer, day, arm="treatment", *, clicked=None, delivered=None, number=1):
+    return {
+        "delivery_day": delivered or clicked or day,
+        "source": "contacts.csv",
+        "row_number": number,
+        "campaign_id": "spring",
+        "customer_key": customer,
+        "contacted_at": day,
+        "contacted_day": (day - EPOCH).days,
+        "arm": arm,
+        "clicked_day": (clicked - EPOCH).days if clicked else None,
+    }
+
+
+@both_engines
+def test_a_response_is_a_click_on_a_contact_of_the_window_known_by_maturity(engine):
+    contacts = pl.DataFrame(
+        [
+            contact("clicked", FIRST),
+            contact("clicked", FIRST, clicked=MATURES),
+            contact("clicked too late", LAST),
+            contact("clicked too late", LAST, clicked=MATURES + timedelta(days=1)),
+            contact("ignored it", LAST),
+            contact("in control", FIRST, "control"),
+            contact("before", AS_OF, clicked=FIRST),
+        ],
+        schema_overrides={"clicked_day": pl.Int32, "contacted_day": pl.Int32},
+    )
+
+    def reached(rows):
+        return contacted(rows, AS_OF, LABEL)
+
+    def clicked(rows):
+        return reached(rows).filter(~nw.col("clicked_day").is_null())
+
+    assert keys_of(engine, contacts, reached) == {"clicked", "clicked too late", "ignored it"}
+    assert keys_of(engine, contacts, clicked) == {"clicked"}
+
+
+PROFILES = pl.DataFrame(
+    {
+        "customer_key": ["new, buys", "new", "old, buys", "old", "long gone"],
+        "orders_lifetime": [0, 0, 3, 2, 5],
+        "days_since_last_order": [None, None, 10, 30, 200],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "about", "ones"),
+    [
+        ("purchase", set(PROFILES["customer_key"]), {"new, buys", "old, buys"}),
+        ("first_purchase", {"new, buys", "new"}, {"new, buys"}),
+        ("repeat_purchase", {"old, buys", "old", "long gone"}, {"old, buys"}),
+        ("churn", {"old, buys", "old"}, {"old"}),
+    ],
+)
+def test_a_definition_says_whom_it_is_about_and_who_is_a_one(name, about, ones):
+    orders = pl.DataFrame(
+        [line("new, buys", FIRST), line("old, buys", LAST)],
+        schema_overrides={"refunded_minor": pl.Int64, "ordered_day": pl.Int32},
+    )
+    tables = {"orders": nw.from_native(orders.lazy())}
+    chosen, positives = labelled(
+        PROFILES, name, tables, AS_OF, LABEL, lambda rows: rows.collect().to_native()
+    )
+    assert set(chosen["customer_key"]) == about
+    assert positives & about == ones
+
+
+def test_every_name_of_the_settings_has_a_definition():
+    assert set(DEFINITIONS) == set(get_args(LabelName))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"train": ["churn", "churn"]}, "names a label twice"),
+        ({"train": ["category_purchase"]}, "category must name a category"),
+        ({"train": []}, "at least 1 item"),
+        ({"train": ["loyalty"]}, "'purchase', 'first_purchase'"),
+    ],
+)
+def test_labels_that_cannot_be_told_are_refused(wrong, says):
+    with pytest.raises(ValueError, match=says):
+        LabelSettings(**wrong)

@@ -1,20 +1,8 @@
-"""Promotion: who may serve; artefacts: whole or not at all."""
-
-import json
-from datetime import date
+"""Promotion: who may serve."""
 
 import numpy as np
 import polars as pl
-import pytest
 
-from customer_profiles.conversion.artefacts import (
-    ArtefactError,
-    champion,
-    crown,
-    load,
-    store,
-    version_of,
-)
 from customer_profiles.conversion.baselines import BaseRate, Logistic
 from customer_profiles.conversion.evaluation import evaluate
 from customer_profiles.conversion.promotion import decide, not_finite_on_odd_rows, odd_rows
@@ -117,74 +105,3 @@ def logistic():
 
 def logistic_odd_rows():
     return odd_rows(table()[0], ["spend"], ["city"])
-
-
-def test_a_stored_model_comes_back_and_serves(tmp_path):
-    stored = store(logistic(), tmp_path, "v1", {"card.md": "# 卡"})
-    assert (stored / "card.md").read_text(encoding="utf-8") == "# 卡"
-    assert champion(tmp_path) is None
-    crown(tmp_path, "v1", date(2026, 3, 1), {"roc_auc": 0.8})
-    found = champion(tmp_path)
-    assert found is not None
-    assert (found.version, found.kind, found.trained_through) == (
-        "v1",
-        "logistic_regression",
-        date(2026, 3, 1),
-    )
-    assert (load(found.folder).predict(table()[0]) == logistic().predict(table()[0])).all()
-
-
-def test_storing_a_version_again_leaves_it_as_it_is(tmp_path):
-    first = store(logistic(), tmp_path, "v1")
-    before = {path.name: path.stat().st_mtime_ns for path in first.iterdir()}
-    store(logistic(), tmp_path, "v1")
-    assert {path.name: path.stat().st_mtime_ns for path in first.iterdir()} == before
-
-
-class Interrupted(BaseRate):
-    def save(self, folder):
-        (folder / "half.npz").write_bytes(b"half")
-        raise KeyboardInterrupt
-
-
-def test_an_interrupted_save_leaves_the_champion_and_the_next_save_succeeds(tmp_path):
-    store(logistic(), tmp_path, "v1")
-    crown(tmp_path, "v1", date(2026, 3, 1), {})
-    with pytest.raises(KeyboardInterrupt):
-        store(Interrupted(), tmp_path, "v2")
-    found = champion(tmp_path)
-    assert found is not None
-    assert found.version == "v1"
-    load(found.folder)
-    with pytest.raises(ArtefactError, match="missing"):
-        crown(tmp_path, "v2", date(2026, 3, 8), {})
-    store(logistic(), tmp_path, "v2")
-    assert crown(tmp_path, "v2", date(2026, 3, 8), {}).version == "v2"
-
-
-@pytest.mark.parametrize("harm", ["truncate", "delete"])
-def test_a_damaged_artefact_is_named_and_never_served(tmp_path, harm):
-    folder = store(logistic(), tmp_path, "v1")
-    file = folder / "coefficients.npz"
-    file.write_bytes(file.read_bytes()[:40]) if harm == "truncate" else file.unlink()
-    with pytest.raises(ArtefactError, match=r"coefficients\.npz"):
-        load(folder)
-    with pytest.raises(ArtefactError, match=r"coefficients\.npz"):
-        crown(tmp_path, "v1", date(2026, 3, 1), {})
-    store(logistic(), tmp_path, "v1")
-    load(folder)
-
-
-def test_a_damaged_pointer_says_what_to_do(tmp_path):
-    store(logistic(), tmp_path, "v1")
-    crown(tmp_path, "v1", date(2026, 3, 1), {})
-    (tmp_path / "conversion" / "champion.json").write_text("{")
-    with pytest.raises(ArtefactError, match="delete it and train again"):
-        champion(tmp_path)
-
-
-def test_a_version_follows_data_and_settings_and_nothing_else():
-    data, settings = {"2026-01-08": "abc"}, {"seed": 1}
-    assert version_of(data, settings) == version_of(dict(data), json.loads(json.dumps(settings)))
-    assert version_of(data, settings) != version_of({"2026-01-08": "abd"}, settings)
-    assert version_of(data, settings) != version_of(data, {"seed": 2})

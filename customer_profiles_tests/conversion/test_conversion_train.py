@@ -1,5 +1,6 @@
 """One training from snapshots to a champion, and the library on real tables."""
 
+import re
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -8,12 +9,15 @@ import polars as pl
 import pytest
 
 from customer_profiles.conversion import ConversionModel, plots
-from customer_profiles.conversion.artefacts import champion, load
+from customer_profiles.conversion.artefacts import champion, load, load_page
 from customer_profiles.conversion.baselines import Logistic
 from customer_profiles.conversion.examples import assemble, insufficiency, split
 from customer_profiles.conversion.leaks import roc_auc
-from customer_profiles.conversion.train import publish, train
-from customer_profiles.settings import ConversionSettings, LabelSettings
+from customer_profiles.conversion.model_card import model_card
+from customer_profiles.conversion.page import Circumstances, page_of
+from customer_profiles.conversion.service import publish
+from customer_profiles.conversion.train import train
+from customer_profiles.settings import ConversionSettings, LabelSettings, load_settings
 
 LABEL = LabelSettings(gap_days=1, horizon_days=14, maturity_days=7)
 SETTINGS = ConversionSettings(smallest_positives=20, bootstrap_rounds=100)
@@ -58,7 +62,7 @@ def training(parts):
 
 
 def test_there_is_enough_to_train_on(parts):
-    assert insufficiency(parts, SETTINGS.smallest_positives) is None
+    assert insufficiency(parts.test, parts, SETTINGS.smallest_positives) is None
 
 
 def test_every_model_is_judged_beside_the_network(training):
@@ -80,18 +84,38 @@ def test_a_clean_training_passes_its_canaries_and_learns(training):
     assert training.evaluation.value("conversion_network", "roc_auc") > 0.7
 
 
-def test_it_is_published_and_the_champion_predicts_what_was_judged(training, tmp_path):
-    made = publish(training, tmp_path, "v1", date(2026, 3, 1), LABEL)
-    assert made == champion(tmp_path)
+@pytest.fixture(scope="module")
+def page(training):
+    told = Circumstances("purchase", date(2026, 3, 1), customers=18_000, sufficiency="Enough.")
+    return page_of(training, told, LABEL, SETTINGS)
+
+
+def test_it_is_published_and_the_champion_predicts_what_was_judged(training, page, tmp_path):
+    made, _ = publish(training, page, load_settings(tmp_path), "v1")
+    assert made == champion(tmp_path / "models", "purchase")
     assert made is not None
     again = load(made.folder).predict(training.parts.test.features)
     assert np.abs(again - training.predictions[training.chosen].to_numpy()).max() <= 1e-6
-    card = (made.folder / "model_card.md").read_text(encoding="utf-8")
+    assert load_page(made.folder) == page
+    assert made.history[-1].by == "training"
+
+
+def test_the_card_tells_definition_data_metrics_and_limits(page):
+    card = model_card(page, "v1")
     assert "2026-02-02 to 2026-02-15" in card
-    assert "highest: expect" in card
+    assert "2026-01-08, 2026-01-23" in card
+    assert re.search(r"Contact the 1,800 highest of 18,000 customers: expect [\d,]+ buyers \([\d,]+ to", card)
+    assert "| seed recipe |" in card
+    assert "## Known limits" in card
 
 
-def test_the_next_training_is_judged_against_the_champion(training, parts):
+def test_the_page_says_which_inputs_matter(page):
+    inputs = {row["input"]: row for row in page.tables["inputs"]}
+    assert inputs["orders"]["low"] > 0
+    assert inputs["city"]["low"] < 0 < inputs["city"]["high"]
+
+
+def test_the_next_training_is_judged_against_the_champion(training, page, parts):
     again = train(
         parts,
         numeric=NUMERIC,
@@ -101,6 +125,11 @@ def test_the_next_training_is_judged_against_the_champion(training, parts):
         epochs=8,
         champion=training.models["conversion_network"],
     )
+    told = Circumstances("purchase", date(2026, 3, 8), 18_000, "", before=("v1", page))
+    changes = {row["what"]: row for row in page_of(again, told, LABEL, SETTINGS).tables["changes"]}
+    assert changes["version"]["champion"] == "v1"
+    assert "insufficient evidence" in changes["roc_auc"]["difference"]
+    assert "in common" in changes["on the list"]["difference"]
     assert again.decision.serve == training.decision.serve
     assert again.evaluation.verdicts("conversion_network", "champion", ["roc_auc"]) == [
         "insufficient evidence"
@@ -127,34 +156,9 @@ def test_a_champion_whose_inputs_are_gone_is_no_rival(parts):
     assert any("cannot be judged" in line and "tenure_days" in line for line in told)
 
 
-def test_a_planted_leak_is_named_and_nothing_is_promoted(parts, tmp_path):
-    leaky = parts._replace(
-        train=_told(parts.train),
-        test=_told(parts.test),
-    )
-    inputs = [*NUMERIC, "refunds_next_week"]
-    found = train(leaky, numeric=inputs, categories=[], conversion=SETTINGS, label=LABEL, epochs=1)
-    assert found.decision.serve is None
-    assert "refunds_next_week" in found.decision.says
-    assert publish(found, tmp_path, "v1", date(2026, 3, 1), LABEL) is None
-    assert champion(tmp_path) is None
-
-
-def _told(rows):
-    told = rows.features.with_columns(
-        refunds_next_week=pl.Series(rows.label + np.linspace(0, 0.9, len(rows)))
-    )
-    return type(rows)(told, rows.label, rows.customer_key, rows.as_of, rows.held_out)
-
-
 def test_the_charts_are_pictures(training):
-    charts = [
-        plots.decile_chart(training.evaluation, "conversion_network"),
-        plots.gain_chart(training.evaluation, "conversion_network", "rfm_rule"),
-        plots.lift_chart(training.evaluation, "conversion_network"),
-        plots.reliability_chart(training.evaluation, "conversion_network"),
-        plots.profit_chart(training.evaluation, "conversion_network"),
-    ]
+    charts = [chart(training.evaluation, "conversion_network") for chart in plots.CHARTS.values()]
+    assert len(charts) == 6
     assert all(chart.startswith(b"\x89PNG") for chart in charts)
 
 

@@ -26,7 +26,13 @@ FAMILIES = {
 }
 MODELS = {
     "models/projection": {"features/customer_features"},
-    "models/conversion": {"features/customer_features", "models/projection", "cleaned/orders"},
+    "models/conversion": {
+        "features/customer_features",
+        "models/projection",
+        "models/segmentation",
+        "cleaned/orders",
+        "cleaned/campaign_contacts",
+    },
     "models/segmentation": {"features/customer_features"},
 }
 GRAPH = {

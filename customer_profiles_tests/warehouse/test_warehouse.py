@@ -76,6 +76,17 @@ def test_a_lazy_query_is_stored_without_leaving_the_engine(warehouse: Warehouse)
         assert session.frame(NUMBERS, TUESDAY)["number"].to_list() == [2, 4]
 
 
+def test_a_day_is_read_in_batches_that_hold_all_of_it(warehouse: Warehouse) -> None:
+    many = pl.DataFrame({"name": [f"{n:05}" for n in range(9_000)], "number": range(9_000)})
+    with warehouse.session() as session:
+        session.write(NUMBERS, {"delivery_day": MONDAY}, many.with_columns(delivery_day=pl.lit(MONDAY)))
+        session.write(NUMBERS, {"delivery_day": TUESDAY}, rows(TUESDAY, a=3))
+        batches = list(session.batches(NUMBERS, MONDAY, 2_048))
+        assert session.row_counts(NUMBERS) == {MONDAY: 9_000, TUESDAY: 1}
+    assert max(batch.height for batch in batches) <= 2_048
+    assert pl.concat(batches).select("name", "number").equals(many)
+
+
 def test_a_failed_transaction_changes_nothing(warehouse: Warehouse) -> None:
     with warehouse.session() as session:
         session.write(NUMBERS, {"delivery_day": MONDAY}, rows(MONDAY, a=1))

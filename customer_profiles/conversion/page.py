@@ -1,0 +1,182 @@
+"""The page of a training: all that was found, as values that are stored beside the model."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from typing import Any, Self
+
+import numpy as np
+import polars as pl
+
+from customer_profiles.conversion.contact import contact_sentence, contact_table
+from customer_profiles.conversion.groups import by_group, groups_of
+from customer_profiles.conversion.importance import importance
+from customer_profiles.conversion.labels import DEFINITIONS, label_window
+from customer_profiles.conversion.metrics import ranked
+from customer_profiles.conversion.promotion import CHAMPION, JUDGED
+from customer_profiles.conversion.training import Training
+from customer_profiles.settings import ConversionSettings, LabelSettings
+
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a training found about the model that it stored.
+
+    ``label`` and ``model`` are the names of what is predicted and of the model's kind. ``faults`` are
+    leaks and answers that are no numbers: with one of them the model can never serve. ``tables`` holds
+    rows by name: examples, metrics, differences, deciles, lists, groups, inputs, changes, canaries,
+    seconds; their columns are those of ``Evaluation``, ``by_group`` and ``importance``.
+    """
+
+    label: str
+    model: str
+    trained_through: date
+    trained_at: str
+    predicts: str
+    decision: str
+    contact: str
+    sufficiency: str
+    faults: tuple[str, ...]
+    tables: dict[str, Rows]
+
+    def metrics(self) -> dict[str, float]:
+        """The model's metrics that have a value."""
+        rows = self.tables["metrics"]
+        own = [row for row in rows if row["model"] == self.model]
+        return {row["metric"]: row["value"] for row in own if row["value"] is not None}
+
+    def to_json(self) -> str:
+        """Write the page."""
+        return json.dumps(asdict(self), ensure_ascii=False, indent=1, allow_nan=False, default=str)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what ``to_json`` wrote. Raises ``KeyError``, ``TypeError`` or ``ValueError`` for others."""
+        told = json.loads(text)
+        trained_through = date.fromisoformat(told.pop("trained_through"))
+        faults = tuple(told.pop("faults"))
+        return cls(**told, trained_through=trained_through, faults=faults)
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What a page tells beside the training itself.
+
+    ``customers`` is how many the label is about today, ``segment`` the segment (rows,) of each test
+    customer or ``None``, ``before`` the champion's version and page.
+    """
+
+    label: str
+    trained_through: date
+    customers: int
+    sufficiency: str
+    segment: pl.Series | None = None
+    before: tuple[str, Page] | None = None
+
+
+def page_of(
+    training: Training, told: Circumstances, label: LabelSettings, conversion: ConversionSettings
+) -> Page:
+    """Put the page of a training together."""
+    name, parts, evaluation = training.chosen, training.parts, training.evaluation
+    probability = training.predictions[name].to_numpy()
+    own = pl.col("model") == name
+    test = parts.test
+    groups = groups_of(test.features, told.segment, fairness=conversion.fairness)
+    lists = contact_table(evaluation.lists.filter(own), len(test), told.customers, conversion)
+    tables: dict[str, Rows] = {
+        "examples": [
+            {
+                "set": which,
+                "snapshots": ", ".join(str(day) for day in np.unique(rows.as_of)),
+                "rows": len(rows),
+                "positives": rows.positives,
+                "rate": rows.positives / len(rows),
+            }
+            for which, rows in parts._asdict().items()
+        ],
+        "metrics": evaluation.metrics.to_dicts(),
+        "differences": evaluation.differences.filter(own).to_dicts(),
+        "deciles": evaluation.deciles.filter(own).to_dicts(),
+        "lists": lists,
+        "groups": by_group(
+            test.label,
+            test.customer_key,
+            probability,
+            groups,
+            share=conversion.list_share,
+            seed=conversion.seed,
+        ).to_dicts(),
+        "inputs": importance(
+            training.models[name], test, [*training.numeric, *training.categories], seed=conversion.seed
+        ).to_dicts(),
+        "changes": _changes(training, told, conversion.list_share),
+        "canaries": [
+            {"canary": canary, "passed": finding.passed, "says": finding.says}
+            for canary, finding in training.findings.items()
+        ],
+        "seconds": [{"part": part, "seconds": round(taken, 1)} for part, taken in training.seconds.items()],
+    }
+    return Page(
+        label=told.label,
+        model=name,
+        trained_through=told.trained_through,
+        trained_at=datetime.now(UTC).isoformat(timespec="microseconds"),
+        predicts=_predicts(told.label, label),
+        decision=training.decision.says,
+        contact=contact_sentence(lists, conversion.list_share, told.customers, DEFINITIONS[told.label].they),
+        sufficiency=told.sufficiency,
+        faults=training.faults,
+        tables={name: [_plain(row) for row in rows] for name, rows in tables.items()},
+    )
+
+
+def _predicts(name: str, label: LabelSettings) -> str:
+    window = label_window(date(2026, 1, 31), label)
+    says = DEFINITIONS[name].says.replace("label.category", repr(label.category))
+    return (
+        f"The chance that a customer {says}, in {label.horizon_days} days that begin {label.gap_days} day(s)"
+        " after the profile closes. An order stands if it is paid or later, and neither cancelled nor fully"
+        f" refunded or returned within {label.maturity_days} days. A profile as of 2026-01-31 looks at"
+        f" {window.first} to {window.last} and is settled on {window.matures}."
+    )
+
+
+def _changes(training: Training, told: Circumstances, share: float) -> Rows:
+    """What is different from the champion, judged on the same rows; nothing if there was none."""
+    if told.before is None or CHAMPION not in training.predictions.columns:
+        return []
+    version, page = told.before
+    name, evaluation, learnt = training.chosen, training.evaluation, page.tables["examples"][0]
+    train = training.parts.train
+    rows = [
+        ("version", version, "this training", ""),
+        ("kind", page.model, name, ""),
+        ("learnt from", learnt["snapshots"], ", ".join(str(day) for day in np.unique(train.as_of)), ""),
+        ("rows learnt from", f"{learnt['rows']:,}", f"{len(train):,}", ""),
+    ]
+    pair = (pl.col("model") == name) & (pl.col("baseline") == CHAMPION) & pl.col("metric").is_in(JUDGED)
+    for row in evaluation.differences.filter(pair).iter_rows(named=True):
+        values = (evaluation.value(model, row["metric"]) for model in (CHAMPION, name))
+        difference = f"{row['difference']:+.4f} ({row['low']:+.4f} to {row['high']:+.4f}): {row['verdict']}"
+        rows.append((row["metric"], *(f"{value:.4f}" for value in values), difference))
+    size = round(share * len(training.parts.test))
+    then, now = (
+        set(ranked(training.predictions[model].to_numpy(), training.parts.test.customer_key)[:size])
+        for model in (CHAMPION, name)
+    )
+    rows.append(("on the list", f"{size:,}", f"{size:,}", f"{len(then & now):,} in common"))
+    return [dict(zip(("what", "champion", "this model", "difference"), row, strict=True)) for row in rows]
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    """A row in which what is no number is ``None``."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in row.items()
+    }

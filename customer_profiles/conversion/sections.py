@@ -1,0 +1,230 @@
+"""The page in words and figures, section by section: what the UI, the terminal and the card all show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from customer_profiles.conversion.evaluation import REPORTED
+from customer_profiles.conversion.labels import DEFINITIONS
+from customer_profiles.conversion.page import Page
+from customer_profiles.conversion.promotion import JUDGED
+
+RANKING = {
+    "roc_auc": "ROC-AUC",
+    "average_precision": "average precision",
+    "lift_10": "lift@10 %",
+    "recall_10": "recall@10 %",
+}
+PROBABILITIES = {
+    "log_loss": "log loss",
+    "brier": "Brier",
+    "expected_over_actual": "expected / actual",
+    "ece": "ECE",
+}
+SHOWN = {**RANKING, **PROBABILITIES}
+"""Metrics in which models stand side by side, and what they are called."""
+MOST_INPUTS = 15
+LIMITS = (
+    "It is about all customers who are scored. Whom you may contact, consent decides.",
+    "It says who will do it, not whom a contact will make do it: that takes a randomised control group.",
+    "It was judged on one snapshot. Days unlike it (holidays, price changes) can turn out differently.",
+    "A value outside the training range counts as the nearest one seen; an unknown one as the median.",
+    "Returns under an order id of their own cannot be matched, and do not undo a conversion.",
+    "An input that matters to the model need not be a cause: changing it changes no customer.",
+)
+
+
+class Section(NamedTuple):
+    """A part of the page: a title, a sentence or two, and rows of one table."""
+
+    title: str
+    says: str
+    rows: list[dict[str, str]]
+
+
+def sections(page: Page) -> list[Section]:
+    """The page, most useful first."""
+    changes = page.tables["changes"]
+    return [
+        Section(
+            "Contact",
+            f"{page.contact} Of 100: how many of 100 contacted. Profit in currency units.",
+            _lists(page),
+        ),
+        Section("Predicts", page.predicts, _examples(page)),
+        Section(
+            "Ranking", "On a later day, of customers it never saw. 95 % intervals.", _models(page, RANKING)
+        ),
+        Section(
+            "Probabilities",
+            "Expected / actual is 1 and ECE near 0 where a promised 10 % means one in ten. "
+            + page.sufficiency,
+            _models(page, PROBABILITIES),
+        ),
+        Section(
+            "Beside the others",
+            "This model's figure less the other's. Less log loss is better.",
+            _differences(page),
+        ),
+        Section("Deciles", "Tenths of the test's customers, highest first.", _deciles(page)),
+        *_groups(page),
+        Section(
+            "Inputs",
+            "ROC-AUC that is lost if the input is dealt anew among the customers. Noise where 0 is inside.",
+            _inputs(page),
+        ),
+        Section(
+            "Since the champion",
+            "On the same customers." if changes else "There was no champion to compare with.",
+            changes,
+        ),
+        Section("Every metric", "Of this model.", _every_metric(page)),
+        Section("Canaries", "What would be true of a model that knows the future.", _canaries(page)),
+        Section("Known limits", "", [{"limit": limit} for limit in LIMITS]),
+    ]
+
+
+Triple = Sequence[float | None]
+"""A value and the ends of its 95 % interval; ``None`` for what has no value."""
+
+
+def figure(triple: Triple, digits: int = 3) -> str:
+    """``0.784 (0.753-0.813)``; nothing for what has no value."""
+    value, low, high = (None if each is None else round(each, digits) + 0.0 for each in triple)
+    if value is None:
+        return ""
+    if low is None or high is None:
+        return f"{value:,.{digits}f}"
+    dash = " to " if low < 0 else "-"
+    return f"{value:,.{digits}f} ({low:,.{digits}f}{dash}{high:,.{digits}f})"
+
+
+def _triple(row: dict[str, Any], name: str, times: float = 1) -> Triple:
+    cells = (row[name + end] for end in ("", "_low", "_high"))
+    return [None if cell is None else times * cell for cell in cells]
+
+
+def _lists(page: Page) -> list[dict[str, str]]:
+    they = DEFINITIONS[page.label].they
+    return [
+        {
+            "contacted": f"{row['customers']:,} ({row['share']:.0%})",
+            "from": f"{row['cutoff']:.1%}",
+            they: figure(_triple(row, "buyers"), 0),
+            "of 100": figure(_triple(row, "precision", 100), 0),
+            "reached, %": figure(_triple(row, "recall", 100), 0),
+            "profit": figure(_triple(row, "profit_minor", 0.01), 0),
+        }
+        for row in page.tables["lists"]
+    ]
+
+
+def _examples(page: Page) -> list[dict[str, str]]:
+    return [
+        {
+            "set": row["set"],
+            "snapshots": row["snapshots"],
+            "rows": f"{row['rows']:,}",
+            "positives": f"{row['positives']:,}",
+            "rate": f"{row['rate']:.1%}",
+        }
+        for row in page.tables["examples"]
+    ]
+
+
+def _models(page: Page, metrics: dict[str, str]) -> list[dict[str, str]]:
+    cells = {(row["model"], row["metric"]): row for row in page.tables["metrics"]}
+    models = dict.fromkeys(row["model"] for row in page.tables["metrics"])
+    ordered = sorted(models, key=lambda model: model != page.model)
+    return [
+        {
+            "model": model.replace("_", " "),
+            **{title: _cell(cells[model, metric]) for metric, title in metrics.items()},
+        }
+        for model in ordered
+    ]
+
+
+def _cell(row: dict[str, Any]) -> str:
+    return figure((row["value"], row["low"], row["high"]), 2 if (row["value"] or 0) >= 1 else 3)
+
+
+def _differences(page: Page) -> list[dict[str, str]]:
+    cells = {(row["baseline"], row["metric"]): row for row in page.tables["differences"]}
+    others = dict.fromkeys(row["baseline"] for row in page.tables["differences"])
+    return [
+        {
+            "other": other.replace("_", " "),
+            **{SHOWN[metric]: _difference(cells[other, metric]) for metric in JUDGED},
+        }
+        for other in others
+    ]
+
+
+def _difference(row: dict[str, Any]) -> str:
+    return f"{row['difference']:+.3f} ({row['low']:+.3f} to {row['high']:+.3f}) {row['verdict']}"
+
+
+def _deciles(page: Page) -> list[dict[str, str]]:
+    return [
+        {
+            "decile": str(row["decile"]),
+            "customers": f"{row['customers']:,}",
+            "expected": f"{row['expected']:,.0f}",
+            "converted": f"{row['actual']:,}",
+            "rate, %": figure([100 * row[name] for name in ("rate", "low", "high")], 0),
+        }
+        for row in page.tables["deciles"]
+    ]
+
+
+def _groups(page: Page) -> list[Section]:
+    """A section for each grouping."""
+    groups = page.tables["groups"]
+    return [
+        _grouping(name, [row for row in groups if row["grouping"] == name])
+        for name in dict.fromkeys(row["grouping"] for row in groups)
+    ]
+
+
+def _grouping(name: str, rows: list[dict[str, Any]]) -> Section:
+    notes: dict[str, list[str]] = {}
+    for row in rows:
+        if row["says"]:
+            notes.setdefault(row["says"], []).append(row["group"])
+    told = "".join(f" {note.capitalize()}: {', '.join(which)}." for note, which in notes.items())
+    return Section(
+        f"By {name}",
+        "On the list: the part of the group among the highest. Reached: of those of the group who did it, "
+        f"the part on the list. Expected / actual should be 1 everywhere.{told}",
+        [
+            {
+                name: row["group"],
+                "customers": f"{row['customers']:,}",
+                "rate": f"{row['rate']:.0%}",
+                "on the list, %": figure(_triple(row, "selected", 100), 0),
+                "reached, %": figure(_triple(row, "recall", 100), 0),
+                "expected / actual": figure(_triple(row, "expected_over_actual"), 2),
+                "ROC-AUC": figure(_triple(row, "roc_auc"), 2),
+            }
+            for row in rows
+        ],
+    )
+
+
+def _inputs(page: Page) -> list[dict[str, str]]:
+    return [
+        {"input": row["input"], "ROC-AUC lost": figure((row["loss"], row["low"], row["high"]))}
+        for row in page.tables["inputs"][:MOST_INPUTS]
+    ]
+
+
+def _every_metric(page: Page) -> list[dict[str, str]]:
+    cells = {row["metric"]: row for row in page.tables["metrics"] if row["model"] == page.model}
+    return [{"metric": metric, "value": _cell(cells[metric])} for metric in REPORTED]
+
+
+def _canaries(page: Page) -> list[dict[str, str]]:
+    rows: Sequence[dict[str, Any]] = page.tables["canaries"]
+    return [{"canary": ("passed" if row["passed"] else "FAILED") + f": {row['says']}"} for row in rows]

@@ -1,0 +1,153 @@
+"""Models and scores in Dagster: trained, promoted, blocked where the future leaks in."""
+
+from datetime import timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+
+from customer_profiles.conversion import snapshots
+from customer_profiles.conversion.artefacts import champion, load_page, versions
+from customer_profiles.conversion.examples import Split
+from customer_profiles.conversion.tables import EVALUATIONS, SCORES
+
+
+def failed_checks(result):
+    return {
+        found.check_name: found.description
+        for found in result.get_asset_check_evaluations()
+        if not found.passed
+    }
+
+
+def test_a_sound_training_serves_and_scores_everybody_with_its_version(trained_home):
+    home, run = trained_home
+    assert run.success
+    serving = champion(home.settings.models, "purchase")
+    with home.platform.warehouse() as session:
+        scores = session.frame(SCORES, home.last, home.last)
+    assert scores.height == 1_500
+    assert scores["model_version"].unique().to_list() == [serving.version]
+    assert scores["label"].unique().to_list() == ["purchase"]
+
+
+def test_the_page_of_a_training_is_told_in_the_ui(trained_home):
+    _, run = trained_home
+    told = run.asset_materializations_for_node("models__conversion")[0].metadata
+    assert str(told["contact"].value).startswith("Contact the 150 highest of 1,500 customers: expect ")
+    for title in (
+        "Contact",
+        "Ranking",
+        "Probabilities",
+        "Deciles",
+        "By gender",
+        "By tenure",
+        "Inputs",
+        "Canaries",
+    ):
+        assert title in told
+    assert "Chart: deciles" in told
+    assert "logistic regression" in told["Ranking"].value
+
+
+def test_figures_are_kept_for_analysts(trained_home):
+    home, _ = trained_home
+    with home.platform.warehouse() as session:
+        rows = session.frame(EVALUATIONS)
+    assert {"conversion_network", "base_rate", "logistic_regression"} <= set(rows["model"])
+    assert rows["label"].unique().to_list() == ["purchase"]
+
+
+def lift_of_label(*names, strength):
+    """Put what happens afterwards into traits, blurred."""
+
+    def plant(frame, buyers):
+        bought = frame["customer_key"].is_in(buyers).to_numpy()
+        draw = np.random.default_rng(len(buyers))
+        return frame.with_columns(
+            pl.Series(name, 100 * (strength * bought + draw.normal(size=len(bought)))).cast(
+                frame.schema[name]
+            )
+            for name in names
+        )
+
+    return plant
+
+
+def assert_blocked(home, run, *checks):
+    failed = failed_checks(run)
+    assert set(checks) <= set(failed)
+    assert not run.success
+    assert not run.asset_materializations_for_node("profiles__conversion_scores")
+    assert champion(home.settings.models, "purchase") is None
+    assert load_page(
+        home.settings.models / "conversion/purchase" / versions(home.settings.models, "purchase")[0]
+    ).faults
+    return failed
+
+
+def test_a_trait_that_knows_the_future_stops_the_run_and_is_named(new_model_home):
+    home = new_model_home(lift_of_label("degree", strength=4))
+    failed = assert_blocked(
+        home, home.materialize("conversion", "conversion_scores"), "no_feature_is_too_good"
+    )
+    assert "degree" in failed["no_feature_is_too_good"]
+
+
+def test_traits_that_know_the_future_together_stop_the_run(new_model_home):
+    names = [f"{kind}_{days}" for kind in ("page_views", "searches", "cart_adds") for days in (7, 30, 90)]
+    home = new_model_home(lift_of_label(*names, strength=1.3))
+    failed = assert_blocked(
+        home, home.materialize("conversion", "conversion_scores"), "model_is_not_too_good"
+    )
+    assert "no_feature_is_too_good" not in failed
+
+
+def test_test_rows_within_training_stop_the_run(new_model_home, monkeypatch):
+    def careless(examples, label):
+        newest = examples.as_of == examples.as_of.max()
+        return Split(examples.where(newest), examples.where(newest & examples.held_out))
+
+    monkeypatch.setattr(snapshots, "split", careless)
+    home = new_model_home()
+    run = home.materialize("conversion", "conversion_scores")
+    assert_blocked(home, run, "train_and_test_are_apart", "shuffled_labels_are_not_learnt")
+
+
+def test_too_few_positives_are_told_and_nothing_is_trained(new_model_home):
+    home = new_model_home(conversion={"smallest_positives": 5_000})
+    run = home.materialize("conversion", "conversion_scores")
+    assert run.success
+    says = run.asset_materializations_for_node("models__conversion")[0].metadata["says"].value
+    assert "at least 5000 are needed" in says
+    assert "500 would give 0.40" in says
+    assert versions(home.settings.models, "purchase") == []
+
+
+@pytest.fixture(scope="module")
+def several(new_model_home):
+    home = new_model_home(label={"train": ["churn", "repeat_purchase", "campaign_response"]})
+    return home, home.materialize("conversion", "conversion_scores", first=home.last - timedelta(days=2))
+
+
+def test_each_label_has_its_own_champion_and_scores_those_whom_it_is_about(several):
+    home, run = several
+    assert run.success
+    with home.platform.warehouse() as session:
+        scores = session.frame(SCORES, home.last, home.last)
+    counts = dict(scores["label"].value_counts().iter_rows())
+    profiles = home.profiles(home.last)
+    assert counts == {
+        "churn": (profiles["days_since_last_order"] < 90).sum(),
+        "repeat_purchase": (profiles["orders_lifetime"] > 0).sum(),
+    }
+    for label in counts:
+        serving = champion(home.settings.models, label)
+        assert scores.filter(label=label)["model_version"].unique().to_list() == [serving.version]
+
+
+def test_a_label_whose_source_is_missing_says_so_beside_the_others(several):
+    _, run = several
+    told = run.asset_materializations_for_node("models__conversion")[0].metadata
+    assert "no campaign_contacts" in told["campaign_response: says"].value
+    assert "customers who leave" in told["churn: contact"].value
