@@ -150,15 +150,15 @@ def _run(
     from customer_profiles.orchestration.run import count_assets, fingerprint, range_of_days, run_range
     from customer_profiles.orchestration.screen import progress_of_assets, show_report
 
-    start, end = range_of_days(settings, first, last)
-    state = fingerprint(settings, start, end)
+    platform = Platform(settings, os.environ)
+    start, end = range_of_days(platform, first, last)
+    state = fingerprint(platform, start, end)
     before = load_report(settings.home)
     if before is not None and before.succeeded and before.fingerprint == state and not rebuild:
         show_report(out, settings, before)
         out.print("nothing has changed since this run: no delivery, setting or code. Nothing was done.")
         return
-    with progress_of_assets(out, count_assets()) as progress:
-        platform = Platform(settings, os.environ, progress)
+    with progress_of_assets(out, count_assets()) as platform.progress:
         result = run_range(platform, start, end, rebuild=rebuild)
     report = make_report(platform, result, state)
     save_report(settings.home, report)

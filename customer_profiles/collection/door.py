@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import polars as pl
 
@@ -16,9 +15,9 @@ from customer_profiles.collection.reading import (
     Delivery,
     DeliveryError,
     ReadFile,
-    read_file,
 )
 from customer_profiles.collection.rules import broken_rules, circumstances
+from customer_profiles.collection.sources.home import Home
 from customer_profiles.contracts import CONTRACTS, Pii
 from customer_profiles.contracts.columns import columns_of
 from customer_profiles.contracts.stored import delivered_columns, key_name, raw_columns, required_columns
@@ -33,9 +32,9 @@ ROW_PLACE = ("source", "row_number")
 
 @dataclass(frozen=True)
 class Door:
-    """What every delivery passes: where it lies, the settings, the time zone and the secrets."""
+    """What every delivery passes: the home that it lies in, the settings, the time zone and the secrets."""
 
-    deliveries: Path
+    home: Home
     settings: CollectionSettings
     timezone: str
     pseudonyms: Pseudonyms
@@ -62,10 +61,7 @@ def receive(delivery: Delivery, door: Door, categories: Mapping[str, str] | None
     ``categories`` maps product and category names to categories, for searches without one.
     Raises ``DeliveryError`` if a file is not what it says.
     """
-    files = [
-        read_file(delivery, file, door.deliveries, door.settings.longest_line_bytes)
-        for file in delivery.files
-    ]
+    files = [file for part in delivery.parts for file in part.read()]
     unknown = sorted({name for file in files for name in _unknown_columns(delivery, file)})
     typed = pl.concat((_typed(delivery, file, door) for file in files), how="diagonal")
     judged = typed.with_columns(

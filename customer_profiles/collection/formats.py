@@ -26,6 +26,14 @@ Ragged = list[tuple[int, str]]
 """Lines that cannot be split into columns, each with its row number."""
 
 
+@dataclass(frozen=True)
+class Layout:
+    """How a file is laid out. A line longer than ``longest_line`` bytes refuses it."""
+
+    format: str
+    longest_line: int
+
+
 def _open(file: Path) -> BinaryIO:
     return gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb")  # type: ignore[return-value]
 
@@ -88,11 +96,11 @@ def tidy_names(names: list[str], refuse: Refuse) -> list[str]:
     return tidy
 
 
-def _read_csv(file: Path, longest_line: int, refuse: Refuse) -> tuple[pl.DataFrame, Ragged]:
+def _read_csv(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFrame, Ragged]:
     import pyarrow as pa
     from pyarrow import csv
 
-    survey = _survey(file, longest_line, refuse)
+    survey = _survey(file, layout.longest_line, refuse)
     ragged: Ragged = []
 
     def keep(row: Any) -> str:
@@ -104,7 +112,7 @@ def _read_csv(file: Path, longest_line: int, refuse: Refuse) -> tuple[pl.DataFra
             table = csv.read_csv(
                 stream if survey.lines else io.BytesIO(stream.read() + b"\n"),
                 read_options=csv.ReadOptions(
-                    use_threads=False, block_size=max(CHUNK, 2 * longest_line), encoding="utf8"
+                    use_threads=False, block_size=max(CHUNK, 2 * layout.longest_line), encoding="utf8"
                 ),
                 parse_options=csv.ParseOptions(newlines_in_values=True, invalid_row_handler=keep),
                 convert_options=csv.ConvertOptions(
@@ -132,8 +140,8 @@ def _last_row(rows: pl.DataFrame, ragged: Ragged) -> str:
     return "".join(rows.tail(1).row(0)) if rows.height else ""
 
 
-def _read_ndjson(file: Path, longest_line: int, refuse: Refuse) -> tuple[pl.DataFrame, Ragged]:
-    _survey(file, longest_line, refuse)
+def _read_ndjson(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFrame, Ragged]:
+    _survey(file, layout.longest_line, refuse)
     cells: dict[str, list[str | None]] = {}
     height = 0
     ragged: Ragged = []
@@ -182,7 +190,7 @@ def _json_text(value: Any) -> str | None:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _read_parquet(file: Path, _: int, refuse: Refuse) -> tuple[pl.DataFrame, Ragged]:
+def _read_parquet(file: Path, _: Layout, refuse: Refuse) -> tuple[pl.DataFrame, Ragged]:
     try:
         rows = pl.read_parquet(file)
     except pl.exceptions.PolarsError as error:
@@ -211,10 +219,10 @@ def _plain(column: pl.Series) -> pl.Series:
     return column
 
 
-READERS: dict[str, Callable[[Path, int, Refuse], tuple[pl.DataFrame, Ragged]]] = {
+READERS: dict[str, Callable[[Path, Layout, Refuse], tuple[pl.DataFrame, Ragged]]] = {
     "csv": _read_csv,
     "csv.gz": _read_csv,
     "ndjson": _read_ndjson,
     "parquet": _read_parquet,
 }
-"""Reads a file into its cells and its ragged lines, by the ending of its name."""
+"""Reads a file into its cells and its ragged lines, by its format."""
