@@ -70,7 +70,7 @@ class Delivery:
     parts: tuple[Part, ...]
 
 
-def refusal(table: str, day: date, source: str) -> Refuse:
+def refusal(table: str, day: date | str, source: str) -> Refuse:
     """What makes a reason into the error that names table, day and file."""
 
     def refuse(reason: str) -> DeliveryError:

@@ -18,7 +18,7 @@ from customer_profiles.collection.reading import (
 )
 from customer_profiles.collection.sources.home import Home
 
-FOLDER_FORMATS = ("csv.gz", "csv", "ndjson", "parquet")
+FOLDER_FORMATS = ("csv", "csv.gz", "ndjson", "parquet")
 UNFINISHED = (".tmp", ".part", ".partial", ".crdownload", ".filepart")
 """Endings of files that are still being sent."""
 FileState = tuple[str, int, int]

@@ -23,6 +23,7 @@ from customer_profiles.collection.sources.deliveries import (
     deliveries_parts,
     deliveries_state,
 )
+from customer_profiles.collection.sources.files import files_days, files_parts, files_state
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.contracts import CONTRACTS
 
@@ -37,7 +38,7 @@ class Kind(NamedTuple):
 
 DELIVERIES = Kind(deliveries_days, deliveries_parts, deliveries_state)
 """The kind of a table that ``sources.yaml`` does not name."""
-KINDS: dict[str, Kind] = {}
+KINDS: dict[str, Kind] = {"files": Kind(files_days, files_parts, files_state)}
 """The kinds that ``sources.yaml`` can name."""
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from customer_profiles.collection.sources.schema import Source
 
@@ -24,6 +25,8 @@ class Home:
     longest_line: int
     tables: Mapping[str, tuple[Source, ...]] = field(default_factory=dict)
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    histories: dict[tuple[Any, ...], Any] = field(default_factory=dict, repr=False, compare=False)
+    """Files for all days that were read already: see ``files.py``."""
 
     @property
     def deliveries(self) -> Path:

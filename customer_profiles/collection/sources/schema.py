@@ -5,6 +5,7 @@ The models hold for the file's shape alone; ``load.py`` reads it and names the l
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Mapping
 from datetime import date
@@ -17,11 +18,22 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 EPOCHS = {"epoch_s": 1, "epoch_ms": 1_000}
 """Date formats that count from 1970-01-01 UTC, and their ticks a second."""
 Format = Literal["csv", "csv.gz", "ndjson", "ndjson.gz", "parquet", "xlsx", "fixed"]
-SourceName = str
 
 
 def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
+
+
+def _a_sign(value: Any) -> Any:
+    return "\t" if value in ("tab", "\\t") else value
+
+
+def _an_encoding(name: str) -> str:
+    try:
+        codecs.lookup(name)
+    except LookupError as error:
+        raise ValueError(f"{name!r} is not an encoding such as utf-8, gbk or latin-1") from error
+    return name
 
 
 def _a_zone(name: str) -> str:
@@ -119,8 +131,12 @@ class FilesSource(_Mapped):
     kind: Literal["files"]
     path: str = Field(description="glob, from the home or absolute; `{day}` is 2026-03-01 (`{day:%Y%m%d}`)")
     format: Format | None = Field(None, description="by default told by the ending of the name")
-    encoding: str = Field("utf-8", description="of text: utf-8, gbk, latin-1, ...")
-    delimiter: str = Field(",", min_length=1, max_length=1, description="of CSV")
+    encoding: Annotated[str, AfterValidator(_an_encoding)] = Field(
+        "utf-8", description="of text: utf-8, gbk, latin-1, ..."
+    )
+    delimiter: Annotated[str, BeforeValidator(_a_sign)] = Field(
+        ",", min_length=1, max_length=1, description="of CSV; `tab` for a tab"
+    )
     quote: str = Field('"', max_length=1, description='of CSV; "" for none')
     header: Names = Field((), description="names of the columns of a CSV that has no header line")
     skip_lines: int = Field(0, ge=0, description="lines before the header, or before the rows")
@@ -130,6 +146,7 @@ class FilesSource(_Mapped):
     sheets: Names = Field((), description="of xlsx; by default the first; '*' for all")
     delivery_day: date | Names = Field(
         (),
+        union_mode="left_to_right",
         description="of a path without {day}: the table's columns of which the latest tells the day on which "
         "a row arrived (by default all its times), or the day on which the whole file did",
     )
