@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from customer_profiles.cli_sources import sources
 from customer_profiles.settings import HOME_VARIABLE, Mendable, Settings, load_settings
 
 app = typer.Typer(
@@ -22,6 +23,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(sources)
 out, err = Console(highlight=False), Console(stderr=True, highlight=False)
 
 DAY = ["%Y-%m-%d"]

@@ -128,7 +128,11 @@ def _part(source: FilesSource, table: str, day: date, file: Path, home: Home) ->
 
 @dataclass(frozen=True)
 class History:
-    """A file for all days: its mapped rows, the rule that leaves each out, and the rows of every day."""
+    """A file for all days: its mapped rows, the rule that leaves each out, and the rows of every day.
+
+    A day between its first and its last on which no row arrived was delivered too, without rows: else a
+    window over it would be unknown.
+    """
 
     file: Path
     rows: ReadFile
@@ -156,8 +160,14 @@ def _history(source: FilesSource, table: str, file: Path, home: Home) -> History
 def _split(source: FilesSource, table: str, file: Path, home: Home) -> History:
     rows, dropped = _read(source, table, EVERY_DAY, file, home)
     days = arrival_days(source, table, rows, home)
-    by_day = pl.DataFrame({"day": days}).with_row_index("row").group_by("day", maintain_order=True).agg("row")
-    return History(file, rows, dropped, dict(by_day.iter_rows()))
+    if days.is_empty():
+        return History(file, rows, dropped, {})
+    arrived = (
+        pl.DataFrame({"day": days}).with_row_index("row").group_by("day", maintain_order=True).agg("row")
+    )
+    every = arrived.select(pl.date_range(pl.col("day").min(), pl.col("day").max()))
+    by_day = every.join(arrived, on="day", how="left", maintain_order="left")
+    return History(file, rows, dropped, dict(by_day.with_columns(pl.col("row").fill_null([])).iter_rows()))
 
 
 def arrival_days(source: FilesSource, table: str, rows: ReadFile, home: Home) -> pl.Series:
