@@ -38,7 +38,7 @@ def rows_add_up(counts: Mapping[str, Mapping[str, int]]) -> Finding:
                 "table": table,
                 "received": of["received"],
                 **{fate: of[fate] for fate in FATES},
-                "filtered": of.get("filtered", 0),
+                **{name: of[name] for name in ("filtered",) if name in of},
                 "unaccounted": unaccounted[table],
             }
             for table, of in counts.items()

@@ -23,6 +23,7 @@ from customer_profiles.settings import Mendable, Settings
 FILE = "sources.yaml"
 LARGEST = 200_000
 """Values that the file can hold, aliases written out: more is no configuration but an attack or a slip."""
+DEEPEST = 20
 KEYS: Mapping[str, type[Any]] = {"files": FilesSource, "log": LogSource, "sql": SqlSource}
 Place = tuple[str | int, ...]
 
@@ -71,6 +72,8 @@ def _values(node: yaml.Node, place: Place, lines: dict[Place, int], file: Path) 
     lines[place] = node.start_mark.line + 1
     if len(lines) > LARGEST:
         raise SourcesError(f"{file} line {lines[place]}: over {LARGEST:,} values, aliases written out")
+    if len(place) > DEEPEST:
+        raise SourcesError(f"{file} line {lines[place]}: it is nested deeper than {DEEPEST} levels")
     if isinstance(node, yaml.SequenceNode):
         return [_values(item, (*place, n), lines, file) for n, item in enumerate(node.value)]
     if not isinstance(node, yaml.MappingNode):
