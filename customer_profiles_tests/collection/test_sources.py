@@ -449,7 +449,7 @@ def test_rows_of_a_file_for_all_days_arrive_on_the_day_of_their_latest_time(own:
         ("2", "2026-03-03 23:30:00", ""),
     ]
     own.put("all.csv", csv_of([ROW | {"No": no, "At": at, "Sent": sent} for no, at, sent in rows]))
-    own.says({"path": "all.csv", "columns": ORDER | shipped})
+    own.says({"path": "all.csv", "timezone": "UTC", "columns": ORDER | shipped})
     assert arrived(own) == {"2026-03-01": [2], "2026-03-02": [], "2026-03-03": [1, 3]}
     assert arrived(own, timezone="Asia/Shanghai")["2026-03-04"] == [3]
     assert own.receive().files["known_time_imputed"].to_list() == [True]
