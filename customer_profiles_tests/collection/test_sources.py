@@ -16,7 +16,12 @@ import pytest
 
 from customer_profiles.collection.door import Door, Received, receive
 from customer_profiles.collection.reading import DeliveryError
-from customer_profiles.collection.sources.finding import delivered_days, find_delivery, state_of_sources
+from customer_profiles.collection.sources.finding import (
+    delivered_days,
+    find_delivery,
+    state_of_sources,
+    waiting_days,
+)
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.load import SourcesError, load_home
 from customer_profiles.contracts import CONTRACTS
@@ -497,6 +502,15 @@ def test_a_file_for_all_days_is_read_once(own: OwnData, monkeypatch: pytest.Monk
         assert delivery is not None
         assert [part.height for piece in delivery.parts[0].read() for part in [piece.cells]] == [1]
     assert len(read) == 1
+
+
+def test_an_export_that_cannot_be_read_hides_no_other_tables_days(own: OwnData) -> None:
+    own.put("all.csv", "a,b\n1,2\n")
+    own.says({"path": "all.csv", "columns": ORDER})
+    with pytest.raises(DeliveryError, match="orders of every day: all.csv: sources.yaml maps its columns"):
+        waiting_days(own.home())
+    own.put(f"deliveries/texts/{DAY}.csv", "text_id\n")
+    assert waiting_days(own.home()) == [DAY]
 
 
 def test_a_new_or_changed_file_is_seen_from_outside(own: OwnData) -> None:

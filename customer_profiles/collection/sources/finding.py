@@ -17,7 +17,7 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any, NamedTuple
 
-from customer_profiles.collection.reading import Delivery, Part
+from customer_profiles.collection.reading import Delivery, DeliveryError, Part
 from customer_profiles.collection.sources.deliveries import (
     deliveries_days,
     deliveries_parts,
@@ -54,8 +54,26 @@ def delivered_days(home: Home, table: str) -> list[date]:
 
 
 def waiting_days(home: Home) -> list[date]:
-    """Days for which any table's delivery lies there, ascending."""
-    return sorted({day for table in CONTRACTS for day in delivered_days(home, table)})
+    """Days for which any table's delivery lies there, ascending.
+
+    A file for all days that cannot be read tells no days; the asset that loads it reports it. Raises its
+    ``DeliveryError`` if no other source tells any.
+    """
+    days: set[date] = set()
+    unread: DeliveryError | None = None
+    for table in CONTRACTS:
+        try:
+            days |= set(delivered_days(home, table))
+        except DeliveryError as error:
+            unread = unread or error
+    if unread and not days:
+        raise unread
+    return sorted(days)
+
+
+def lies_there(home: Home, table: str) -> bool:
+    """Whether any of a table's sources holds something, on whatever day."""
+    return any(kind.state(source, table, home) for source, kind in _sources(home, table))
 
 
 def state_of_sources(home: Home) -> list[Any]:
