@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from customer_profiles.collection.sources.load import parse_sources
-from customer_profiles.collection.sources.schema import Column, FilesSource
+from customer_profiles.collection.sources.schema import Column, FilesSource, Join
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.contracts.columns import columns_of
 from customer_profiles.contracts.stored import delivered_columns, required_columns
@@ -60,13 +60,14 @@ def test_every_value_of_a_column_stands(readme):
 
 
 def test_every_key_of_a_file_source_and_of_a_column_stands(readme):
-    keys = {*FilesSource.model_fields, *Column.model_fields} - {"kind"}
+    keys = {*FilesSource.model_fields, *Join.model_fields, *Column.model_fields} - {"kind"}
     assert [key for key in keys if f"\n| `{key}` | " not in readme] == []
 
 
 def test_keys_of_sources_mean_in_the_readme_what_they_mean_in_the_code():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    fields = [*FilesSource.model_fields.items(), *Column.model_fields.items()]
+    models = (FilesSource, Join, Column)
+    fields = [field for model in models for field in model.model_fields.items()]
     told = [f"\n| `{key}` | {field.description} |" for key, field in fields if key != "kind"]
     assert [row for row in told if row not in readme] == []
 

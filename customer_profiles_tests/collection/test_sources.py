@@ -404,6 +404,23 @@ def test_one_file_feeds_several_tables(own: OwnData) -> None:
     assert [(row["city"], row["exact_copy"]) for row in rows] == [("Rome", False), ("Rome", True)]
 
 
+def test_a_second_file_stands_beside_the_rows(own: OwnData) -> None:
+    lines = [{"No": "A1", "Pieces": "2", "Paid": "9"}, {"No": "B", "Pieces": "1", "Paid": "8"}]
+    own.put(f"lines_{DAY}.csv", csv_of(lines))
+    heads = {"No": "A1", "At": "2026-03-03 10:00:00", "Who": "C0", "Note": "x"}
+    own.put(f"heads_{DAY}.csv", csv_of([heads, heads | {"Who": "C1"}]))
+    join = {"path": "heads_{day}.csv", "on": "No"}
+    own.says({"path": "lines_{day}.csv", "join": [join], "columns": ORDER})
+    received = own.receive()
+    first, second = received.rows.to_dicts()
+    assert first["customer_key"] == Pseudonyms(b"s" * 32).key("C1")
+    assert {"customer_id|required", "ordered_at|required"} <= set(second["broken_rules"])
+    assert received.unknown_columns == ()
+    own.says({"path": "lines_{day}.csv", "join": [join | {"on": "Nr"}], "columns": ORDER})
+    with pytest.raises(DeliveryError, match=r"heads_2026-03-03\.csv: it cannot be joined on \['Nr'\]"):
+        own.receive()
+
+
 def test_several_sources_feed_one_table(own: OwnData) -> None:
     own.put("a/x.csv", csv_of([ROW]))
     own.put("b/x.csv", csv_of([ROW | {"No": "B1"}]))
@@ -507,7 +524,7 @@ def test_a_file_for_all_days_is_read_once(own: OwnData, monkeypatch: pytest.Monk
 def test_an_export_that_cannot_be_read_hides_no_other_tables_days(own: OwnData) -> None:
     own.put("all.csv", "a,b\n1,2\n")
     own.says({"path": "all.csv", "columns": ORDER})
-    with pytest.raises(DeliveryError, match="orders of every day: all.csv: sources.yaml maps its columns"):
+    with pytest.raises(DeliveryError, match=r"orders of every day: all\.csv: sources\.yaml maps its columns"):
         waiting_days(own.home())
     own.put(f"deliveries/texts/{DAY}.csv", "text_id\n")
     assert waiting_days(own.home()) == [DAY]

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from customer_profiles.collection.formats import READERS, Layout
-from customer_profiles.collection.parsing import PARSERS
+from customer_profiles.collection.parsing import PARSERS, as_text
 from customer_profiles.collection.reading import (
     LINE,
     Part,
@@ -27,7 +27,7 @@ from customer_profiles.collection.reading import (
 from customer_profiles.collection.sources.deliveries import UNFINISHED, FileState, name_of, state_of_file
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.mapping import leave_out, mapped_rows
-from customer_profiles.collection.sources.schema import FilesSource
+from customer_profiles.collection.sources.schema import FilesSource, Join
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.contracts.columns import EARLIEST_YEAR, columns_of
 
@@ -57,8 +57,9 @@ def files_parts(source: FilesSource, table: str, day: date, home: Home) -> list[
 
 
 def files_state(source: FilesSource, table: str, home: Home) -> list[FileState]:
-    """Every file that the glob finds."""
-    return [state_of_file(file, home) for file in _matches(DAY.sub("*", source.path), home)]
+    """Every file that the globs find."""
+    paths = [source.path, *(join.path for join in source.join)]
+    return [state_of_file(file, home) for path in paths for file in _matches(DAY.sub("*", path), home)]
 
 
 def _matches(pattern: str, home: Home) -> list[Path]:
@@ -116,7 +117,55 @@ def _read(
         raise refuse(f"its name does not tell its format; say `format` in sources.yaml: {', '.join(READERS)}")
     if not file.is_file():
         raise refuse("it is no file that can be read (a folder, or a broken link); correct `path`")
-    return mapped_rows(source, table, read_file(file, name, layout, refuse), home, refuse)
+    rows = read_file(file, name, layout, refuse)
+    joined = _joined(source, table, day, rows.cells, home)
+    return mapped_rows(
+        source,
+        table,
+        replace(rows, cells=joined),
+        home,
+        refuse,
+        set(joined.columns) - set(rows.cells.columns),
+    )
+
+
+def _joined(
+    source: FilesSource, table: str, day: date | str, cells: pl.DataFrame, home: Home
+) -> pl.DataFrame:
+    """The rows with the columns of the files that the source joins to them; a column of their own stays."""
+    cells = _texts(cells)
+    for join in source.join:
+        path = DAY.sub(lambda found: format(day, found[1] or DAY_FORMAT), join.path)
+        files = _matches(path, home)
+        if not files:
+            raise refusal(table, day, path)(
+                "it is joined, but there is no such file; correct `path` of `join`"
+            )
+        others = pl.concat([_beside(source, join, table, day, file, home) for file in files], how="diagonal")
+        on = list(join.on)
+        missing = [name for name in on if name not in cells.columns or name not in others.columns]
+        if missing:
+            raise refusal(table, day, path)(
+                f"it cannot be joined on {missing}: both files need these columns"
+            )
+        new = [name for name in others.columns if name not in cells.columns]
+        last = others.unique(on, keep="last").select(*on, *new)
+        cells = cells.join(last, on=on, how="left", maintain_order="left")
+    return cells
+
+
+def _beside(
+    source: FilesSource, join: Join, table: str, day: date | str, file: Path, home: Home
+) -> pl.DataFrame:
+    name = name_of(file, home)
+    layout = layout_of(source.model_copy(update={"format": join.format}), file, home)
+    if layout is None:
+        raise refusal(table, day, name)("its name does not tell its format; say `format` of `join`")
+    return _texts(read_file(file, name, layout, refusal(table, day, name)).cells)
+
+
+def _texts(cells: pl.DataFrame) -> pl.DataFrame:
+    return cells.select(as_text(dtype, pl.col(name)).alias(name) for name, dtype in cells.schema.items())
 
 
 def _part(source: FilesSource, table: str, day: date, file: Path, home: Home) -> Part:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import replace
 
 import polars as pl
@@ -42,9 +43,12 @@ def map_rows(source: Source, table: str, read: ReadFile, home: Home, refuse: Ref
 
 
 def mapped_rows(
-    source: Source, table: str, read: ReadFile, home: Home, refuse: Refuse
+    source: Source, table: str, read: ReadFile, home: Home, refuse: Refuse, beside: Collection[str] = ()
 ) -> tuple[ReadFile, pl.Series]:
-    """The table's columns of every row, and per row the rule of ``drop`` that leaves it out, if one does."""
+    """The table's columns of every row, and per row the rule of ``drop`` that leaves it out, if one does.
+
+    ``beside`` are columns that were joined to the rows: what nobody maps of them is not kept.
+    """
     cells = read.cells.select(
         as_text(dtype, pl.col(name)).alias(name) for name, dtype in read.cells.schema.items()
     )
@@ -57,7 +61,7 @@ def mapped_rows(
     for name in delivered_columns(table):
         if name not in mapped and name in cells.columns and name not in used:
             mapped[name] = cells[name]
-    known = {*used, *mapped, *source.ignore, *_used_elsewhere(source, home)}
+    known = {*used, *mapped, *beside, *source.ignore, *_used_elsewhere(source, home)}
     unknown = [cells[name] for name in cells.columns if name not in known]
     split = read.places[LINE].is_null()
     return (

@@ -125,6 +125,14 @@ class _Mapped(_Strict):
     ignore: Names = Field((), description="file's columns that are not kept; others are kept sealed")
 
 
+class Join(_Strict):
+    """A file whose columns stand beside those of the rows, such as the orders of order lines."""
+
+    path: str = Field(description="as of a source; laid out as the source's own files are")
+    on: Names = Field(description="columns that both files have; of rows alike in them the last one counts")
+    format: Format | None = Field(None, description="by default told by the ending of the name")
+
+
 class FilesSource(_Mapped):
     """Files: one or more a day, or one for all days."""
 
@@ -144,12 +152,21 @@ class FilesSource(_Mapped):
         default_factory=dict, description="column: [first, last] character of a fixed-width line, from 1"
     )
     sheets: Names = Field((), description="of xlsx; by default the first; '*' for all")
+    join: tuple[Join, ...] = Field(
+        (), description="files whose columns are joined to each row; NULL where none is alike"
+    )
     delivery_day: date | Names = Field(
         (),
         union_mode="left_to_right",
         description="of a path without {day}: the table's columns of which the latest tells the day on which "
         "a row arrived (by default all its times), or the day on which the whole file did",
     )
+
+    @model_validator(mode="after")
+    def _joined_files_have_the_days_of_their_own(self) -> Self:
+        if "{day" not in self.path and any("{day" in join.path for join in self.join):
+            raise ValueError("a joined file has {day} in its path, but `path` has none")
+        return self
 
 
 class LogSource(_Mapped):
