@@ -67,7 +67,8 @@ def range_of_days(platform: Platform, first: date | None, last: date | None) -> 
     if not waiting and (first is None or last is None):
         raise RunError(
             f"no deliveries under {settings.deliveries}: put files at <table>/<YYYY-MM-DD>.csv, or make "
-            f"some with: customer-profiles simulate --out {settings.home}"
+            f"some with: customer-profiles simulate --out {settings.home}; files elsewhere are described in "
+            f"{settings.home / 'sources.yaml'}"
         )
     start, end = first or waiting[0], last or waiting[-1]
     if start > end:

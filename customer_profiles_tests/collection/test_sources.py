@@ -191,6 +191,11 @@ WRONG: dict[str, tuple[dict[str, Any], str | bytes, str]] = {
     "another encoding": ({"encoding": "utf-8"}, "No,姓名\n1,王芳\n".encode("gbk"), "line 1 is not UTF-8"),
     "not the encoding said": ({"encoding": "gbk"}, b"No\n\x80\xff\n", "line .* is not gbk; correct `enc"),
     "no mapped column": ({}, "No,At\n1,2\n", r"maps its columns \['Paid', 'Pieces', 'Who'\] to orders"),
+    "no header": (
+        {},
+        "王芳,2\n",
+        "maps its columns .* none of its 2 columns is known: is its first line a head",
+    ),
     "no workbook": ({"format": "xlsx"}, "a,b\n", "not a whole Excel workbook"),
     "an untold format": ({"path": "{day}.dat"}, "a", "does not tell its format; say `format`"),
     "an expression over text": (

@@ -120,9 +120,15 @@ def _with_paths(source: Source, table: str, cells: pl.DataFrame, refuse: Refuse)
             paths[name] = pl.lit(None, pl.String)
     missing = [name for name in absent if name not in paths]
     if missing:
+        # names are shown only beside a known one: else the first line may be a row, and they are cells
+        known = (
+            f"it has {cells.columns}"
+            if set(cells.columns) & used_columns(source)
+            else (f"none of its {cells.width} columns is known: is its first line a header?")
+        )
         raise refuse(
-            f"sources.yaml maps its columns {missing} to {table}, but it has {cells.columns}; correct the "
-            f"mapping, or deliver them"
+            f"sources.yaml maps its columns {missing} to {table}, but {known}; correct the mapping, or "
+            f"deliver them"
         )
     return cells.with_columns(pl.Series(name, cells.select(path).to_series()) for name, path in paths.items())
 
