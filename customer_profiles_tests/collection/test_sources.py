@@ -589,6 +589,13 @@ MISTAKES = {
     FILE + "      path: x\n      encoding: klingon": "line 5: .*not an encoding",
     FILE + "      path: x\n      drop: {a: 'SELEC )'}": "line 5: .*not a Polars-SQL",
     "tables:\n  orders: []\n  orders: []": "line 3: 'orders' stands twice in tables; keep one",
+    "tables:\n  orders: {kind: files, path: x}": "line 2: tables.orders: it is a list",
+    "tables: orders": "line 1: tables: it is lines of `key: value`",
+    MAPPED + "status:": "line 6: .*status.column: .*at least 1 character",
+    FILE
+    + "      path: x\n      delivery_day: [order_at]": "line 5: .*order_at: .* did you mean 'ordered_at'",
+    FILE + "      path: x\n      delivery_day: 2026-13-45": "line 5: .*2026-13-45: there is no such column",
+    FILE + "      path: x\n      join: [{path: 'o_{day}', on: a}]": "line 3: .*but `path` has none",
     "tables: [": "cannot be read as YAML: .*line 1",
     "": "line 1: tables: it is missing",
     "tables:\n  orders: &a [*a]": "line 2: it is nested deeper than",

@@ -7,6 +7,7 @@ is. Anchors and aliases work, ``<<`` included; the same key twice is refused.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,14 @@ LARGEST = 200_000
 DEEPEST = 20
 KEYS: Mapping[str, type[Any]] = {"files": FilesSource, "log": LogSource, "sql": SqlSource}
 Place = tuple[str | int, ...]
+WORDS = {
+    "missing": "it is missing",
+    "tuple_type": "it is a list: [a, b], or a line with - for each",
+    "dict_type": "it is lines of `key: value`",
+    "mapping_type": "it is lines of `key: value`",
+    "model_type": "it is lines of `key: value`",
+}
+"""What is wrong, by pydantic's type of error, where its own words speak of Python."""
 
 
 class SourcesError(Mendable, ValueError):
@@ -126,8 +135,8 @@ def _mistake(details: Any, values: Any, lines: Mapping[Place, int]) -> str:
         near = get_close_matches(str(place[-1]), model.model_fields, 1)
         known = f"did you mean {near[0]!r}?" if near else f"keys are {', '.join(model.model_fields)}"
         says = f"there is no such key; {known}"
-    elif details["type"] == "missing":
-        says = "it is missing"
+    elif details["type"] in WORDS:
+        says = WORDS[details["type"]]
     elif not isinstance(details["input"], dict | list):
         says = f"{says} (got {details['input']!r})"
     return f"line {line}: {dotted(place) or 'the file'}: {says}"
@@ -141,12 +150,14 @@ def _unknown_names(found: SourcesFile, lines: Mapping[Place, int]) -> list[str]:
             wrong.append(_unknown(("tables", table), list(CONTRACTS), "table", lines))
             continue
         for number, source in enumerate(sources):
-            place: Place = ("tables", table, number, "columns")
+            place: Place = ("tables", table, number)
             known = delivered_columns(table)
+            named: list[Place] = [(*place, "columns", name) for name in source.columns]
+            days = source.delivery_day if isinstance(source, FilesSource) else ()
+            if not isinstance(days, date):
+                named += [(*place, "delivery_day", name) for name in days]
             wrong += [
-                _unknown((*place, name), known, f"column of {table}", lines)
-                for name in source.columns
-                if name not in known
+                _unknown(one, known, f"column of {table}", lines) for one in named if one[-1] not in known
             ]
     return wrong
 
@@ -154,4 +165,5 @@ def _unknown_names(found: SourcesFile, lines: Mapping[Place, int]) -> list[str]:
 def _unknown(place: Place, known: list[str], what: str, lines: Mapping[Place, int]) -> str:
     near = get_close_matches(str(place[-1]), known, 1)
     hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
-    return f"line {lines[place]}: {dotted(place)}: there is no such {what}; {hint}"
+    line = lines.get(place, lines.get(place[:-1]))
+    return f"line {line}: {dotted(place)}: there is no such {what}; {hint}"

@@ -76,7 +76,9 @@ class _Strict(BaseModel):
 class Column(_Strict):
     """How one column of a table is made from a row. ``order_id: No`` is short for ``{column: No}``."""
 
-    column: str | None = Field(None, description="the file's column; in NDJSON a path such as `buyer.id`")
+    column: str | None = Field(
+        None, min_length=1, description="the file's column; in NDJSON a path such as `buyer.id`"
+    )
     constant: str | None = Field(None, description="the same value in every row")
     expression: Expression | None = Field(
         None, description="Polars-SQL over the file's columns, all of them text but those under `numbers`"
