@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from customer_profiles import cli_model
+from customer_profiles import cli_model, cli_sources
 from customer_profiles.settings import HOME_VARIABLE, Mendable, Settings, load_settings
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(cli_model.app, name="model")
+app.add_typer(cli_sources.sources)
 out, err = Console(highlight=False), Console(stderr=True, highlight=False)
 
 DAY = ["%Y-%m-%d"]
@@ -174,8 +175,9 @@ def _run(
     from customer_profiles.orchestration.run import count_assets, fingerprint, range_of_days, run_range
     from customer_profiles.orchestration.screen import progress_of_assets, show_report
 
-    start, end = range_of_days(settings, first, last)
-    state = fingerprint(settings, start, end)
+    platform = Platform(settings, os.environ)
+    start, end = range_of_days(platform, first, last)
+    state = fingerprint(platform, start, end)
     before = load_report(settings.home)
     same = before is not None and before.fingerprint == state and before.in_service == in_service(settings)
     if before is not None and before.succeeded and same and not rebuild:
@@ -184,8 +186,7 @@ def _run(
             "nothing has changed since this run: no delivery, setting, model or code. Nothing was done."
         )
         return
-    with progress_of_assets(out, count_assets()) as progress:
-        platform = Platform(settings, os.environ, progress)
+    with progress_of_assets(out, count_assets()) as platform.progress:
         result = run_range(platform, start, end, rebuild=rebuild)
     report = make_report(platform, result, state)
     save_report(settings.home, report)

@@ -21,7 +21,8 @@ from customer_profiles.cleaning.clean import clean_day, row_fates
 from customer_profiles.cleaning.tables import CLEANED
 from customer_profiles.collection.door import Door, Received, receive
 from customer_profiles.collection.loading import Loaded, ledger, load_day
-from customer_profiles.collection.reading import find_delivery
+from customer_profiles.collection.sources.finding import find_delivery
+from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.tables import PERSONAL, RAW
 from customer_profiles.privacy.pseudonyms import Pseudonyms
 from customer_profiles.privacy.sealing import Seal, place_of
@@ -143,7 +144,9 @@ class Shop:
         self.door = self.door_with()
 
     def door_with(self, timezone: str = "Asia/Shanghai", **settings: Any) -> Door:
-        return Door(self.deliveries, CollectionSettings(**settings), timezone, self.keys, self.seal)
+        limits = CollectionSettings(**settings)
+        home = Home(self.deliveries.parent, timezone, DAY, limits.longest_line_bytes)
+        return Door(home, limits, timezone, self.keys, self.seal)
 
     @property
     def warehouse(self) -> Any:
@@ -174,9 +177,10 @@ class Shop:
         return file
 
     def receive(self, table: str, *, day: date = DAY, door: Door | None = None, **more: Any) -> Received:
-        delivery = find_delivery(self.deliveries, table, day)
+        door = door or self.door
+        delivery = find_delivery(door.home, table, day)
         assert delivery is not None
-        return receive(delivery, door or self.door, **more)
+        return receive(delivery, door, **more)
 
     def one(self, table: str, *, door: Door | None = None, **cells: Any) -> dict[str, Any]:
         """What the door makes of one sound row with these cells changed."""

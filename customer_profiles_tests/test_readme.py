@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from customer_profiles.collection.sources.load import parse_sources
+from customer_profiles.collection.sources.schema import Column, FilesSource, Join
 from customer_profiles.contracts import CONTRACTS
-from customer_profiles.contracts.stored import required_columns
+from customer_profiles.contracts.columns import columns_of
+from customer_profiles.contracts.stored import delivered_columns, required_columns
 from customer_profiles.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -40,8 +43,44 @@ def test_no_setting_is_told_that_does_not_exist(readme):
 
 def test_every_table_stands_with_its_required_columns(readme):
     for table in CONTRACTS:
-        columns = ", ".join(f"`{name}`" for name in required_columns(table))
-        assert f"| `{table}` | {columns} |" in readme
+        required = required_columns(table)
+        optional = [name for name in delivered_columns(table) if name not in required]
+        cells = (", ".join(f"`{name}`" for name in names) for names in (required, optional))
+        assert f"| `{table}` | {' | '.join(cells)} |" in readme
+
+
+def test_every_value_of_a_column_stands(readme):
+    columns = {
+        f"{table}.{name}": (column.metadata or {})["values"]
+        for table, contract in CONTRACTS.items()
+        for name, column in columns_of(contract).items()
+        if (column.metadata or {}).get("kind") == "choice"
+    }
+    assert [name for name, of in columns.items() if f"| `{name}` | {', '.join(of)}" not in readme] == []
+
+
+def test_every_key_of_a_file_source_and_of_a_column_stands(readme):
+    keys = {*FilesSource.model_fields, *Join.model_fields, *Column.model_fields} - {"kind"}
+    assert [key for key in keys if f"\n| `{key}` | " not in readme] == []
+
+
+def test_keys_of_sources_mean_in_the_readme_what_they_mean_in_the_code():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    models = (FilesSource, Join, Column)
+    fields = [field for model in models for field in model.model_fields.items()]
+    told = [f"\n| `{key}` | {field.description} |" for key, field in fields if key != "kind"]
+    assert [row for row in told if row not in readme] == []
+
+
+def test_the_example_of_sources_is_valid(readme, tmp_path):
+    example = readme.split("### sources.yaml")[1].split("```yaml")[1].split("```")[0]
+    assert set(parse_sources(example.encode(), tmp_path / "sources.yaml").tables) == {"orders"}
+
+
+@pytest.mark.parametrize("example", ["online_retail", "cdnow", "simulated_retailer"])
+def test_every_example_is_valid(example):
+    file = ROOT / "examples" / example / "sources.yaml"
+    assert parse_sources(file.read_bytes(), file).tables
 
 
 def test_links_lead_to_files_of_the_project(readme):

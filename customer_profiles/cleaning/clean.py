@@ -60,6 +60,8 @@ def broken_rows(session: Session, first: date, last: date) -> pl.DataFrame:
 def row_fates(session: Session, table: str, first: date, last: date) -> pl.DataFrame:
     """Per day: rows received, as the files held them, and rows of each fate, as the tables hold them.
 
+    ``filtered`` are rows that a rule of ``sources.yaml`` left out before: they are not received.
+
     Each count is taken where its rows lie, none as a remainder of the others, so that a lost row shows.
     """
     raw, cleaned = session.read(RAW[table], first, last), session.read(CLEANED[table], first, last)
@@ -70,6 +72,9 @@ def row_fates(session: Session, table: str, first: date, last: date) -> pl.DataF
     held = session.read(QUARANTINE, first, last).filter(nw.col("table_name") == table)
     counted = {
         "received": received.group_by("delivery_day").agg(nw.col("rows").sum().cast(nw.Int64).alias("rows")),
+        "filtered": received.group_by("delivery_day").agg(
+            nw.col("filtered").sum().cast(nw.Int64).alias("rows")
+        ),
         "accepted": _per_day(cleaned.filter(~mended)),
         "repaired": _per_day(cleaned.filter(mended)),
         "quarantined": _per_day(held),

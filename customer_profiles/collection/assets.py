@@ -8,6 +8,7 @@ import dagster as dg
 import polars as pl
 
 from customer_profiles.collection.loading import category_words, ledger, load_day
+from customer_profiles.collection.sources.finding import lies_there
 from customer_profiles.collection.tables import RAW
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.orchestration.metadata import about_table, row_count
@@ -40,7 +41,8 @@ def raw_asset(table: str) -> dg.AssetsDefinition:
     def raw(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
         days, door = days_of(context), platform.door
         with platform.warehouse() as warehouse, platform.vault() as vault:
-            searches = category_words(warehouse, door, days) if table == "events" else repeat(None)
+            searched = table == "events" and lies_there(door.home, table)
+            searches = category_words(warehouse, door, days) if searched else repeat(None)
             loaded_before = ledger(warehouse, table, days[0], days[-1])
 
             def load(day: date) -> dict[str, Any]:

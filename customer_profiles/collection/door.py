@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import polars as pl
 
@@ -16,9 +15,10 @@ from customer_profiles.collection.reading import (
     Delivery,
     DeliveryError,
     ReadFile,
-    read_file,
 )
 from customer_profiles.collection.rules import broken_rules, circumstances
+from customer_profiles.collection.sources.home import Home
+from customer_profiles.collection.tables import FILE_COLUMNS
 from customer_profiles.contracts import CONTRACTS, Pii
 from customer_profiles.contracts.columns import columns_of
 from customer_profiles.contracts.stored import delivered_columns, key_name, raw_columns, required_columns
@@ -33,9 +33,9 @@ ROW_PLACE = ("source", "row_number")
 
 @dataclass(frozen=True)
 class Door:
-    """What every delivery passes: where it lies, the settings, the time zone and the secrets."""
+    """What every delivery passes: the home that it lies in, the settings, the time zone and the secrets."""
 
-    deliveries: Path
+    home: Home
     settings: CollectionSettings
     timezone: str
     pseudonyms: Pseudonyms
@@ -62,10 +62,7 @@ def receive(delivery: Delivery, door: Door, categories: Mapping[str, str] | None
     ``categories`` maps product and category names to categories, for searches without one.
     Raises ``DeliveryError`` if a file is not what it says.
     """
-    files = [
-        read_file(delivery, file, door.deliveries, door.settings.longest_line_bytes)
-        for file in delivery.files
-    ]
+    files = [file for part in delivery.parts for file in part.read()]
     unknown = sorted({name for file in files for name in _unknown_columns(delivery, file)})
     typed = pl.concat((_typed(delivery, file, door) for file in files), how="diagonal")
     judged = typed.with_columns(
@@ -97,12 +94,13 @@ def _typed(delivery: Delivery, file: ReadFile, door: Door) -> pl.DataFrame:
     extra = [name for name in every if name not in known]
     noted = cells.select(
         fingerprint=pl.struct(every).hash(),
-        delivered=pl.struct(every).struct.json_encode(),
         extra=pl.struct(extra).struct.json_encode() if extra else pl.lit(None, pl.String),
     )
+    originals = cells if file.originals is None else file.originals
+    words = originals.select(delivered=pl.struct(sorted(originals.columns)).struct.json_encode())
     line = pl.when(pl.col(LINE).is_not_null()).then(pl.struct(LINE).struct.json_encode())
     rows = pl.concat(
-        [cells.select(name for name in known if name in every), file.places, noted], how="horizontal"
+        [cells.select(name for name in known if name in every), file.places, noted, words], how="horizontal"
     ).with_columns(
         fingerprint=pl.struct("fingerprint", LINE).hash(), delivered=pl.coalesce(line, "delivered")
     )
@@ -186,11 +184,12 @@ def _refuse_unreadable(delivery: Delivery, files: list[ReadFile], rows: pl.DataF
             raise DeliveryError(f"{place}: {many} lines cannot be split into columns; deliver it again")
         number = rows.filter(breaks(wrong), source=count["source"])["row_number"][0]
         file = next(file for file in files if file.source == count["source"])
-        cell = file.cells[name].cast(pl.String)[number - 1]
+        cell = file.cells.filter(file.places["row_number"] == number)[name].cast(pl.String)[0]
+        advice = "deliver it again" if file.originals is None else "mend its mapping in sources.yaml"
         shape = "".join("9" if c.isdigit() else "a" if c.isalpha() else c for c in cell[:40])
         raise DeliveryError(
             f"{place}: column {name}: {many} cells cannot be read (shaped like {shape!r}); dates are ISO "
-            f"8601, numbers plain, values those of the contract; deliver it again"
+            f"8601, numbers plain, values those of the contract; {advice}"
         )
 
 
@@ -305,6 +304,9 @@ def _ledger(delivery: Delivery, files: list[ReadFile]) -> pl.DataFrame:
             "bytes": [file.bytes for file in files],
             "sha256": [file.sha256 for file in files],
             "rows": [file.places.height for file in files],
+            "filtered": [sum(file.filtered.values()) for file in files],
+            "filtered_by": [[f"{rule}: {rows}" for rule, rows in file.filtered.items()] for file in files],
+            "known_time_imputed": [file.known_time_imputed for file in files],
         },
-        schema={"source": pl.String, "bytes": pl.Int64, "sha256": pl.String, "rows": pl.Int64},
+        schema={column.name: column.dtype for column in FILE_COLUMNS},
     ).with_columns(pl.lit(delivery.day).alias("delivery_day"), pl.lit(delivery.table).alias("table_name"))

@@ -10,10 +10,11 @@ import codecs
 import gzip
 import io
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import polars as pl
 
@@ -26,8 +27,35 @@ Ragged = list[tuple[int, str]]
 """Lines that cannot be split into columns, each with its row number."""
 
 
-def _open(file: Path) -> BinaryIO:
-    return gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb")  # type: ignore[return-value]
+@dataclass(frozen=True)
+class Layout:
+    """How a file is laid out. A line longer than ``longest_line`` bytes refuses it.
+
+    ``header`` names the columns of a CSV without a header line; ``fixed`` gives the first and last
+    character of each column of a fixed-width line, from 1; ``sheets`` are those of a workbook.
+    """
+
+    format: str
+    longest_line: int
+    encoding: str = "utf-8"
+    delimiter: str = ","
+    quote: str = '"'
+    header: tuple[str, ...] = ()
+    skip_lines: int = 0
+    fixed: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    sheets: tuple[str, ...] = ()
+
+    @property
+    def is_utf8(self) -> bool:
+        """Whether the text needs no recoding."""
+        return codecs.lookup(self.encoding).name in ("utf-8", "utf-8-sig", "ascii")
+
+
+def _open(file: Path, layout: Layout) -> BinaryIO:
+    """The text of a file as UTF-8 bytes."""
+    opened: Any = partial(gzip.open, file) if file.suffix == ".gz" else file.open
+    stream: BinaryIO = opened("rb")
+    return stream if layout.is_utf8 else cast(BinaryIO, codecs.EncodedFile(stream, "utf-8", layout.encoding))
 
 
 @dataclass(frozen=True)
@@ -38,16 +66,20 @@ class Survey:
     quotes: int
 
 
-def _survey(file: Path, longest_line: int, refuse: Refuse) -> Survey:
-    """Refuse what is not UTF-8 text, and endless lines, before a parser meets them; in constant memory."""
+def _survey(file: Path, layout: Layout, refuse: Refuse) -> Survey:
+    """Refuse what is no text of its encoding, and endless lines, before a parser meets them.
+
+    In constant memory.
+    """
+    longest_line = layout.longest_line
     too_long = refuse(
         f"a line is longer than {longest_line:,} bytes; deliver one row per line, or raise "
         f"collection.longest_line_bytes"
     )
     decoder = codecs.getincrementaldecoder("utf-8")()
     size = line = lines = quotes = 0
-    with _open(file) as stream:
-        while chunk := stream.read(CHUNK):
+    with _open(file, layout) as stream:
+        while chunk := _next_chunk(stream, layout, lines, refuse):
             if not size and chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
                 raise refuse("it is UTF-16; deliver UTF-8 text")
             if b"\0" in chunk:
@@ -63,11 +95,20 @@ def _survey(file: Path, longest_line: int, refuse: Refuse) -> Survey:
             _require_utf8(decoder, chunk, lines, refuse)
             size += len(chunk)
             lines += chunk.count(b"\n")
-            quotes += chunk.count(b'"')
+            quotes += chunk.count(layout.quote.encode()) if layout.quote else 0
     _require_utf8(decoder, b"", lines, refuse)
     if not size:
         raise refuse("it is empty; a day without rows is a header, or for NDJSON an empty line")
     return Survey(lines, quotes)
+
+
+def _next_chunk(stream: BinaryIO, layout: Layout, lines: int, refuse: Refuse) -> bytes:
+    try:
+        return stream.read(CHUNK)
+    except UnicodeError as error:
+        line = lines + 1 + getattr(error, "object", b"")[: getattr(error, "start", 0)].count(b"\n")
+        # the cause is left out: it holds the delivered bytes
+        raise refuse(f"line {line} is not {layout.encoding}; correct `encoding` in sources.yaml") from None
 
 
 def _require_utf8(decoder: codecs.IncrementalDecoder, chunk: bytes, lines: int, refuse: Refuse) -> None:
@@ -76,7 +117,9 @@ def _require_utf8(decoder: codecs.IncrementalDecoder, chunk: bytes, lines: int, 
     except UnicodeDecodeError as error:
         line = lines + 1 + error.object[: error.start].count(b"\n")
         # the cause is left out: it holds the delivered bytes
-        raise refuse(f"line {line} is not UTF-8 (GBK perhaps?); deliver UTF-8 text") from None
+        raise refuse(
+            f"line {line} is not UTF-8 (GBK perhaps?); deliver UTF-8 text, or say `encoding` in sources.yaml"
+        ) from None
 
 
 def tidy_names(names: list[str], refuse: Refuse) -> list[str]:
@@ -88,25 +131,36 @@ def tidy_names(names: list[str], refuse: Refuse) -> list[str]:
     return tidy
 
 
-def _read_csv(file: Path, longest_line: int, refuse: Refuse) -> tuple[pl.DataFrame, Ragged]:
+def _read_csv(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFrame, Ragged]:
     import pyarrow as pa
     from pyarrow import csv
 
-    survey = _survey(file, longest_line, refuse)
+    survey = _survey(file, layout, refuse)
     ragged: Ragged = []
 
     def keep(row: Any) -> str:
-        ragged.append((row.number - 1, row.text))  # the header is row 1
+        ragged.append((row.number - before, row.text))
         return "skip"
 
+    before = layout.skip_lines + (not layout.header)  # lines that are no rows are counted
+
     try:
-        with _open(file) as stream:
+        with _open(file, layout) as stream:
             table = csv.read_csv(
                 stream if survey.lines else io.BytesIO(stream.read() + b"\n"),
                 read_options=csv.ReadOptions(
-                    use_threads=False, block_size=max(CHUNK, 2 * longest_line), encoding="utf8"
+                    use_threads=False,
+                    block_size=max(CHUNK, 2 * layout.longest_line),
+                    encoding="utf8",
+                    skip_rows=layout.skip_lines,
+                    column_names=list(layout.header) or None,
                 ),
-                parse_options=csv.ParseOptions(newlines_in_values=True, invalid_row_handler=keep),
+                parse_options=csv.ParseOptions(
+                    delimiter=layout.delimiter,
+                    quote_char=layout.quote or False,
+                    newlines_in_values=True,
+                    invalid_row_handler=keep,
+                ),
                 convert_options=csv.ConvertOptions(
                     default_column_type=pa.string(), strings_can_be_null=False
                 ),
@@ -132,12 +186,12 @@ def _last_row(rows: pl.DataFrame, ragged: Ragged) -> str:
     return "".join(rows.tail(1).row(0)) if rows.height else ""
 
 
-def _read_ndjson(file: Path, longest_line: int, refuse: Refuse) -> tuple[pl.DataFrame, Ragged]:
-    _survey(file, longest_line, refuse)
+def _read_ndjson(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFrame, Ragged]:
+    _survey(file, layout, refuse)
     cells: dict[str, list[str | None]] = {}
     height = 0
     ragged: Ragged = []
-    with _open(file) as stream:
+    with _open(file, layout) as stream:
         for number, line in enumerate((line for line in stream if line.strip()), start=1):
             row = _json_row(line)
             if row is None:
@@ -182,17 +236,17 @@ def _json_text(value: Any) -> str | None:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _read_parquet(file: Path, _: int, refuse: Refuse) -> tuple[pl.DataFrame, Ragged]:
+def _read_parquet(file: Path, _: Layout, refuse: Refuse) -> tuple[pl.DataFrame, Ragged]:
     try:
         rows = pl.read_parquet(file)
     except pl.exceptions.PolarsError as error:
         reason = str(error).splitlines()[0]
         raise refuse(f"it is not a whole Parquet file: {reason}; deliver it again") from error
     rows.columns = tidy_names(rows.columns, refuse)
-    return rows.with_columns(_plain(rows[name]) for name in rows.columns), []
+    return rows.with_columns(plain(rows[name]) for name in rows.columns), []
 
 
-def _plain(column: pl.Series) -> pl.Series:
+def plain(column: pl.Series) -> pl.Series:
     """Cells that have no text of their own as text: nested, binary and floating ones."""
     if column.dtype.is_float():
         whole = (column == column.floor()) & (column.abs() <= EXACT_FLOAT)
@@ -211,10 +265,51 @@ def _plain(column: pl.Series) -> pl.Series:
     return column
 
 
-READERS: dict[str, Callable[[Path, int, Refuse], tuple[pl.DataFrame, Ragged]]] = {
+def _read_fixed(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFrame, Ragged]:
+    """Fixed-width lines. A line that ends before its last column begins is ragged."""
+    _survey(file, layout, refuse)
+    with _open(file, layout) as stream:
+        lines = stream.read().decode("utf-8-sig").split("\n")[layout.skip_lines :]
+    rows = pl.Series("line", [line.rstrip("\r") for line in lines if line.strip()], dtype=pl.String)
+    whole = rows.str.len_chars() >= max(first for first, _ in layout.fixed.values())
+    short = (~whole).arg_true()
+    cells = pl.DataFrame({"line": rows.filter(whole)}).select(
+        pl.col("line").str.slice(first - 1, last - first + 1).str.strip_chars().alias(name)
+        for name, (first, last) in layout.fixed.items()
+    )
+    return cells, [(number + 1, rows[number]) for number in short]
+
+
+def _read_xlsx(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFrame, Ragged]:
+    """The sheets of a workbook, one under the other; cells as text, empty rows left out."""
+    import fastexcel
+
+    try:
+        book = fastexcel.read_excel(file)
+        names = book.sheet_names if layout.sheets == ("*",) else layout.sheets or book.sheet_names[:1]
+        absent = [name for name in names if name not in book.sheet_names]
+        if absent:
+            raise refuse(f"it has no sheets {absent}, but {book.sheet_names}; correct `sheets`")
+        sheets = [
+            book.load_sheet(name, header_row=layout.skip_lines, dtypes="string").to_polars() for name in names
+        ]
+    except fastexcel.FastExcelError as error:
+        raise refuse(
+            f"it is not a whole Excel workbook: {str(error).splitlines()[0]}; deliver it again"
+        ) from error
+    for sheet in sheets:
+        sheet.columns = tidy_names(sheet.columns, refuse)
+    rows = pl.concat(sheets, how="diagonal")
+    return rows.filter(~pl.all_horizontal(pl.all().is_null())), []
+
+
+READERS: dict[str, Callable[[Path, Layout, Refuse], tuple[pl.DataFrame, Ragged]]] = {
     "csv": _read_csv,
     "csv.gz": _read_csv,
     "ndjson": _read_ndjson,
+    "ndjson.gz": _read_ndjson,
     "parquet": _read_parquet,
+    "xlsx": _read_xlsx,
+    "fixed": _read_fixed,
 }
-"""Reads a file into its cells and its ragged lines, by the ending of its name."""
+"""Reads a file into its cells and its ragged lines, by its format."""

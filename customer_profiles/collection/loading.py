@@ -5,19 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
 import narwhals as nw
 import polars as pl
 
 from customer_profiles.collection.door import Door, Received, receive
-from customer_profiles.collection.reading import (
-    Delivery,
-    DeliveryError,
-    delivered_days,
-    digest,
-    find_delivery,
-)
+from customer_profiles.collection.reading import Delivery, DeliveryError
+from customer_profiles.collection.sources.finding import find_delivery
 from customer_profiles.collection.tables import DELIVERIES, PERSONAL, RAW
 from customer_profiles.warehouse import Session
 
@@ -51,7 +45,7 @@ def load_day(
     changed since is left alone and named, unless ``rebuild`` says to rewrite the day. Raises
     ``DeliveryError`` if a file is not what it says; then nothing of this day and table is changed.
     """
-    delivery = find_delivery(door.deliveries, table, day)
+    delivery = find_delivery(door.home, table, day)
     if known.height and not rebuild:
         return _kept(delivery, known)
     if delivery is None:
@@ -61,7 +55,7 @@ def load_day(
     received = receive(delivery, door, categories)
     _store(warehouse, vault, table, day, received, rebuild=rebuild)
     extra = f"; unknown columns kept sealed: {list(received.unknown_columns)}"
-    says = f"loaded {len(delivery.files)} file(s)" + (extra if received.unknown_columns else "")
+    says = f"loaded {len(delivery.parts)} file(s)" + (extra if received.unknown_columns else "")
     return Loaded("loaded", received.rows.height, says)
 
 
@@ -94,18 +88,13 @@ def category_words(warehouse: Session, door: Door, days: list[date]) -> Iterator
         words |= _names(warehouse.collect(before.select("name", "category").drop_nulls().unique()))
     for day in days:
         try:
-            delivery = find_delivery(door.deliveries, "products", day)
+            delivery = find_delivery(door.home, "products", day)
             if delivery is not None:
                 rows = receive(delivery, door).rows
                 words |= _names(rows.select("name", "category").drop_nulls())
         except DeliveryError:
             pass
         yield dict(words)
-
-
-def waiting_days(deliveries: Path) -> list[date]:
-    """Days for which any table's delivery lies there, ascending."""
-    return sorted({day for table in RAW for day in delivered_days(deliveries, table)})
 
 
 def _names(products: pl.DataFrame) -> dict[str, str]:
@@ -117,7 +106,7 @@ def _kept(delivery: Delivery | None, known: pl.DataFrame) -> Loaded:
     rows = int(known["rows"].sum())
     if delivery is None:
         return Loaded("kept", rows, "loaded before; its file is gone")
-    if sorted(map(digest, delivery.files)) == sorted(known["sha256"]):
+    if sorted(part.digest() for part in delivery.parts) == sorted(known["sha256"]):
         return Loaded("kept", rows, "loaded before, unchanged")
     return Loaded(
         "changed",

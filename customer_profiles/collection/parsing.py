@@ -48,7 +48,7 @@ def parse_rows(
     """
     present = tuple(name for name in names if name in rows.columns)
     texts = rows.with_columns(
-        *(_as_text(rows.schema[name], pl.col(name)).alias(f"{name}|text") for name in present)
+        *(as_text(rows.schema[name], pl.col(name)).alias(f"{name}|text") for name in present)
     ).with_columns(_normalised(name, contract).alias(name) for name in present)
     kept = [name for name in rows.columns if name not in present]
     typed = texts.select(*kept, *_expressions(contract, tuple(names), present, timezone))
@@ -104,7 +104,7 @@ def _kind(contract: type[Delivered], name: str) -> str:
     return str((columns_of(contract)[name].metadata or {})["kind"])
 
 
-def _as_text(dtype: pl.DataType, cell: pl.Expr) -> pl.Expr:
+def as_text(dtype: pl.DataType, cell: pl.Expr) -> pl.Expr:
     """A typed cell (Parquet) as the text that parses to the same value."""
     if isinstance(dtype, pl.Datetime):
         return cell.dt.to_string("iso:strict" if dtype.time_zone else "%Y-%m-%dT%H:%M:%S%.f")

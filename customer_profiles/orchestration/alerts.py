@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from customer_profiles.collection.sources.load import load_home
 from customer_profiles.orchestration.destinations import FILE, destinations, send, write_down
 from customer_profiles.orchestration.observations import (
     FARTHEST_BACK,
@@ -114,7 +115,8 @@ def evaluate(
         before = outbox.position(name)
         after = min(before[0], newest) if before else max(newest - FARTHEST_BACK, 0)
         seen = observations_of(instance, events_between(instance, after, newest))
-        seen += late(settings, instance, now) if days and is_awaited(settings, instance) else []
+        if days and is_awaited(settings, instance):
+            seen += late(load_home(settings, environ), settings, instance, now)
         seen += _awake(outbox, settings, instance, now, sensor)
         outbox.move(name, newest, now)
         if sensor:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import yaml
 
-from customer_profiles.collection.loading import waiting_days
+from customer_profiles.collection.sources.finding import waiting_days
+from customer_profiles.collection.sources.load import load_home
 from customer_profiles.privacy.secrets import write_demo_secrets
 from customer_profiles.settings import Settings, load_settings
 
@@ -15,7 +16,7 @@ DEMO_SETTINGS = {"label": {"horizon_days": 14, "maturity_days": 7}}
 
 def is_new(settings: Settings) -> bool:
     """Whether a home holds no deliveries yet."""
-    return not waiting_days(settings.deliveries)
+    return not waiting_days(load_home(settings, {}))
 
 
 def prepare_home(home: Path | None) -> Settings:

@@ -7,6 +7,7 @@ import shutil
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -15,7 +16,9 @@ from dagster import DagsterRunStatus, RunsFilter
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus
 
-from customer_profiles.collection.loading import waiting_days
+from customer_profiles.collection.sources.finding import waiting_days
+from customer_profiles.collection.sources.home import Home
+from customer_profiles.collection.sources.load import load_home
 from customer_profiles.orchestration.alerts import OUTBOX, WATCHER, open_alerts
 from customer_profiles.orchestration.destinations import (
     FILE,
@@ -57,7 +60,8 @@ def examine(settings: Settings, environ: Mapping[str, str], now: datetime | None
     if not settings.home.is_dir():
         says = "there is no such folder: choose another with --home, or fill it with customer-profiles demo"
         return [*lines, Line("error", "home", says)]
-    lines += [*_disk(settings), *_deliveries(settings), *_secrets(settings, environ), *_files(settings)]
+    home = load_home(settings, environ)
+    lines += [*_disk(settings), *_deliveries(home), *_secrets(settings, environ), *_files(settings)]
     lines += _addresses(environ)
     if not (settings.instance / "dagster.yaml").exists():
         return [
@@ -65,7 +69,7 @@ def examine(settings: Settings, environ: Mapping[str, str], now: datetime | None
             Line("warn", "Dagster instance", "nothing ran in this home yet: customer-profiles run"),
         ]
     with open_instance(settings.instance) as instance:
-        for look in (_runs, _daemon, _sensors_and_schedules, _late_days, _alerts):
+        for look in (_runs, _daemon, _sensors_and_schedules, partial(_late_days, home), _alerts):
             lines += look(settings, instance, moment)
     return lines
 
@@ -91,12 +95,12 @@ def _disk(settings: Settings) -> Iterator[Line]:
         yield Line("error", "home", f"{settings.home} cannot be written: give this user the right to")
 
 
-def _deliveries(settings: Settings) -> Iterator[Line]:
-    days = waiting_days(settings.deliveries)
+def _deliveries(home: Home) -> Iterator[Line]:
+    days = waiting_days(home)
     if days:
         yield Line("ok", "deliveries", f"{len(days)} days, {days[0]} to {days[-1]}")
     else:
-        yield Line("warn", "deliveries", f"none: put files at {settings.deliveries}/<table>/<YYYY-MM-DD>.csv")
+        yield Line("warn", "deliveries", f"none: put files at {home.deliveries}/<table>/<YYYY-MM-DD>.csv")
 
 
 def _secrets(settings: Settings, environ: Mapping[str, str]) -> Iterator[Line]:
@@ -223,12 +227,14 @@ def _instigator(
     return Line("ok", name, f"{kind}, on, {last}")
 
 
-def _late_days(settings: Settings, instance: dg.DagsterInstance, now: datetime) -> Iterator[Line]:
+def _late_days(
+    home: Home, settings: Settings, instance: dg.DagsterInstance, now: datetime
+) -> Iterator[Line]:
     if not is_awaited(settings, instance):
         says = "nobody waits for days: the daily schedule is off, and the settings name no hours (freshness)"
         yield Line("ok", "late days", says)
         return
-    seen = list(late(settings, instance, now))
+    seen = list(late(home, settings, instance, now))
     for each in seen:
         if each.failed:
             yield Line(

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from functools import cached_property
 
 from customer_profiles.collection.door import Door
+from customer_profiles.collection.sources.home import Home
+from customer_profiles.collection.sources.load import load_home
 from customer_profiles.privacy.pseudonyms import Pseudonyms
 from customer_profiles.privacy.sealing import Seal
 from customer_profiles.privacy.secrets import Secrets, load_secrets
@@ -67,10 +69,15 @@ class Platform:
         return load_secrets(self.settings.secrets, self.variables)
 
     @cached_property
+    def home(self) -> Home:
+        """The home with the sources that its ``sources.yaml`` names; read at first use."""
+        return load_home(self.settings, self.variables)
+
+    @cached_property
     def door(self) -> Door:
         """The door through which the home's deliveries come."""
         return Door(
-            self.settings.deliveries,
+            self.home,
             self.settings.collection,
             self.settings.timezone,
             Pseudonyms(self.secrets.pseudonym),

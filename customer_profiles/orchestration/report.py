@@ -146,7 +146,7 @@ def places(settings: Settings) -> dict[str, Path]:
 
 
 def _fates(frame: Any) -> dict[str, int]:
-    return {name: int(frame[name].sum()) for name in ("received", *FATES)}
+    return {name: int(frame[name].sum()) for name in ("received", *FATES, "filtered")}
 
 
 def days_in_words(first: str | date, last: str | date) -> str:

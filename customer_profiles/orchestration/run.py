@@ -17,7 +17,7 @@ import dagster as dg
 from dagster import DagsterEventType
 from sqlalchemy.exc import SQLAlchemyError
 
-from customer_profiles.collection.loading import waiting_days
+from customer_profiles.collection.sources.finding import state_of_sources, waiting_days
 from customer_profiles.orchestration.alerts import tell
 from customer_profiles.orchestration.code_version import code_version
 from customer_profiles.orchestration.instance import PROCESS_TAG, end_dead_runs, open_instance
@@ -61,16 +61,17 @@ class RunResult:
     told: str = ""
 
 
-def range_of_days(settings: Settings, first: date | None, last: date | None) -> tuple[date, date]:
+def range_of_days(platform: Platform, first: date | None, last: date | None) -> tuple[date, date]:
     """The range to run: by default from the first to the last day for which a delivery lies there.
 
     Raises ``RunError`` if there is nothing to run.
     """
-    waiting = waiting_days(settings.deliveries)
+    settings, waiting = platform.settings, waiting_days(platform.home)
     if not waiting and (first is None or last is None):
         raise RunError(
             f"no deliveries under {settings.deliveries}: put files at <table>/<YYYY-MM-DD>.csv, or make "
-            f"some with: customer-profiles simulate --out {settings.home}"
+            f"some with: customer-profiles simulate --out {settings.home}; files elsewhere are described in "
+            f"{settings.home / 'sources.yaml'}"
         )
     start, end = first or waiting[0], last or waiting[-1]
     if start > end:
@@ -155,14 +156,20 @@ def count_assets() -> int:
     return len(ASSETS)
 
 
-def fingerprint(settings: Settings, first: date, last: date) -> str:
+def fingerprint(platform: Platform, first: date, last: date) -> str:
     """Tells whether anything that a run over the range would read has changed: files, settings, code."""
-    files = [
-        (str(file.relative_to(settings.deliveries)), file.stat().st_size, file.stat().st_mtime_ns)
-        for file in sorted(settings.deliveries.rglob("*"))
-        if file.is_file() and file.name[:1] != "."
+    settings, home = platform.settings, platform.home
+    tables = {
+        table: [source.model_dump_json() for source in sources] for table, sources in home.tables.items()
+    }
+    read = [
+        str(first),
+        str(last),
+        code_version(),
+        settings.model_dump_json(exclude={"alerts"}),
+        tables,
+        state_of_sources(home),
     ]
-    read = [str(first), str(last), code_version(), settings.model_dump_json(exclude={"alerts"}), files]
     return hashlib.sha256(json.dumps(read).encode()).hexdigest()
 
 

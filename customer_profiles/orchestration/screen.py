@@ -51,6 +51,9 @@ def show_report(console: Console, settings: Settings, report: Report, told: str 
     """Print a run's report, and what people were told of it."""
     console.rule(f"customer_profiles, {days_in_words(report.first, report.last)}")
     console.print(_rows(report))
+    filtered = [f"{table} {of['filtered']:,}" for table, of in report.rows.items() if of.get("filtered")]
+    if filtered:
+        console.print(f"rows left out by rules of sources.yaml: {', '.join(filtered)}", soft_wrap=True)
     _show_checks(console, report)
     _show_model(console, report)
     _show_segments(console, report)

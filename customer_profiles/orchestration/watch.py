@@ -18,8 +18,8 @@ import dagster as dg
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, TickStatus
 
-from customer_profiles.collection.loading import waiting_days
-from customer_profiles.collection.reading import delivered_days
+from customer_profiles.collection.sources.finding import delivered_days, waiting_days
+from customer_profiles.collection.sources.home import Home
 from customer_profiles.orchestration.jobs import DAILY_SCHEDULE
 from customer_profiles.quality.freshness import late_days
 from customer_profiles.quality.incidents import Observation
@@ -32,14 +32,16 @@ MOST_FAILED_TICKS = 3
 """So many failed ticks of a sensor in a row are trouble; one may be chance."""
 
 
-def late(settings: Settings, instance: dg.DagsterInstance, now: datetime) -> Iterator[Observation]:
+def late(
+    home: Home, settings: Settings, instance: dg.DagsterInstance, now: datetime
+) -> Iterator[Observation]:
     """Whether the newest due days are there: of every expected table, and of the profiles."""
     by = settings.freshness.delivered_by
     there: dict[str, frozenset[date]] = {
-        f"raw/{table}": frozenset(delivered_days(settings.deliveries, table)) | _loaded_days(instance, table)
+        f"raw/{table}": frozenset(delivered_days(home, table)) | _loaded_days(instance, table)
         for table in by
     }
-    waiting = waiting_days(settings.deliveries)
+    waiting = waiting_days(home)
     begun = min((*waiting[:1], *chain.from_iterable(there.values())), default=None)
     if begun is None:
         return

@@ -12,12 +12,16 @@ FATES = ("accepted", "repaired", "quarantined", "duplicate")
 def rows_add_up(counts: Mapping[str, Mapping[str, int]]) -> Finding:
     """Hold that each table's rows received are its rows accepted, repaired, quarantined and duplicate.
 
-    ``counts`` maps a table to its count under ``received`` and under each of ``FATES``.
+    ``counts`` maps a table to its count under ``received``, under each of ``FATES`` and, if a rule left rows
+    out before they were received, under ``filtered``.
     """
     unaccounted = {table: of["received"] - sum(of[fate] for fate in FATES) for table, of in counts.items()}
     broken = {table: rows for table, rows in unaccounted.items() if rows}
     received = sum(of["received"] for of in counts.values())
+    filtered = sum(of.get("filtered", 0) for of in counts.values())
     says = f"all {received:,} rows received have a fate"
+    if filtered:
+        says += f"; {filtered:,} more were left out by a rule of sources.yaml"
     if broken:
         tables = "; ".join(
             f"{table}: {abs(rows):,} rows {'lost' if rows > 0 else 'invented'}"
@@ -34,6 +38,7 @@ def rows_add_up(counts: Mapping[str, Mapping[str, int]]) -> Finding:
                 "table": table,
                 "received": of["received"],
                 **{fate: of[fate] for fate in FATES},
+                **{name: of[name] for name in ("filtered",) if name in of},
                 "unaccounted": unaccounted[table],
             }
             for table, of in counts.items()

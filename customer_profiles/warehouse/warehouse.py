@@ -81,6 +81,7 @@ class Warehouse:
                 wait = min(2 * wait, LONGEST_WAIT)
             else:
                 connection.execute("set timezone = 'UTC'")
+                connection.execute("set enable_progress_bar = false")  # it would draw over the run's own
                 return connection
 
 

@@ -15,6 +15,7 @@ from customer_profiles.cleaning.clean import broken_rows, clean_day, row_fates
 from customer_profiles.cleaning.tables import CLEANED, QUARANTINE
 from customer_profiles.collection.door import Door
 from customer_profiles.collection.loading import category_words, ledger, load_day
+from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.tables import PERSONAL, RAW
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.privacy.pseudonyms import Pseudonyms
@@ -34,7 +35,7 @@ class Retailer:
     def __init__(self, home: Path, warehouse: Session, vault: Session) -> None:
         self.home, self.warehouse, self.vault = home, warehouse, vault
         self.door = Door(
-            home / "deliveries",
+            Home(home, "Asia/Shanghai", FIRST, CollectionSettings().longest_line_bytes),
             CollectionSettings(),
             "Asia/Shanghai",
             Pseudonyms(b"s" * 32),

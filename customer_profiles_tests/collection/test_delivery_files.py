@@ -15,7 +15,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from customer_profiles.collection.reading import DeliveryError, delivered_days, find_delivery
+from customer_profiles.collection.reading import DeliveryError
+from customer_profiles.collection.sources.finding import delivered_days, find_delivery
+from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.tables import DELIVERIES, RAW
 
 DAY = date(2026, 3, 3)
@@ -201,7 +203,7 @@ def test_what_is_hidden_or_still_being_sent_is_no_delivery(shop) -> None:
         shop.deliveries / "consents", ".2026-03-03.csv", "2026-03-03.csv.part", "readme.txt", "20260304.csv"
     )
     assert shop.load("consents").fate == "absent"
-    assert delivered_days(shop.deliveries, "consents") == []
+    assert delivered_days(shop.door.home, "consents") == []
 
 
 def test_a_checksum_beside_a_delivery_does_no_harm(shop) -> None:
@@ -215,7 +217,7 @@ def test_a_folder_of_files_is_one_delivery(shop) -> None:
     assert rows["source"].to_list() == [f"consents/{DAY}/a.csv", f"consents/{DAY}/b.csv"]
     assert rows["row_number"].to_list() == [1, 1]
     assert rows["exact_copy"].to_list() == [False, True]
-    assert delivered_days(shop.deliveries, "consents") == [DAY]
+    assert delivered_days(shop.door.home, "consents") == [DAY]
 
 
 def test_one_wrong_file_of_a_folder_is_named_however_many_are_right(shop) -> None:
@@ -228,8 +230,9 @@ def test_one_wrong_file_of_a_folder_is_named_however_many_are_right(shop) -> Non
 
 
 def test_no_file_is_no_delivery(tmp_path: Path) -> None:
-    assert find_delivery(tmp_path, "consents", DAY) is None
-    assert delivered_days(tmp_path, "consents") == []
+    home = Home(tmp_path, "UTC", DAY, 1_000)
+    assert find_delivery(home, "consents", DAY) is None
+    assert delivered_days(home, "consents") == []
 
 
 FINE: dict[str, str | bytes] = {

@@ -6,7 +6,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from customer_profiles.collection.loading import category_words, delivered, ledger, waiting_days
+from customer_profiles.collection.loading import category_words, delivered, ledger
+from customer_profiles.collection.sources.finding import waiting_days
 from customer_profiles.collection.tables import PERSONAL, RAW
 
 DAY = date(2026, 3, 3)
@@ -82,7 +83,7 @@ def test_days_and_tables_do_not_touch_each_other(shop, sound) -> None:
     assert (shop.raw("orders").height, shop.raw("orders", day=NEXT).height) == (1, 0)
     found = delivered(shop.warehouse)
     assert (found["orders"], found["consents"], found["texts"]) == ({DAY, NEXT}, {DAY}, frozenset())
-    assert waiting_days(shop.deliveries) == [DAY, NEXT]
+    assert waiting_days(shop.door.home) == [DAY, NEXT]
 
 
 @pytest.mark.parametrize("loaded", [False, True])

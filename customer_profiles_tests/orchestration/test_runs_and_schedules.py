@@ -64,9 +64,9 @@ def test_models_are_trained_on_mondays_after_the_daily_run() -> None:
 def test_a_run_covers_all_delivered_days_unless_told_otherwise(tmp_path: Path) -> None:
     deliver(tmp_path, FIRST, THIRD)
     settings = load_settings(tmp_path)
-    assert range_of_days(settings, None, None) == (FIRST, THIRD)
-    assert range_of_days(settings, SECOND, None) == (SECOND, THIRD)
-    assert range_of_days(settings, None, SECOND) == (FIRST, SECOND)
+    assert range_of_days(Platform(settings, {}), None, None) == (FIRST, THIRD)
+    assert range_of_days(Platform(settings, {}), SECOND, None) == (SECOND, THIRD)
+    assert range_of_days(Platform(settings, {}), None, SECOND) == (FIRST, SECOND)
 
 
 @pytest.mark.parametrize(
@@ -82,19 +82,19 @@ def test_a_range_that_cannot_be_run_is_refused(
 ) -> None:
     deliver(tmp_path, *delivered)
     with pytest.raises(RunError, match=says):
-        range_of_days(load_settings(tmp_path), first, last)
+        range_of_days(Platform(load_settings(tmp_path), {}), first, last)
 
 
 def test_the_fingerprint_changes_with_deliveries_settings_and_days_alone(tmp_path: Path) -> None:
     deliver(tmp_path, FIRST)
     settings = load_settings(tmp_path)
-    before = fingerprint(settings, FIRST, SECOND)
+    before = fingerprint(Platform(settings, {}), FIRST, SECOND)
     (tmp_path / "last_run.json").write_text("{}")
-    assert fingerprint(load_settings(tmp_path), FIRST, SECOND) == before
-    assert fingerprint(settings, FIRST, THIRD) != before
-    assert fingerprint(load_settings(tmp_path, timezone="UTC"), FIRST, SECOND) != before
+    assert fingerprint(Platform(load_settings(tmp_path), {}), FIRST, SECOND) == before
+    assert fingerprint(Platform(settings, {}), FIRST, THIRD) != before
+    assert fingerprint(Platform(load_settings(tmp_path, timezone="UTC"), {}), FIRST, SECOND) != before
     deliver(tmp_path, SECOND)
-    assert fingerprint(settings, FIRST, SECOND) != before
+    assert fingerprint(Platform(settings, {}), FIRST, SECOND) != before
 
 
 def test_a_report_is_read_as_it_was_saved_and_an_unreadable_one_is_none(tmp_path: Path) -> None:

@@ -1,0 +1,128 @@
+"""What one day of a table's sources would become, without storing anything."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+import polars as pl
+
+from customer_profiles.collection.door import Door, receive
+from customer_profiles.collection.reading import Delivery, DeliveryError, Part, ReadFile
+from customer_profiles.collection.sources.finding import delivered_days, find_delivery
+from customer_profiles.collection.sources.home import Home
+from customer_profiles.contracts import CONTRACTS, Pii
+from customer_profiles.contracts.columns import columns_of
+from customer_profiles.contracts.stored import delivered_columns, key_columns, required_columns
+from customer_profiles.privacy.pseudonyms import Pseudonyms
+from customer_profiles.privacy.sealing import Seal
+from customer_profiles.settings import CollectionSettings
+
+SAMPLE_ROWS = 3
+LONGEST_SHAPE = 24
+
+
+@dataclass(frozen=True)
+class TableCheck:
+    """What a table's sources deliver of a day. ``wrong`` says why nothing can be read, if so.
+
+    ``quarantined`` and ``repaired`` count rows by rule (a row can break several), ``filtered`` those that a
+    rule of ``sources.yaml`` leaves out. ``sample`` is text as mapped, personal data masked to its shape.
+    """
+
+    table: str
+    day: date | None
+    days: tuple[date, ...]
+    wrong: str = ""
+    sources: tuple[str, ...] = ()
+    received: int = 0
+    quarantined_rows: int = 0
+    duplicates: int = 0
+    filtered: Mapping[str, int] = field(default_factory=dict)
+    quarantined: Mapping[str, int] = field(default_factory=dict)
+    repaired: Mapping[str, int] = field(default_factory=dict)
+    unknown_columns: tuple[str, ...] = ()
+    absent_columns: tuple[str, ...] = ()
+    sample: pl.DataFrame = field(default_factory=pl.DataFrame)
+
+
+def check_table(home: Home, settings: CollectionSettings, table: str, day: date | None = None) -> TableCheck:
+    """Read a table's delivery of a day, by default its newest, and tell what would become of its rows."""
+    try:
+        days = delivered_days(home, table)
+        day = day or max(days, default=None)
+        delivery = find_delivery(home, table, day) if day else None
+        if day is None or delivery is None:
+            return TableCheck(table, day, tuple(days))
+        return _checked(delivery, home, settings, tuple(days))
+    except DeliveryError as error:
+        return TableCheck(table, day, (), wrong=str(error))
+
+
+def _checked(
+    delivery: Delivery, home: Home, settings: CollectionSettings, days: tuple[date, ...]
+) -> TableCheck:
+    files = [file for part in delivery.parts for file in part.read()]
+    kept = replace(delivery, parts=tuple(_read_already(file) for file in files))
+    # keys and sealed cells are thrown away: the home's own secrets are not touched
+    throwaway = Pseudonyms(secrets.token_bytes(32)), Seal(secrets.token_bytes(32))
+    received = receive(kept, Door(home, settings, home.timezone, *throwaway))
+    rows, table = received.rows, delivery.table
+    broken = rows.filter(~pl.col("exact_copy"), pl.col("broken_rules").list.len() > 0)
+    sound = rows.filter(~pl.col("exact_copy"), pl.col("broken_rules").list.len() == 0)
+    copies = rows.height - broken.height - sound.select(key_columns(table)).unique().height
+    cells = pl.concat([file.cells for file in files], how="diagonal_relaxed")
+    return TableCheck(
+        table=table,
+        day=delivery.day,
+        days=days,
+        sources=tuple(dict.fromkeys(file.source for file in files)),
+        received=rows.height,
+        quarantined_rows=broken.height,
+        duplicates=copies,
+        filtered=_added_up(file.filtered for file in files),
+        quarantined=_counted(broken["broken_rules"]),
+        repaired=_counted(sound["repairs"]),
+        unknown_columns=received.unknown_columns,
+        absent_columns=tuple(name for name in delivered_columns(table) if name not in cells.columns),
+        sample=masked(cells.head(SAMPLE_ROWS), table),
+    )
+
+
+def _read_already(file: ReadFile) -> Part:
+    def read() -> Iterator[ReadFile]:
+        yield file
+
+    return Part(file.source, None, lambda: file.sha256, read)
+
+
+def _counted(rules: pl.Series) -> dict[str, int]:
+    counts = rules.explode().drop_nulls().value_counts(sort=True, name="rows")
+    return dict(counts.iter_rows())
+
+
+def _added_up(counts: Iterator[Mapping[str, int]]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for count in counts:
+        for rule, rows in count.items():
+            total[rule] = total.get(rule, 0) + rows
+    return total
+
+
+def masked(cells: pl.DataFrame, table: str) -> pl.DataFrame:
+    """The table's columns of delivered rows as text; personal data is shown by its shape alone."""
+    columns = columns_of(CONTRACTS[table])
+    known = [name for name in delivered_columns(table) if name in cells.columns]
+    shown = cells.select(pl.col(known).cast(pl.String))
+    personal = [name for name in known if (columns[name].metadata or {})["pii"] is not Pii.NONE]
+    return shown.with_columns(
+        pl.col(name).str.slice(0, LONGEST_SHAPE).str.replace_all(r"\p{L}", "a").str.replace_all(r"\p{N}", "9")
+        for name in personal
+    )
+
+
+def missing_columns(check: TableCheck) -> list[str]:
+    """Required columns that no source of the table fills."""
+    return [name for name in required_columns(check.table) if name in check.absent_columns]

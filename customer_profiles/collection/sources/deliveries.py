@@ -1,0 +1,107 @@
+"""The default place of a table's deliveries: ``deliveries/<table>/<YYYY-MM-DD>.<format>``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from functools import partial
+from pathlib import Path
+
+from customer_profiles.collection.formats import Layout
+from customer_profiles.collection.reading import (
+    DeliveryError,
+    Part,
+    ReadFile,
+    digest,
+    read_file,
+    refusal,
+)
+from customer_profiles.collection.sources.home import Home
+
+FOLDER_FORMATS = ("csv", "csv.gz", "ndjson", "parquet")
+UNFINISHED = (".tmp", ".part", ".partial", ".crdownload", ".filepart")
+"""Endings of files that are still being sent."""
+FileState = tuple[str, int, int]
+
+
+def deliveries_parts(_: object, table: str, day: date, home: Home) -> list[Part]:
+    """The delivery of a table and day: one file, or a folder of files named after the day.
+
+    Raises ``DeliveryError`` if it is delivered twice, or in a format that nobody can read.
+    """
+    place = home.deliveries / table
+    found = [place / f"{day}.{form}" for form in FOLDER_FORMATS if (place / f"{day}.{form}").is_file()]
+    folder = place / str(day)
+    parts = visible(folder, "*") if folder.is_dir() else []
+    strange = [file for file in parts if _format(file) is None or not file.is_file()]
+    found += parts
+    if not found:
+        strange = visible(place, f"{day}.*")
+    if strange:
+        names = ", ".join(str(file.relative_to(home.deliveries)) for file in strange)
+        raise DeliveryError(
+            f"{table} of {day}: {names} cannot be read; a delivery is <day>.<format> or a folder <day> of "
+            f"such files, and formats are {', '.join(FOLDER_FORMATS)}: deliver it in one of them, or take it "
+            f"away"
+        )
+    if len({file.parent for file in found}) > 1 or (not parts and len(found) > 1):
+        names = ", ".join(str(file.relative_to(home.deliveries)) for file in found)
+        raise DeliveryError(f"{table} of {day} is delivered more than once ({names}); keep one of them")
+    return [_part(file, table, day, home) for file in found]
+
+
+def deliveries_days(_: object, table: str, home: Home) -> list[date]:
+    """Days for which a file or folder of the table lies there, ascending. Other names are ignored."""
+    days = set()
+    for entry in (home.deliveries / table).glob("*"):
+        name = entry.name if entry.is_dir() else entry.name.removesuffix("." + (_format(entry) or "?"))
+        try:
+            day = date.fromisoformat(name)
+        except ValueError:
+            continue
+        if str(day) == name:
+            days.add(day)
+    return sorted(days)
+
+
+def deliveries_state(_: object, table: str, home: Home) -> list[FileState]:
+    """The files that lie there, hidden ones left out."""
+    files = (file for file in sorted((home.deliveries / table).rglob("*")) if file.is_file())
+    return [state_of_file(file, home) for file in files if file.name[:1] != "."]
+
+
+def state_of_file(file: Path, home: Home) -> FileState:
+    """Name, size and time of change: another state is another content."""
+    stat = file.stat()
+    return (name_of(file, home), stat.st_size, stat.st_mtime_ns)
+
+
+def name_of(file: Path, home: Home) -> str:
+    """A file's name in the ledger: relative to the deliveries, to the home, or as it is."""
+    for folder in (home.deliveries, home.folder):
+        if file.is_relative_to(folder):
+            return str(file.relative_to(folder))
+    return str(file)
+
+
+def visible(folder: Path, pattern: str) -> list[Path]:
+    """Entries of a folder, but for hidden files, markers (Spark's ``_SUCCESS``) and unfinished ones."""
+    return sorted(
+        entry
+        for entry in folder.glob(pattern)
+        if not entry.name.startswith((".", "_")) and not entry.name.endswith(UNFINISHED)
+    )
+
+
+def _part(file: Path, table: str, day: date, home: Home) -> Part:
+    source = name_of(file, home)
+    layout = Layout(_format(file) or "", home.longest_line)
+
+    def read() -> Iterator[ReadFile]:
+        yield read_file(file, source, layout, refusal(table, day, source))
+
+    return Part(source, file, partial(digest, file), read)
+
+
+def _format(file: Path) -> str | None:
+    return next((form for form in FOLDER_FORMATS if file.name.endswith("." + form)), None)

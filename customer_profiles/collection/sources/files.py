@@ -1,0 +1,282 @@
+"""Sources of kind ``files``: files of a day, or one file for all days, found by a glob."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from fnmatch import translate
+from functools import partial
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from customer_profiles.collection.formats import READERS, Layout
+from customer_profiles.collection.parsing import PARSERS, as_text
+from customer_profiles.collection.reading import (
+    LINE,
+    Part,
+    ReadFile,
+    digest,
+    read_file,
+    refusal,
+)
+from customer_profiles.collection.sources.deliveries import UNFINISHED, FileState, name_of, state_of_file
+from customer_profiles.collection.sources.home import Home
+from customer_profiles.collection.sources.mapping import leave_out, mapped_rows
+from customer_profiles.collection.sources.schema import FilesSource, Join
+from customer_profiles.contracts import CONTRACTS
+from customer_profiles.contracts.columns import EARLIEST_YEAR, columns_of
+
+DAY = re.compile(r"\{day(?::([^{}]*))?\}")
+DAY_FORMAT = "%Y-%m-%d"
+EVERY_DAY = "every day"
+NOT_YET = ("expires_at",)
+"""Times that lie in the future when a row arrives: they tell nothing of its arrival."""
+
+
+def files_days(source: FilesSource, table: str, home: Home) -> list[date]:
+    """The days that names of files tell, or, of a file for all days, its rows."""
+    if not DAY.search(source.path):
+        return sorted({day for history in _histories(source, table, home) for day in history.days})
+    anywhere = DAY.sub("*", source.path)
+    found = {_day_of(str(file), source.path, home) for file in _matches(anywhere, home)}
+    return sorted(day for day in found if day is not None)
+
+
+def files_parts(source: FilesSource, table: str, day: date, home: Home) -> list[Part]:
+    """The files of a day, or the day's rows of the files for all days."""
+    if not DAY.search(source.path):
+        histories = _histories(source, table, home)
+        return [_part_of_history(history, table, day) for history in histories if day in history.days]
+    of_day = DAY.sub(lambda found: format(day, found[1] or DAY_FORMAT), source.path)
+    return [_part(source, table, day, file, home) for file in _matches(of_day, home)]
+
+
+def files_state(source: FilesSource, table: str, home: Home) -> list[FileState]:
+    """Every file that the globs find."""
+    paths = [source.path, *(join.path for join in source.join)]
+    return [state_of_file(file, home) for path in paths for file in _matches(DAY.sub("*", path), home)]
+
+
+def _matches(pattern: str, home: Home) -> list[Path]:
+    """Files, and what cannot be read as one, that a glob finds; unfinished and hidden ones left out."""
+    whole = home.folder / pattern
+    found = sorted(Path(whole.anchor).glob(str(whole.relative_to(whole.anchor))))
+    return [
+        path for path in found if not path.name.endswith(UNFINISHED) and not path.name.startswith((".", "_"))
+    ]
+
+
+def _day_of(file: str, path: str, home: Home) -> date | None:
+    """The day that a file's name tells; None if it tells none."""
+    forms = [found[1] or DAY_FORMAT for found in DAY.finditer(path)]
+    numbers = iter(range(len(forms)))
+    pattern = translate(str(home.folder / DAY.sub(lambda _: f"DAY{next(numbers)}", path)))
+    for number in range(len(forms)):
+        pattern = pattern.replace(f"DAY{number}", f"(?P<day{number}>.+?)")
+    told = re.match(pattern, file)
+    if told is None:
+        return None
+    try:
+        return datetime.strptime(" ".join(told.groups()), " ".join(forms)).date()  # noqa: DTZ007
+    except ValueError:
+        return None
+
+
+def layout_of(source: FilesSource, file: Path, home: Home) -> Layout | None:
+    """How a file of the source is laid out; None if neither the source nor the file's name tells."""
+    told: str | None = source.format or ("fixed" if source.fixed else None)
+    form = told or next((form for form in READERS if file.name.lower().endswith("." + form)), None)
+    if form is None:
+        return None
+    return Layout(
+        form,
+        home.longest_line,
+        source.encoding,
+        source.delimiter,
+        source.quote,
+        source.header,
+        source.skip_lines,
+        source.fixed,
+        source.sheets,
+    )
+
+
+def _read(
+    source: FilesSource, table: str, day: date | str, file: Path, home: Home
+) -> tuple[ReadFile, pl.Series]:
+    """A file's rows, mapped, and which of them a rule leaves out."""
+    name = name_of(file, home)
+    refuse = refusal(table, day, name)
+    layout = layout_of(source, file, home)
+    if layout is None:
+        raise refuse(f"its name does not tell its format; say `format` in sources.yaml: {', '.join(READERS)}")
+    if not file.is_file():
+        raise refuse("it is no file that can be read (a folder, or a broken link); correct `path`")
+    rows = read_file(file, name, layout, refuse)
+    joined = _joined(source, table, day, rows.cells, home)
+    return mapped_rows(
+        source,
+        table,
+        replace(rows, cells=joined),
+        home,
+        refuse,
+        set(joined.columns) - set(rows.cells.columns),
+    )
+
+
+def _joined(
+    source: FilesSource, table: str, day: date | str, cells: pl.DataFrame, home: Home
+) -> pl.DataFrame:
+    """The rows with the columns of the files that the source joins to them; a column of their own stays."""
+    cells = _texts(cells)
+    for join in source.join:
+        path = DAY.sub(lambda found: format(day, found[1] or DAY_FORMAT), join.path)
+        files = _matches(path, home)
+        if not files:
+            raise refusal(table, day, path)(
+                "it is joined, but there is no such file; correct `path` of `join`"
+            )
+        others = pl.concat([_beside(source, join, table, day, file, home) for file in files], how="diagonal")
+        on = list(join.on)
+        missing = [name for name in on if name not in cells.columns or name not in others.columns]
+        if missing:
+            raise refusal(table, day, path)(
+                f"it cannot be joined on {missing}: both files need these columns"
+            )
+        new = [name for name in others.columns if name not in cells.columns]
+        last = others.unique(on, keep="last").select(*on, *new)
+        cells = cells.join(last, on=on, how="left", maintain_order="left")
+    return cells
+
+
+def _beside(
+    source: FilesSource, join: Join, table: str, day: date | str, file: Path, home: Home
+) -> pl.DataFrame:
+    name = name_of(file, home)
+    layout = layout_of(source.model_copy(update={"format": join.format}), file, home)
+    if layout is None:
+        raise refusal(table, day, name)("its name does not tell its format; say `format` of `join`")
+    return _texts(read_file(file, name, layout, refusal(table, day, name)).cells)
+
+
+def _texts(cells: pl.DataFrame) -> pl.DataFrame:
+    return cells.select(as_text(dtype, pl.col(name)).alias(name) for name, dtype in cells.schema.items())
+
+
+def _part(source: FilesSource, table: str, day: date, file: Path, home: Home) -> Part:
+    def read() -> Iterator[ReadFile]:
+        yield leave_out(*_read(source, table, day, file, home))
+
+    return Part(name_of(file, home), file, partial(digest, file), read)
+
+
+@dataclass(frozen=True)
+class History:
+    """A file for all days: its mapped rows, the rule that leaves each out, and the rows of every day.
+
+    A day between its first and its last on which no row arrived was delivered too, without rows: else a
+    window over it would be unknown.
+    """
+
+    file: Path
+    rows: ReadFile
+    dropped: pl.Series
+    days: Mapping[date, pl.Series]
+
+
+def _histories(source: FilesSource, table: str, home: Home) -> list[History]:
+    return [_history(source, table, file, home) for file in _matches(source.path, home)]
+
+
+def _history(source: FilesSource, table: str, file: Path, home: Home) -> History:
+    """Read once, as long as the file stays as it is: a run asks for every one of its days."""
+    if not file.is_file():
+        raise refusal(table, EVERY_DAY, name_of(file, home))("it is no file that can be read; correct `path`")
+    key = (table, source.model_dump_json(), *state_of_file(file, home))
+    if key not in home.histories:
+        for other in [known for known in home.histories if known[0] != table]:
+            del home.histories[other]  # one table's rows at a time are kept in memory
+        home.histories[key] = _split(source, table, file, home)
+    history: History = home.histories[key]
+    return history
+
+
+def _split(source: FilesSource, table: str, file: Path, home: Home) -> History:
+    rows, dropped = _read(source, table, EVERY_DAY, file, home)
+    days = arrival_days(source, table, rows, home)
+    if days.is_empty():
+        return History(file, rows, dropped, {})
+    arrived = (
+        pl.DataFrame({"day": days}).with_row_index("row").group_by("day", maintain_order=True).agg("row")
+    )
+    every = arrived.select(pl.date_range(pl.col("day").min(), pl.col("day").max()))
+    by_day = every.join(arrived, on="day", how="left", maintain_order="left")
+    return History(file, rows, dropped, dict(by_day.with_columns(pl.col("row").fill_null([])).iter_rows()))
+
+
+def arrival_days(source: FilesSource, table: str, rows: ReadFile, home: Home) -> pl.Series:
+    """The day on which each row of a file for all days arrived, as far as the row itself can tell.
+
+    The latest of its times, but not before the first day of the home; the file's last day for a row
+    without a time, or with one that is still to come. Raises ``DeliveryError`` if the rows tell no day.
+    """
+    if isinstance(source.delivery_day, date):
+        return pl.repeat(source.delivery_day, rows.cells.height, dtype=pl.Date, eager=True)
+    refuse = refusal(table, EVERY_DAY, rows.source)
+    times = list(source.delivery_day) or _times(table, rows)
+    if not times or not set(times) <= set(rows.cells.columns):
+        raise refuse(
+            f"no column tells on which day a row arrived; name mapped columns of {table} under "
+            f"`delivery_day`, or the day of the export"
+        )
+    local = (
+        PARSERS["moment"](name, {}, home.timezone).value.dt.convert_time_zone(home.timezone) for name in times
+    )
+    latest = rows.cells.select(pl.max_horizontal(time.dt.date() for time in local)).to_series()
+    past = latest.is_between(date(EARLIEST_YEAR, 1, 1), datetime.now(ZoneInfo(home.timezone)).date())
+    if not past.any():
+        raise refuse(f"none of its times can be read ({', '.join(times)}); correct their `date_format`")
+    told = latest.filter(past)
+    earliest = told.sort()[0]
+    if 2 * (told < home.first_day).sum() > told.len():
+        raise refuse(
+            f"most of its rows lie before first_day {home.first_day}: set first_day: {earliest} in "
+            f"settings.yaml"
+        )
+    return latest.zip_with(past.fill_null(False), pl.Series([told.max()])).clip(lower_bound=home.first_day)
+
+
+def _times(table: str, rows: ReadFile) -> list[str]:
+    columns = columns_of(CONTRACTS[table])
+    return [
+        name
+        for name in rows.cells.columns
+        if name in columns and (columns[name].metadata or {})["kind"] == "moment" and name not in NOT_YET
+    ]
+
+
+def _part_of_history(history: History, table: str, day: date) -> Part:
+    numbers, whole = history.days[day], history.rows
+    originals = whole.originals if whole.originals is not None else whole.cells
+
+    def digest_of_rows() -> str:
+        rows = pl.concat([originals[numbers], whole.places[numbers].select(LINE)], how="horizontal")
+        return hashlib.sha256(rows.write_csv().encode()).hexdigest()
+
+    def read() -> Iterator[ReadFile]:
+        rows = replace(
+            whole,
+            cells=whole.cells[numbers],
+            places=whole.places[numbers],
+            originals=originals[numbers],
+            sha256=digest_of_rows(),
+            known_time_imputed=True,
+        )
+        yield leave_out(rows, history.dropped[numbers])
+
+    return Part(whole.source, history.file, digest_of_rows, read)

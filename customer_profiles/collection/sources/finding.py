@@ -1,0 +1,87 @@
+"""What lies there for a table and a day, by the kinds of its sources.
+
+A kind of source is three functions, named in ``KINDS``. Each takes the source as ``sources.yaml`` states it,
+the table and the home:
+
+- ``days(source, table, home)``: the days for which it has rows, ascending;
+- ``parts(source, table, day, home)``: what it delivers of a day; none if there is nothing. A part is read
+  when ``Part.read`` is called; it yields ``ReadFile``: the rows as read, given to
+  ``mapping.map_rows(source, table, read, home, refuse) -> ReadFile``, which makes the table's columns of
+  them, keeps the cells as delivered beside them, and counts what is filtered;
+- ``state(source, table, home)``: values that differ when there may be something new to read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any, NamedTuple
+
+from customer_profiles.collection.reading import Delivery, DeliveryError, Part
+from customer_profiles.collection.sources.deliveries import (
+    deliveries_days,
+    deliveries_parts,
+    deliveries_state,
+)
+from customer_profiles.collection.sources.files import files_days, files_parts, files_state
+from customer_profiles.collection.sources.home import Home
+from customer_profiles.contracts import CONTRACTS
+
+
+class Kind(NamedTuple):
+    """A kind of source."""
+
+    days: Callable[[Any, str, Home], list[date]]
+    parts: Callable[[Any, str, date, Home], list[Part]]
+    state: Callable[[Any, str, Home], list[Any]]
+
+
+DELIVERIES = Kind(deliveries_days, deliveries_parts, deliveries_state)
+"""The kind of a table that ``sources.yaml`` does not name."""
+KINDS: dict[str, Kind] = {"files": Kind(files_days, files_parts, files_state)}
+"""The kinds that ``sources.yaml`` can name."""
+
+
+def find_delivery(home: Home, table: str, day: date) -> Delivery | None:
+    """What one table's sources deliver of a day. Raises ``DeliveryError`` if nobody can tell."""
+    parts = [part for source, kind in _sources(home, table) for part in kind.parts(source, table, day, home)]
+    return Delivery(table, day, tuple(parts)) if parts else None
+
+
+def delivered_days(home: Home, table: str) -> list[date]:
+    """Days for which any of a table's sources has rows, ascending."""
+    return sorted({day for source, kind in _sources(home, table) for day in kind.days(source, table, home)})
+
+
+def waiting_days(home: Home) -> list[date]:
+    """Days for which any table's delivery lies there, ascending.
+
+    A file for all days that cannot be read tells no days; the asset that loads it reports it. Raises its
+    ``DeliveryError`` if no other source tells any.
+    """
+    days: set[date] = set()
+    unread: DeliveryError | None = None
+    for table in CONTRACTS:
+        try:
+            days |= set(delivered_days(home, table))
+        except DeliveryError as error:
+            unread = unread or error
+    if unread and not days:
+        raise unread
+    return sorted(days)
+
+
+def lies_there(home: Home, table: str) -> bool:
+    """Whether any of a table's sources holds something, on whatever day."""
+    return any(kind.state(source, table, home) for source, kind in _sources(home, table))
+
+
+def state_of_sources(home: Home) -> list[Any]:
+    """What all sources look like from outside: equal as long as there is nothing new to read."""
+    return [kind.state(source, table, home) for table in CONTRACTS for source, kind in _sources(home, table)]
+
+
+def _sources(home: Home, table: str) -> list[tuple[Any, Kind]]:
+    if table not in home.tables:
+        return [(None, DELIVERIES)]
+    return [(source, KINDS[source.kind]) for source in home.tables[table]]

@@ -1,0 +1,258 @@
+"""A first mapping, guessed from a file's columns and cells: a beginning to correct, never a truth."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import yaml
+
+from customer_profiles.collection.formats import READERS, plain
+from customer_profiles.collection.parsing import ABSENT, as_text
+from customer_profiles.collection.sources.names import NAMES
+from customer_profiles.contracts import CONTRACTS
+from customer_profiles.contracts.columns import columns_of
+from customer_profiles.contracts.stored import delivered_columns, required_columns
+from customer_profiles.settings import Mendable
+
+HEAD_BYTES, HEAD_ROWS = 1_000_000, 200
+ENCODINGS = ("utf-8", "gb18030", "latin-1")
+DELIMITERS = (",", ";", "\t", "|")
+DATE_FORMATS = (
+    "%Y/%m/%d %H:%M:%S",
+    "%Y/%m/%d %H:%M",
+    "%Y/%m/%d",
+    "%Y%m%d%H%M%S",
+    "%Y%m%d",
+    "%d/%m/%Y %H:%M:%S",
+    "%d/%m/%Y %H:%M",
+    "%d/%m/%Y",
+    "%m/%d/%Y %H:%M:%S",
+    "%m/%d/%Y %H:%M",
+    "%m/%d/%Y",
+    "%d.%m.%Y %H:%M:%S",
+    "%d.%m.%Y %H:%M",
+    "%d.%m.%Y",
+    "%Y年%m月%d日",
+)
+EPOCH_DIGITS = {10: "epoch_s", 13: "epoch_ms"}
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "status": {"constant": "completed"},
+    "currency": {"constant": "CNY"},
+    "quantity": {"constant": "1"},
+    "channel": {"constant": "web"},
+    "event_name": {"constant": "other"},
+    "kind": {"constant": "review"},
+    "category": {"constant": "uncategorised"},
+}
+"""What stands in for a required column that the file does not hold."""
+GUESSED = ("orders", "events", "texts", "customers", "products")
+"""Tables that are told from a file's columns; any other is named by ``--table``."""
+
+
+class GuessError(Mendable, ValueError):
+    """A file's columns cannot be guessed at. The message says why."""
+
+
+def guess_source(file: Path, home: Path, table: str | None = None) -> str:
+    """A ``sources.yaml`` for one file, with a comment where a person must look.
+
+    Raises ``GuessError`` if the file cannot be read or the table cannot be told.
+    """
+    if table is not None and table not in CONTRACTS:
+        raise GuessError(f"--table {table}: there is no such table; tables are {', '.join(CONTRACTS)}")
+    layout, cells = _head(file)
+    table = table or max(GUESSED, key=lambda name: _fit(name, cells))
+    columns, notes = _columns(table, cells)
+    source = {"kind": "files", "path": _path(file, home), **layout, "columns": columns}
+    amount = columns.get("amount_minor")
+    if isinstance(amount, dict) and "expression" in amount:
+        source["numbers"] = pl.sql_expr(amount["expression"]).meta.root_names()
+    if _decimal_comma(cells, columns):
+        source["decimal"] = ","
+    written = {"tables": {table: [source]}}
+    text = yaml.dump(
+        written, Dumper=_NoAnchors, allow_unicode=True, sort_keys=False, width=100, default_flow_style=None
+    )
+    left = [name for name in cells.columns if name not in _named(columns)]
+    notes += [f"not mapped, kept sealed: {', '.join(left)}"] if left else []
+    return "".join(f"# {note}\n" for note in notes) + text
+
+
+class _NoAnchors(yaml.SafeDumper):
+    """Writes equal values out each time: a beginner's file has no anchors."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Never."""
+        return True
+
+
+def _head(file: Path) -> tuple[dict[str, Any], pl.DataFrame]:
+    """How a file is laid out, as far as its name does not tell, and its first rows as text."""
+    name = file.name.lower()
+    form = next((form for form in READERS if name.endswith("." + form)), None)
+    try:
+        if form == "parquet":
+            return {}, _as_texts(pl.read_parquet(file, n_rows=HEAD_ROWS))
+        if form == "xlsx":
+            return {}, _as_texts(pl.read_excel(file, infer_schema_length=0).head(HEAD_ROWS))
+        text, encoding = _text(file)
+        told: dict[str, Any] = {} if form else {"format": "csv"}
+        told |= {} if encoding == "utf-8" else {"encoding": encoding}
+        lines = text.splitlines()
+        if form in ("ndjson", "ndjson.gz"):
+            return told, _as_texts(pl.read_ndjson(io.StringIO("\n".join(lines[:HEAD_ROWS]))))
+        delimiter = max(DELIMITERS, key=lambda sign: min(line.count(sign) for line in lines[:20]))
+        rows = list(csv.reader(lines[: HEAD_ROWS + 1], delimiter=delimiter))
+    except (OSError, EOFError, IndexError, ValueError, csv.Error, pl.exceptions.PolarsError) as error:
+        raise GuessError(f"{file} cannot be read: {str(error).splitlines()[0]}") from error
+    told |= {} if delimiter == "," else {"delimiter": "tab" if delimiter == "\t" else delimiter}
+    header = [name.strip() for name in rows[0]]
+    whole = [row for row in rows[1:] if len(row) == len(header)]
+    return told, pl.DataFrame(whole, schema=dict.fromkeys(header, pl.String), orient="row")
+
+
+def _text(file: Path) -> tuple[str, str]:
+    """The whole lines at a file's beginning, and their encoding."""
+    with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as stream:
+        head = stream.read(HEAD_BYTES)
+    whole = head if len(head) < HEAD_BYTES else head[: head.rfind(b"\n")]
+    for encoding in ENCODINGS:
+        try:
+            return whole.decode(encoding).removeprefix("\ufeff"), "gbk" if encoding == "gb18030" else encoding
+        except UnicodeDecodeError:
+            continue
+    raise GuessError(f"{file} is not text of any of {', '.join(ENCODINGS)}")
+
+
+def _as_texts(rows: pl.DataFrame) -> pl.DataFrame:
+    flat = rows.select(plain(rows[name]) for name in rows.columns)
+    return flat.select(as_text(dtype, pl.col(name)).alias(name) for name, dtype in flat.schema.items())
+
+
+def _letters(name: str) -> str:
+    return "".join(filter(str.isalnum, name)).casefold()
+
+
+def _found(column: str, cells: pl.DataFrame, taken: set[str]) -> str | None:
+    """The file's column that holds a table's one: by its own name, then by the commonest other name."""
+    here = {_letters(name): name for name in reversed(cells.columns) if name not in taken}
+    names = [column, *NAMES.get(column, "").split()]
+    return next((here[_letters(name)] for name in names if _letters(name) in here), None)
+
+
+def _fit(table: str, cells: pl.DataFrame) -> int:
+    """How many of a file's columns a table takes; one that the table cannot do without counts twice."""
+    required = required_columns(table)
+    found = {_found(name, cells, set()): name in required for name in delivered_columns(table)}
+    return sum(1 + needed for column, needed in found.items() if column is not None)
+
+
+def _columns(table: str, cells: pl.DataFrame) -> tuple[dict[str, Any], list[str]]:
+    """The mapping of a table's columns, and what a person must look at."""
+    columns: dict[str, Any] = {}
+    taken: set[str] = set()
+    notes = []
+    required = required_columns(table)
+    for name in sorted(delivered_columns(table), key=lambda name: name not in required):
+        found = _found(name, cells, taken)
+        if found is None:
+            continue
+        taken.add(found)
+        columns[name], more = _how(table, name, found, cells[found])
+        notes += more
+    for name in required:
+        if name not in columns:
+            columns[name], note = _stand_in(table, name, columns, cells)
+            notes.append(note)
+    return {name: columns[name] for name in delivered_columns(table) if name in columns}, notes
+
+
+def _how(table: str, name: str, found: str, cells: pl.Series) -> tuple[Any, list[str]]:
+    metadata = columns_of(CONTRACTS[table])[name].metadata or {}
+    some = cells.str.strip_chars()
+    some = some.filter(some.is_not_null() & ~some.is_in(ABSENT))
+    if metadata["kind"] in ("moment", "date"):
+        form = _date_format(some)
+        return ({"column": found, "date_format": form} if form else found), []
+    if name.endswith("_minor") and not _letters(found).endswith("minor"):
+        return {"column": found, "minor_units": 2}, []
+    if metadata["kind"] == "choice":
+        known = {*metadata["values"], *metadata["synonyms"]}
+        strange = sorted({value for value in some if value.lower() not in known})[:20]
+        if strange:
+            note = f"{name}: say what these values are, one of {', '.join(metadata['values'])}"
+            return {"column": found, "values": dict(zip(strange, strange, strict=True))}, [note]
+    return found, []
+
+
+def _date_format(cells: pl.Series) -> str | None:
+    """The first format that all cells have; None if they are ISO 8601, or of no format known here."""
+    if cells.is_empty() or cells.str.contains(r"^\d{4}-\d{2}-\d{2}").all():
+        return None
+    digits = {len(cell) for cell in cells}
+    if cells.str.contains(r"^\d+$").all() and len(digits) == 1 and (size := digits.pop()) in EPOCH_DIGITS:
+        return EPOCH_DIGITS[size]
+    return next((form for form in DATE_FORMATS if all(_is_of(form, cell) for cell in cells)), None)
+
+
+def _is_of(form: str, cell: str) -> bool:
+    try:
+        datetime.strptime(cell, form)  # noqa: DTZ007
+    except ValueError:
+        return False
+    return True
+
+
+def _stand_in(table: str, name: str, columns: dict[str, Any], cells: pl.DataFrame) -> tuple[Any, str]:
+    """What a required column is made of that the file does not hold."""
+    if name == "line_number" and "order_id" in columns:
+        return {
+            "place_in": columns["order_id"]
+        }, "line_number: lines are numbered by their place in the order"
+    times = [how for known, how in columns.items() if known.endswith("_at")]
+    if columns_of(CONTRACTS[table])[name].metadata["kind"] == "moment" and times:  # type: ignore[index]
+        return times[0], f"{name}: taken from another time; correct it"
+    if name.endswith("_id") and name not in ("customer_id", "product_id"):
+        return {"hash_of": cells.columns}, f"{name}: made from all columns, since the file has no id"
+    price = _found("list_price_minor", cells, set())
+    if name == "amount_minor" and price and isinstance(columns.get("quantity"), str):
+        how = {"expression": f'"{columns["quantity"]}" * "{price}"', "minor_units": 2}
+        return how, f"amount_minor: pieces times {price}; correct it if that is a line's total"
+    if name in DEFAULTS:
+        return DEFAULTS[name], f"{name}: the same in every row; correct it"
+    return {"constant": ""}, f"{name}: REQUIRED, not found; name the file's column"
+
+
+def _decimal_comma(cells: pl.DataFrame, columns: dict[str, Any]) -> bool:
+    amounts = [
+        how["column"]
+        for how in columns.values()
+        if isinstance(how, dict) and {"column", "minor_units"} <= how.keys()
+    ]
+    return any(cells[name].str.contains(r"^-?\d+,\d{1,2}$").any() for name in amounts)
+
+
+def _named(columns: dict[str, Any]) -> set[str]:
+    named: set[str] = set()
+    for how in columns.values():
+        origins = {"column": how} if isinstance(how, str) else how
+        named |= set(pl.sql_expr(origins.get("expression", "1")).meta.root_names())
+        for key in ("column", "place_in", "hash_of"):
+            named |= {origins[key]} if isinstance(origins.get(key), str) else set(origins.get(key, ()))
+    return named
+
+
+def _path(file: Path, home: Path) -> str:
+    """Relative to the home where it lies inside; a date in the name becomes ``{day}``."""
+    place = file.resolve()
+    name = re.sub(r"20\d{2}-\d{2}-\d{2}", "{day}", place.name)
+    name = re.sub(r"(?<!\d)20\d{2}[01]\d[0-3]\d(?!\d)", "{day:%Y%m%d}", name)
+    folder = place.parent.relative_to(home) if place.is_relative_to(home) else place.parent
+    return str(folder / name)

@@ -1,0 +1,34 @@
+"""A home as its sources see it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from customer_profiles.collection.sources.schema import Source
+
+
+@dataclass(frozen=True)
+class Home:
+    """Where sources lie and how they are read.
+
+    ``tables`` are the sources that ``sources.yaml`` names, ``environ`` the environment in which the URLs of
+    databases stand. ``timezone`` is business time.
+    """
+
+    folder: Path
+    timezone: str
+    first_day: date
+    longest_line: int
+    tables: Mapping[str, tuple[Source, ...]] = field(default_factory=dict)
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    histories: dict[tuple[Any, ...], Any] = field(default_factory=dict, repr=False, compare=False)
+    """Files for all days that were read already: see ``files.py``."""
+
+    @property
+    def deliveries(self) -> Path:
+        """Where the deliveries of tables without a source lie: ``<table>/<YYYY-MM-DD>.<format>``."""
+        return self.folder / "deliveries"

@@ -1,0 +1,264 @@
+"""A file's columns become a table's: renamed, recoded, computed, filtered. Nothing is lost on the way.
+
+What comes out is text as the door reads it: ISO times, whole minor units, values of the contract. A cell
+that cannot be mapped stays as it is, so that the door quarantines its row and names its column.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection
+from dataclasses import replace
+
+import polars as pl
+
+from customer_profiles.collection.formats import Refuse, plain
+from customer_profiles.collection.parsing import DATE_ONLY, NO_DATE, PARSERS, as_text
+from customer_profiles.collection.reading import LINE, ReadFile
+from customer_profiles.collection.sources.home import Home
+from customer_profiles.collection.sources.schema import EPOCHS, Column, Source
+from customer_profiles.contracts import CONTRACTS
+from customer_profiles.contracts.columns import columns_of
+from customer_profiles.contracts.stored import delivered_columns
+
+SIGNS = r"[\p{Sc}\s'’]"
+"""What people write around and between the digits of an amount."""
+GROUPED = {".": r"^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$", ",": r"^[+-]?\d{1,3}(\.\d{3})+(,\d+)?$"}
+"""A number with thousands set apart, by its decimal sign."""
+ISO = r"^\d{4}-\d{2}-\d{2}"
+UNMAPPED = "!"
+"""Stands before a time that is not of its ``date_format`` but would be read as another one."""
+HOURS = ("%H", "%I", "%T", "%R", "%s", "%X", "%c", "%+", "%r", "epoch")
+NOISE_DIGITS = 6
+"""2.675 * 100 is 267.49999999999994 in binary: what lies behind these digits of a minor unit is noise."""
+
+
+def map_rows(source: Source, table: str, read: ReadFile, home: Home, refuse: Refuse) -> ReadFile:
+    """Make the table's columns of delivered rows, and leave out those for which a rule of ``drop`` holds.
+
+    Raises what ``refuse`` makes of a reason if a mapped column is not there, or an expression fails.
+    """
+    return leave_out(*mapped_rows(source, table, read, home, refuse))
+
+
+def mapped_rows(
+    source: Source, table: str, read: ReadFile, home: Home, refuse: Refuse, beside: Collection[str] = ()
+) -> tuple[ReadFile, pl.Series]:
+    """The table's columns of every row, and per row the rule of ``drop`` that leaves it out, if one does.
+
+    ``beside`` are columns that were joined to the rows: what nobody maps of them is not kept.
+    """
+    cells = read.cells.select(
+        as_text(dtype, pl.col(name)).alias(name) for name, dtype in read.cells.schema.items()
+    )
+    rows = _with_paths(source, table, cells, refuse)
+    mapped = {
+        name: _mapped(name, column, source, table, rows, home, refuse)
+        for name, column in source.columns.items()
+    }
+    used = used_columns(source)
+    for name in delivered_columns(table):
+        if name not in mapped and name in cells.columns and name not in used:
+            mapped[name] = cells[name]
+    known = {*used, *mapped, *beside, *source.ignore, *_used_elsewhere(source, home)}
+    unknown = [cells[name] for name in cells.columns if name not in known]
+    split = read.places[LINE].is_null()
+    return (
+        replace(read, cells=pl.DataFrame([*mapped.values(), *unknown]), originals=cells),
+        _dropped_by(source, rows, split, refuse),
+    )
+
+
+def leave_out(read: ReadFile, dropped_by: pl.Series) -> ReadFile:
+    """The rows that no rule leaves out, and how many each rule does."""
+    kept = dropped_by.is_null()
+    counts = dropped_by.drop_nulls().value_counts(name="rows")
+    originals = read.originals if read.originals is not None else read.cells
+    return replace(
+        read,
+        cells=read.cells.filter(kept),
+        places=read.places.filter(kept),
+        originals=originals.filter(kept),
+        filtered=dict(counts.iter_rows()),
+    )
+
+
+def used_columns(source: Source) -> set[str]:
+    """The file's columns, or paths into them, that a source's mapping and rules look at."""
+    named = {name for column in source.columns.values() for name in _named_by(column)}
+    return named | {name for rule in source.drop.values() for name in pl.sql_expr(rule).meta.root_names()}
+
+
+def _named_by(column: Column) -> list[str]:
+    if column.expression is not None:
+        return list(dict.fromkeys(pl.sql_expr(column.expression).meta.root_names()))
+    return [*([column.column] if column.column is not None else []), *column.place_in, *column.hash_of]
+
+
+def _used_elsewhere(source: Source, home: Home) -> set[str]:
+    """Columns that other tables take from the same file: they are not unknown."""
+    path = getattr(source, "path", None)
+    return {
+        name
+        for sources in home.tables.values()
+        for other in sources
+        if path is not None and getattr(other, "path", None) == path
+        for name in (*used_columns(other), *other.ignore)
+    }
+
+
+def _with_paths(source: Source, table: str, cells: pl.DataFrame, refuse: Refuse) -> pl.DataFrame:
+    """The cells, with a column for every path into a nested one: ``buyer.id``, ``items[0].sku``."""
+    absent = sorted(used_columns(source) - set(cells.columns))
+    paths = {}
+    for name in absent:
+        root = min((name.find(sign) for sign in ".[" if sign in name), default=-1)
+        if root > 0 and name[:root] in cells.columns:
+            paths[name] = pl.col(name[:root]).str.json_path_match("$" + name[root:])
+        elif getattr(source, "format", None) in ("ndjson", "ndjson.gz"):
+            paths[name] = pl.lit(None, pl.String)
+    missing = [name for name in absent if name not in paths]
+    if missing:
+        # names are shown only beside a known one: else the first line may be a row, and they are cells
+        known = (
+            f"it has {cells.columns}"
+            if set(cells.columns) & used_columns(source)
+            else (f"none of its {cells.width} columns is known: is its first line a header?")
+        )
+        raise refuse(
+            f"sources.yaml maps its columns {missing} to {table}, but {known}; correct the mapping, or "
+            f"deliver them"
+        )
+    return cells.with_columns(pl.Series(name, cells.select(path).to_series()) for name, path in paths.items())
+
+
+def _mapped(
+    name: str, column: Column, source: Source, table: str, rows: pl.DataFrame, home: Home, refuse: Refuse
+) -> pl.Series:
+    """One column of the table, as text."""
+    if column.expression is not None:
+        made = _computed(column.expression, f"{table}.{name}", source, rows, refuse)
+    elif column.constant is not None:
+        made = pl.repeat(column.constant, rows.height, dtype=pl.String, eager=True)
+    elif column.place_in:
+        made = rows.select(pl.int_range(1, pl.len() + 1).over(column.place_in)).to_series()
+    elif column.hash_of:
+        made = _hashed(rows.select(column.hash_of))
+    else:
+        made = rows[str(column.column)]
+    made = plain(made)
+    text = pl.DataFrame({name: made}).select(as_text(made.dtype, pl.col(name)).str.strip_chars())
+    kind = (columns_of(CONTRACTS[table])[name].metadata or {})["kind"]
+    cell = pl.col(name)
+    if column.values:
+        cell = cell.replace(dict(column.values))
+    if column.minor_units is not None:
+        cell = _or_itself(cell, _minor_units(_number(cell, source.decimal), column.minor_units))
+    elif kind in ("whole", "decimal"):
+        cell = _or_itself(cell, _plain_number(cell, source.decimal))
+    elif kind in ("moment", "date"):
+        zone = column.timezone or source.timezone or home.timezone
+        cell = _iso(name, column, kind, zone, home.timezone)
+    return text.select(cell.alias(name)).to_series()
+
+
+def _computed(expression: str, place: str, source: Source, rows: pl.DataFrame, refuse: Refuse) -> pl.Series:
+    numbers = [name for name in source.numbers if name in rows.columns]
+    seen = rows.with_columns(_number(pl.col(name), source.decimal) for name in numbers)
+    try:
+        made = seen.select(pl.sql_expr(expression).alias("made")).to_series()
+    except pl.exceptions.PolarsError as error:
+        # the cause is left out: it may quote cells
+        raise refuse(
+            f"{place}: the expression {expression!r} cannot be computed ({type(error).__name__}); columns "
+            f"are text unless they stand under `numbers`, and TRY_CAST gives NULL where CAST fails"
+        ) from None
+    if made.len() == rows.height:
+        return made
+    if made.len() == 1:
+        return made.new_from_index(0, rows.height)
+    raise refuse(f"{place}: the expression {expression!r} gives {made.len()} values for {rows.height} rows")
+
+
+def _hashed(cells: pl.DataFrame) -> pl.Series:
+    keys = [
+        hashlib.sha256(json.dumps(row, ensure_ascii=False).encode()).hexdigest()[:32]
+        for row in cells.iter_rows()
+    ]
+    return pl.Series(keys, dtype=pl.String)
+
+
+def _dropped_by(source: Source, rows: pl.DataFrame, split: pl.Series, refuse: Refuse) -> pl.Series:
+    """The first rule that leaves a row out; NULL for a row that stays, as ragged ones do."""
+    dropped_by = pl.Series("rule", [None], dtype=pl.String).new_from_index(0, rows.height)
+    for rule, expression in source.drop.items():
+        holds = _computed(expression, f"drop {rule!r}", source, rows, refuse)
+        if holds.dtype != pl.Boolean:
+            raise refuse(f"drop {rule!r}: {expression!r} is neither true nor false")
+        out = holds.fill_null(False) & split & dropped_by.is_null()
+        dropped_by = dropped_by.set(out, rule)
+    return dropped_by
+
+
+def _or_itself(cell: pl.Expr, mapped: pl.Expr) -> pl.Expr:
+    return pl.coalesce(mapped.cast(pl.String), cell)
+
+
+def _plain_number(cell: pl.Expr, decimal: str) -> pl.Expr:
+    """A number without signs around it and thousands set apart, its fraction after a point."""
+    bare = cell.str.replace_all(SIGNS, "")
+    grouped = bare.str.contains(GROUPED[decimal])
+    thousands = "," if decimal == "." else "."
+    digits = pl.when(grouped).then(bare.str.replace_all(thousands, "", literal=True)).otherwise(bare)
+    if decimal == ",":
+        digits = digits.str.replace(",", ".", literal=True)
+        unclear = ~grouped & cell.str.contains(".", literal=True)
+        digits = pl.when(~unclear).then(digits)
+    return pl.when(digits.cast(pl.Float64, strict=False).is_not_null()).then(digits)
+
+
+def _number(cell: pl.Expr, decimal: str) -> pl.Expr:
+    return _plain_number(cell, decimal).cast(pl.Float64, strict=False)
+
+
+def _minor_units(amount: pl.Expr, digits: int) -> pl.Expr:
+    """A decimal amount in whole minor units, halves to the even one; NULL if it is not finite."""
+    minor = (amount * 10**digits).round(NOISE_DIGITS).round(0, mode="half_to_even")
+    return pl.when(amount.is_finite()).then(minor).cast(pl.Int64, strict=False)
+
+
+def _iso(name: str, column: Column, kind: str, zone: str, business_zone: str) -> pl.Expr:
+    """A time as ISO 8601: in UTC if it has hours, else the day alone."""
+    cell = pl.col(name)
+    day_alone = column.day_precise or kind == "date"
+    if not column.date_format and not day_alone and zone == business_zone:
+        return cell  # as the door reads it
+    if column.date_format:
+        mapped = pl.coalesce(_by_format(cell, form, zone, day_alone) for form in column.date_format)
+    else:
+        times = PARSERS["moment"](name, {}, zone).value
+        dates = pl.when(cell.str.contains(DATE_ONLY)).then(cell)
+        mapped = pl.coalesce(dates, _time_text(times, zone, day_alone))
+    misread = cell.str.contains(ISO) & ~cell.str.contains(NO_DATE)
+    return pl.coalesce(mapped, pl.when(misread).then(pl.lit(UNMAPPED) + cell).otherwise(cell))
+
+
+def _by_format(cell: pl.Expr, form: str, zone: str, day_alone: bool) -> pl.Expr:
+    if form in EPOCHS:
+        ticks = cell.cast(pl.Float64, strict=False) * (1_000_000 // EPOCHS[form])
+        times = pl.from_epoch(ticks.cast(pl.Int64, strict=False), "us").dt.replace_time_zone("UTC")
+    elif not any(hour in form for hour in HOURS):
+        return cell.str.to_date(form, strict=False).cast(pl.String)
+    elif "%z" in form or "%:z" in form or "%#z" in form:
+        times = cell.str.to_datetime(form, time_unit="us", strict=False, time_zone="UTC")
+    else:
+        local = cell.str.to_datetime(form, time_unit="us", strict=False)
+        times = local.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+    return _time_text(times, zone, day_alone)
+
+
+def _time_text(times: pl.Expr, zone: str, day_alone: bool) -> pl.Expr:
+    if day_alone:
+        return times.dt.convert_time_zone(zone).dt.date().cast(pl.String)
+    return times.dt.convert_time_zone("UTC").dt.to_string("iso:strict")

@@ -1,0 +1,56 @@
+"""Names under which files hold a table's columns, in English and Chinese, the commonest first."""
+
+from __future__ import annotations
+
+NAMES: dict[str, str] = {
+    "customer_id": "customer_id user_id member_id buyer_id client_id customer_no cust_id uid visitor_id "
+    "household_key customer user_id_hash 客户编号 客户id 会员编号 会员号 会员id 用户编号 "
+    "用户id 买家id 顾客编号",
+    "order_id": "order_id order_no order_number invoice_no invoice invoice_id transaction_id basket_id "
+    "receipt_no order 订单编号 订单号 订单id 交易编号 交易号 小票号",
+    "line_number": "line_number line_no line item_no order_item_id position 行号 明细行号 序号",
+    "ordered_at": "ordered_at order_date order_time invoice_date transaction_date transaction_dt "
+    "purchase_date order_purchase_timestamp paid_at date datetime timestamp 下单时间 "
+    "订单时间 订单日期 交易时间 交易日期 购买时间 付款时间",
+    "status_at": "status_at status_date status_time 状态时间 更新时间",
+    "status": "status order_status state 订单状态 状态 交易状态",
+    "quantity": "quantity qty units pieces count 数量 件数 购买数量",
+    "amount_minor": "amount_minor amount total line_total price_total total_price sales_value sales "
+    "revenue payment price dollars amount_paid total_amount 金额 实付金额 订单金额 "
+    "支付金额 总价 销售额",
+    "currency": "currency currency_code 币种 货币",
+    "product_id": "product_id item_id sku stock_code product_code article_id item goods_id asin 商品编号 "
+    "商品id 商品编码 货号",
+    "category": "category product_category department category_code product_subclass class 类目 品类 "
+    "商品类别 分类",
+    "channel": "channel sales_channel source_channel 渠道 销售渠道",
+    "discount_minor": "discount discount_amount 优惠金额 折扣金额",
+    "coupon_id": "coupon_id coupon coupon_code 优惠券 优惠券编号",
+    "payment_method": "payment_method payment_type pay_type 支付方式 付款方式",
+    "updated_at": "updated_at update_time modified_at last_updated 更新时间 修改时间",
+    "registered_at": "registered_at signup_date sign_up_date created_at register_time registration_date "
+    "join_date 注册时间 注册日期 入会时间",
+    "full_name": "full_name name customer_name 姓名 客户姓名 会员姓名",
+    "birth_date": "birth_date birthday date_of_birth dob 出生日期 生日",
+    "gender": "gender sex 性别",
+    "email": "email e_mail mail email_address 邮箱 电子邮箱",
+    "phone": "phone mobile telephone phone_number mobile_phone 手机 手机号 电话 联系电话",
+    "country": "country country_code 国家",
+    "province": "province state region 省份 省",
+    "city": "city town customer_city 城市 市",
+    "loyalty_tier": "loyalty_tier tier member_level club_member_status 会员等级 等级",
+    "name": "name product_name description title prod_name item_name 商品名称 商品名 名称",
+    "brand": "brand manufacturer 品牌",
+    "list_price_minor": "list_price price unit_price 标价 单价 价格",
+    "valid_from": "valid_from effective_from 生效日期 上架时间",
+    "event_id": "event_id log_id 事件编号 事件id",
+    "event_at": "event_at event_time time timestamp event_timestamp ts datetime 事件时间 行为时间 时间",
+    "event_name": "event_name event_type event action behavior_type behavior type 事件 行为类型 事件类型 "
+    "行为",
+    "anonymous_id": "anonymous_id cookie_id device_id visitor_id 设备id 匿名id",
+    "session_id": "session_id user_session session 会话id",
+    "text_id": "text_id review_id comment_id 评论编号 评论id",
+    "body": "body review text comment content review_text review_body 评论 评论内容 内容",
+    "rating": "rating stars score review_score overall 评分 星级",
+    "created_at": "created_at review_date create_time created date timestamp 评论时间 创建时间 时间",
+}

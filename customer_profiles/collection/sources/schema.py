@@ -1,0 +1,199 @@
+"""What ``sources.yaml`` can say: every key, its default and its meaning.
+
+The models hold for the file's shape alone; ``load.py`` reads it and names the line of a mistake.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
+
+import polars as pl
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+EPOCHS = {"epoch_s": 1, "epoch_ms": 1_000}
+"""Date formats that count from 1970-01-01 UTC, and their ticks a second."""
+Format = Literal["csv", "csv.gz", "ndjson", "ndjson.gz", "parquet", "xlsx", "fixed"]
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _a_sign(value: Any) -> Any:
+    return "\t" if value in ("tab", "\\t") else value
+
+
+def _an_encoding(name: str) -> str:
+    try:
+        codecs.lookup(name)
+    except LookupError as error:
+        raise ValueError(f"{name!r} is not an encoding such as utf-8, gbk or latin-1") from error
+    return name
+
+
+def _a_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"{name!r} is not an IANA time zone such as Europe/London") from error
+    return name
+
+
+def _an_expression(text: str) -> str:
+    try:
+        pl.sql_expr(text)
+    except pl.exceptions.PolarsError as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"{text!r} is not a Polars-SQL expression: {reason}") from error
+    return text
+
+
+def _a_pattern(text: str) -> str:
+    try:
+        groups = re.compile(text).groups
+    except re.error as error:
+        raise ValueError(f"{text!r} is not a regular expression: {error}") from error
+    if groups != 1:
+        raise ValueError(f"{text!r} has {groups} groups; put one pair of brackets around the id")
+    return text
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+Zone = Annotated[str, AfterValidator(_a_zone)]
+Expression = Annotated[str, AfterValidator(_an_expression)]
+Pattern = Annotated[str, AfterValidator(_a_pattern)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Column(_Strict):
+    """How one column of a table is made from a row. ``order_id: No`` is short for ``{column: No}``."""
+
+    column: str | None = Field(
+        None, min_length=1, description="the file's column; in NDJSON a path such as `buyer.id`"
+    )
+    constant: str | None = Field(None, description="the same value in every row")
+    expression: Expression | None = Field(
+        None, description="Polars-SQL over the file's columns, all of them text but those under `numbers`"
+    )
+    place_in: Names = Field((), description="number rows 1, 2, ... within these columns: lines of an order")
+    hash_of: Names = Field((), description="a key made from these columns, where the file has none")
+    date_format: Names = Field(
+        (), description="strftime formats tried in turn, `epoch_s` or `epoch_ms`; ISO 8601 needs none"
+    )
+    day_precise: bool = Field(False, description="the hours say nothing: keep the day alone")
+    timezone: Zone | None = Field(None, description="zone of times without one; else the source's")
+    minor_units: int | None = Field(
+        None, ge=0, le=6, description="a decimal amount: digits of its minor unit (2 for cents), half to even"
+    )
+    values: Mapping[str, str] = Field(
+        default_factory=dict, description="file's value: table's value; others stay as they are"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_alone(cls, value: Any) -> Any:
+        return {"column": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        origins = ("column", "constant", "expression", "place_in", "hash_of")
+        given = [name for name in origins if getattr(self, name) not in (None, ())]
+        if len(given) != 1:
+            raise ValueError(f"give one of {', '.join(origins)}; here are {given or 'none'}")
+        return self
+
+
+class _Mapped(_Strict):
+    """What every kind of source says about its rows."""
+
+    columns: Mapping[str, Column] = Field(
+        default_factory=dict,
+        description="table's column: file's column, or how it is made; one of the same name needs no line",
+    )
+    numbers: Names = Field((), description="file's columns that expressions see as numbers, not as text")
+    decimal: Literal[".", ","] = Field(".", description="the sign between whole part and fraction")
+    timezone: Zone | None = Field(None, description="zone of times without one; by default business time")
+    drop: Mapping[str, Expression] = Field(
+        default_factory=dict, description="rule's name: rows for which it holds are left out, and counted"
+    )
+    ignore: Names = Field((), description="file's columns that are not kept; others are kept sealed")
+
+
+class Join(_Strict):
+    """A file whose columns stand beside those of the rows, such as the orders of order lines."""
+
+    path: str = Field(description="as of a source; laid out as the source's own files are")
+    on: Names = Field(description="columns that both files have; of rows alike in them the last one counts")
+    format: Format | None = Field(None, description="by default told by the ending of the name")
+
+
+class FilesSource(_Mapped):
+    """Files: one or more a day, or one for all days."""
+
+    kind: Literal["files"]
+    path: str = Field(description="glob, from the home or absolute; `{day}` is 2026-03-01 (`{day:%Y%m%d}`)")
+    format: Format | None = Field(None, description="by default told by the ending of the name")
+    encoding: Annotated[str, AfterValidator(_an_encoding)] = Field(
+        "utf-8", description="of text: utf-8, gbk, latin-1, ..."
+    )
+    delimiter: Annotated[str, BeforeValidator(_a_sign)] = Field(
+        ",", min_length=1, max_length=1, description="of CSV; `tab` for a tab"
+    )
+    quote: str = Field('"', max_length=1, description='of CSV; "" for none')
+    header: Names = Field((), description="names of the columns of a CSV that has no header line")
+    skip_lines: int = Field(0, ge=0, description="lines before the header, or before the rows")
+    fixed: Mapping[str, tuple[int, int]] = Field(
+        default_factory=dict, description="column: [first, last] character of a fixed-width line, from 1"
+    )
+    sheets: Names = Field((), description="of xlsx; by default the first; '*' for all")
+    join: tuple[Join, ...] = Field(
+        (), description="files whose columns are joined to each row; NULL where none is alike"
+    )
+    delivery_day: date | Names = Field(
+        (),
+        union_mode="left_to_right",
+        description="of a path without {day}: the table's columns of which the latest tells the day on which "
+        "a row arrived (by default all its times), or the day on which the whole file did",
+    )
+
+    @model_validator(mode="after")
+    def _joined_files_have_the_days_of_their_own(self) -> Self:
+        if "{day" not in self.path and any("{day" in join.path for join in self.join):
+            raise ValueError("a joined file has {day} in its path, but `path` has none")
+        return self
+
+
+class LogSource(_Mapped):
+    """Logs of a web server or an application."""
+
+    kind: Literal["log"]
+    path: str = Field(description="glob, from the home or absolute; `{day}` is 2026-03-01 (`{day:%Y%m%d}`)")
+    format: Literal["combined", "ndjson"] = Field("combined", description="Apache's and nginx's, or NDJSON")
+    customer_pattern: Pattern | None = Field(None, description="the customer's id, somewhere in a line")
+    anonymous_pattern: Pattern | None = Field(None, description="the cookie or device, somewhere in a line")
+
+
+class SqlSource(_Mapped):
+    """A query."""
+
+    kind: Literal["sql"]
+    url_variable: str = Field(description="the environment variable that holds the SQLAlchemy URL")
+    query: str = Field(description="with :day_start and :day_end bound")
+    batch_rows: int = Field(50_000, ge=1, description="rows fetched at once")
+
+
+Source = Annotated[FilesSource | LogSource | SqlSource, Field(discriminator="kind")]
+
+
+class SourcesFile(_Strict):
+    """``sources.yaml``: the sources of each table; a table without any is read from ``deliveries/``."""
+
+    tables: Mapping[str, tuple[Source, ...]] = Field(description="table: its sources")

@@ -1,0 +1,628 @@
+"""A team's own files become a table's rows by ``sources.yaml`` alone; nothing is lost on the way."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zipfile
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
+
+import polars as pl
+import pytest
+
+from customer_profiles.collection.door import Door, Received, receive
+from customer_profiles.collection.reading import DeliveryError
+from customer_profiles.collection.sources.finding import (
+    delivered_days,
+    find_delivery,
+    state_of_sources,
+    waiting_days,
+)
+from customer_profiles.collection.sources.home import Home
+from customer_profiles.collection.sources.load import SourcesError, load_home
+from customer_profiles.contracts import CONTRACTS
+from customer_profiles.privacy.pseudonyms import Pseudonyms
+from customer_profiles.privacy.sealing import Seal, place_of
+from customer_profiles.settings import load_settings
+
+ROOT = Path(__file__).parents[2]
+DAY = date(2026, 3, 3)
+SEAL = Seal(b"k" * 32)
+ORDER = {
+    "order_id": "No",
+    "line_number": {"place_in": "No"},
+    "status_at": "At",
+    "ordered_at": "At",
+    "customer_id": "Who",
+    "quantity": "Pieces",
+    "amount_minor": {"column": "Paid", "minor_units": 2},
+    "currency": {"constant": "EUR"},
+    "status": {"constant": "paid"},
+}
+ROW = {"No": "A1", "At": "2026-03-03 10:00:00", "Who": "C1", "Pieces": "2", "Paid": "19.90"}
+
+
+class OwnData:
+    """A home with a ``sources.yaml``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def says(self, source: dict[str, Any] | list[dict[str, Any]], table: str = "orders") -> None:
+        sources = source if isinstance(source, list) else [source]
+        self.says_all({table: [{"kind": "files", **one} for one in sources]})
+
+    def says_all(self, tables: dict[str, Any]) -> None:
+        (self.folder / "sources.yaml").write_text(json.dumps({"tables": tables}, ensure_ascii=False))
+
+    def put(self, name: str, content: str | bytes) -> Path:
+        file = self.folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return file
+
+    def home(self, **settings: Any) -> Home:
+        settings = {"timezone": "UTC", "first_day": date(2026, 1, 1)} | settings
+        return load_home(load_settings(self.folder, **settings), {})
+
+    def door(self, **settings: Any) -> Door:
+        home = self.home(**settings)
+        limits = load_settings(self.folder).collection
+        return Door(home, limits, home.timezone, Pseudonyms(b"s" * 32), SEAL)
+
+    def receive(self, table: str = "orders", day: date = DAY, **settings: Any) -> Received:
+        door = self.door(**settings)
+        delivery = find_delivery(door.home, table, day)
+        assert delivery is not None
+        return receive(delivery, door)
+
+    def rows(self, table: str = "orders", day: date = DAY, **settings: Any) -> list[dict[str, Any]]:
+        return self.receive(table, day, **settings).rows.to_dicts()
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> OwnData:
+    return OwnData(tmp_path)
+
+
+def csv_of(rows: list[dict[str, str]], sign: str = ",") -> str:
+    return "\n".join([sign.join(rows[0]), *(sign.join(row.values()) for row in rows)]) + "\n"
+
+
+def workbook(file: Path, rows: list[list[str | float]]) -> None:
+    """The smallest workbook that Excel opens."""
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    sheet = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    package = "http://schemas.openxmlformats.org/package/2006"
+    kinds = "application/vnd.openxmlformats-package.relationships+xml"
+
+    def cell(value: str | float) -> str:
+        if isinstance(value, str):
+            return f'<c t="inlineStr"><is><t>{escape(value)}</t></is></c>'
+        return f"<c><v>{value}</v></c>"
+
+    lines = "".join(f"<row>{''.join(map(cell, row))}</row>" for row in rows)
+    parts = {
+        "[Content_Types].xml": f'<Types xmlns="{package}/content-types"><Default Extension="rels" '
+        f'ContentType="{kinds}"/><Default Extension="xml" ContentType="application/xml"/></Types>',
+        "_rels/.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="r" '
+        f'Type="{office}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        "xl/workbook.xml": f'<workbook xmlns="{sheet}" xmlns:r="{office}"><sheets>'
+        '<sheet name="March" sheetId="1" r:id="r1"/></sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="r1" '
+        f'Type="{office}/worksheet" Target="sheet.xml"/></Relationships>',
+        "xl/sheet.xml": f'<worksheet xmlns="{sheet}"><sheetData>{lines}</sheetData></worksheet>',
+    }
+    with zipfile.ZipFile(file, "w") as book:
+        for name, text in parts.items():
+            book.writestr(name, f'<?xml version="1.0"?>{text}')
+
+
+# formats
+
+FORMATS: dict[str, tuple[dict[str, Any], Callable[[Path], object]]] = {
+    "signs, quoting and decimal comma": (
+        {"path": "f.csv", "delimiter": ";", "quote": "'", "decimal": ","},
+        lambda f: f.write_text("No;At;Who;Pieces;Paid\nA1;2026-03-03 10:00:00;'C1';2;'19,90'\n"),
+    ),
+    "tabs, and lines before the header": (
+        {"path": "f.tsv", "format": "csv", "delimiter": "tab", "skip_lines": 2},
+        lambda f: f.write_text("Report\nof today\n" + csv_of([ROW], "\t")),
+    ),
+    "no header": (
+        {"path": "f.csv", "header": list(ROW)},
+        lambda f: f.write_text(",".join(ROW.values()) + "\n"),
+    ),
+    "GBK": (
+        {"path": "f.csv", "encoding": "gbk", "ignore": ["备注"]},
+        lambda f: f.write_bytes(csv_of([ROW | {"备注": "很好"}]).encode("gbk")),
+    ),
+    "UTF-8 with BOM, compressed": (
+        {"path": "f.csv.gz"},
+        lambda f: f.write_bytes(gzip.compress(csv_of([ROW]).encode("utf-8-sig"))),
+    ),
+    "UTF-16": (
+        {"path": "f.csv", "encoding": "utf-16"},
+        lambda f: f.write_bytes(csv_of([ROW]).encode("utf-16")),
+    ),
+    "fixed width": (
+        {
+            "path": "f.txt",
+            "fixed": {"No": [1, 4], "At": [5, 23], "Who": [25, 28], "Pieces": [29, 32], "Paid": [33, 40]},
+        },
+        lambda f: f.write_text("A1  2026-03-03 10:00:00 C1     2   19.90\r\n"),
+    ),
+    "NDJSON": ({"path": "f.ndjson"}, lambda f: f.write_text(json.dumps(ROW))),
+    "NDJSON, compressed": (
+        {"path": "f.ndjson.gz"},
+        lambda f: f.write_bytes(gzip.compress(json.dumps(ROW).encode())),
+    ),
+    "Parquet with types": (
+        {"path": "f.parquet"},
+        lambda f: pl.DataFrame(
+            [ROW | {"At": datetime(2026, 3, 3, 10, tzinfo=UTC), "Pieces": 2, "Paid": 19.9}]
+        ).write_parquet(f),
+    ),
+    "Excel": (
+        {"path": "f.xlsx", "sheets": ["March"]},
+        lambda f: workbook(f, [list(ROW), ["A1", "2026-03-03 10:00:00", "C1", 2, 19.9]]),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_row_is_the_same_in_every_format(own: OwnData, name: str) -> None:
+    source, write = FORMATS[name]
+    write(own.folder / source["path"])
+    own.says(source | {"columns": ORDER})
+    received = own.receive()
+    (row,) = received.rows.to_dicts()
+    assert row["broken_rules"] == []
+    assert (row["order_id"], row["line_number"], row["quantity"], row["amount_minor"]) == ("A1", 1, 2, 1990)
+    assert row["ordered_at"] == datetime(2026, 3, 3, 10, tzinfo=UTC)
+    assert received.unknown_columns == ()
+
+
+WRONG: dict[str, tuple[dict[str, Any], str | bytes, str]] = {
+    "another encoding": ({"encoding": "utf-8"}, "No,姓名\n1,王芳\n".encode("gbk"), "line 1 is not UTF-8"),
+    "not the encoding said": ({"encoding": "gbk"}, b"No\n\x80\xff\n", "line .* is not gbk; correct `enc"),
+    "no mapped column": ({}, "No,At\n1,2\n", r"maps its columns \['Paid', 'Pieces', 'Who'\] to orders"),
+    "no header": (
+        {},
+        "王芳,2\n",
+        "maps its columns .* none of its 2 columns is known: is its first line a head",
+    ),
+    "no workbook": ({"format": "xlsx"}, "a,b\n", "not a whole Excel workbook"),
+    "an untold format": ({"path": "{day}.dat"}, "a", "does not tell its format; say `format`"),
+    "an expression over text": (
+        {"columns": ORDER | {"status": {"expression": "CASE WHEN Pieces > 1 THEN 'paid' END"}}},
+        csv_of([ROW]),
+        "orders.status: the expression .* cannot be computed .*unless they stand under `numbers`",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_file_unlike_its_description_ends_in_one_error_with_the_fix(own: OwnData, name: str) -> None:
+    source, content, says = WRONG[name]
+    source = {"path": "{day}.csv", "columns": ORDER} | source
+    own.put(source["path"].format(day=DAY), content)
+    own.says(source)
+    with pytest.raises(DeliveryError, match=f"orders of {DAY}: {DAY}.*{says}") as refused:
+        own.receive()
+    assert "王芳" not in str(refused.value)
+
+
+def test_a_folder_where_a_file_belongs_is_named(own: OwnData) -> None:
+    (own.folder / f"{DAY}.csv").mkdir()
+    own.says({"path": "{day}.csv", "columns": ORDER})
+    with pytest.raises(DeliveryError, match="no file that can be read"):
+        own.receive()
+
+
+# columns
+
+
+def one(own: OwnData, columns: dict[str, Any], row: dict[str, str], **more: Any) -> dict[str, Any]:
+    zone = more.pop("business", "UTC")
+    own.put("f.ndjson", json.dumps(ROW | row))
+    own.says({"path": "f.ndjson", "delivery_day": str(DAY), "columns": ORDER | columns, **more})
+    (found,) = own.rows(timezone=zone)
+    return found
+
+
+TIMES: dict[str, tuple[dict[str, Any], str, str]] = {
+    "by its format": ({"date_format": "%d.%m.%Y %H:%M"}, "3.3.2026 10:00", "2026-03-03 10:00:00"),
+    "by the second format": (
+        {"date_format": ["%Y%m%d", "%m/%d/%Y %H:%M"]},
+        "3/2/2026 9:00",
+        "2026-03-02 09:00:00",
+    ),
+    "seconds": ({"date_format": "epoch_s"}, "1772532000", "2026-03-03 10:00:00"),
+    "milliseconds": ({"date_format": "epoch_ms"}, "1772532000500", "2026-03-03 10:00:00.500"),
+    "in its zone": ({"timezone": "Asia/Shanghai"}, "2026-03-03 18:00:00", "2026-03-03 10:00:00"),
+    "with an offset": ({"timezone": "Asia/Shanghai"}, "2026-03-03T11:00:00+01:00", "2026-03-03 10:00:00"),
+    "the earlier of two in autumn": (
+        {"timezone": "Europe/Berlin", "date_format": "%d.%m.%Y %H:%M"},
+        "26.10.2025 02:30",
+        "2025-10-26 00:30:00",
+    ),
+    "a leap day": ({"date_format": "%Y%m%d%H%M"}, "202402291000", "2024-02-29 10:00:00"),
+}
+
+
+@pytest.mark.parametrize("name", TIMES)
+def test_a_time_is_read(own: OwnData, name: str) -> None:
+    how, cell, told = TIMES[name]
+    moment = datetime.fromisoformat(told).replace(tzinfo=UTC)
+    row = one(own, {"ordered_at": {"column": "At", **how}}, {"At": cell})
+    assert row["ordered_at"] == moment
+    assert row["ordered_hour"] == moment.hour
+
+
+@pytest.mark.parametrize(
+    ("how", "cell", "rule"),
+    [
+        ({"date_format": "%Y-%d-%m %H:%M"}, "2026-01-13 10:00", "unparsable"),  # would be read as another day
+        (
+            {"timezone": "Europe/Berlin"},
+            "2026-03-29 02:30:00",
+            "unparsable",
+        ),  # the hour that spring leaves out
+        ({"date_format": "%Y%m%d"}, "20260230", "unparsable"),
+        ({"date_format": "%Y%m%d"}, "0000-00-00", "impossible_date"),
+    ],
+)
+def test_a_time_that_is_none_is_quarantined_and_never_misread(
+    own: OwnData, how: dict[str, Any], cell: str, rule: str
+) -> None:
+    row = one(
+        own, {"ordered_at": {"column": "At", **how}, "status_at": {"constant": "2026-03-03"}}, {"At": cell}
+    )
+    assert row["ordered_at"] is None
+    assert f"ordered_at|{rule}" in row["broken_rules"]
+
+
+@pytest.mark.parametrize(
+    ("how", "cell"),
+    [({"date_format": "%Y%m%d"}, "20260303"), ({"day_precise": True}, "2026-03-03 00:00:00")],
+)
+def test_a_date_without_hours_has_no_daypart(own: OwnData, how: dict[str, Any], cell: str) -> None:
+    row = one(
+        own, {"ordered_at": {"column": "At", **how}}, {"At": cell}, business="Asia/Tokyo", timezone="UTC"
+    )
+    assert (row["ordered_day"], row["ordered_hour"]) == ((DAY - date(1970, 1, 1)).days, None)
+
+
+@pytest.mark.parametrize(
+    ("cell", "decimal", "minor"),
+    [
+        ("19.90", ".", 1990),
+        ("1,234.50", ".", 123450),
+        ("1.234,50", ",", 123450),
+        ("¥ 12.5", ".", 1250),
+        ("-0.005", ".", 0),
+        ("2.675", ".", 268),
+        ("7", ",", 700),
+    ],
+)
+def test_an_amount_becomes_minor_units(own: OwnData, cell: str, decimal: str, minor: int) -> None:
+    assert one(own, {}, {"Paid": cell}, decimal=decimal)["amount_minor"] == minor
+
+
+@pytest.mark.parametrize(
+    ("cell", "rule"),
+    [("12,50", "unparsable"), ("nan", "non_finite"), ("1e400", "unparsable"), ("=cmd|'/c'!A1", "unparsable")],
+)
+def test_an_amount_that_is_none_is_quarantined(own: OwnData, cell: str, rule: str) -> None:
+    row = one(own, {}, {"Paid": cell})
+    assert row["amount_minor"] is None
+    assert row["broken_rules"] == [f"amount_minor|{rule}"]
+
+
+def test_values_are_recoded_and_others_stay(own: OwnData) -> None:
+    how = {"status": {"column": "State", "values": {"1": "paid", "no": "cancelled"}}}
+    assert one(own, how, {"State": "1"})["status"] == "paid"
+    assert one(own, how, {"State": "no"})["status"] == "cancelled"
+    assert one(own, how, {"State": "shipped"})["status"] == "shipped"
+    assert one(own, how, {"State": "9"})["broken_rules"] == ["status|unparsable"]
+
+
+def test_an_expression_sees_numbers_where_they_are_named(own: OwnData) -> None:
+    status = {"expression": "CASE WHEN No LIKE 'C%' OR Pieces < 0 THEN 'returned' ELSE 'paid' END"}
+    amount = {"expression": "Pieces * Paid", "minor_units": 2}
+    how = {"status": status, "amount_minor": amount}
+    row = one(own, how, {"Pieces": "-3", "Paid": "0.7"}, numbers=["Pieces", "Paid"])
+    assert (row["status"], row["amount_minor"], row["broken_rules"]) == ("returned", -210, [])
+
+
+def test_a_path_leads_into_nested_fields(own: OwnData) -> None:
+    row = {"buyer": {"city": "上海", "ids": [{"no": 7}]}}
+    how = {"payment_method": "buyer.city", "coupon_id": "buyer.ids[0].no", "channel": "buyer.absent"}
+    found = one(own, how, row)  # type: ignore[arg-type]
+    assert (found["payment_method"], found["coupon_id"], found["channel"]) == ("上海", "7", None)
+
+
+def test_a_row_without_an_id_gets_the_same_one_every_time(own: OwnData) -> None:
+    how = {"order_id": {"hash_of": ["Who", "At"]}}
+    ids = [one(own, how, row)["order_id"] for row in ({}, {"Pieces": "9"}, {"Who": "C2"})]
+    assert ids[0] == ids[1] != ids[2]
+
+
+def test_repeated_lines_of_an_order_stay_lines(own: OwnData) -> None:
+    own.put("f.csv", csv_of([ROW, ROW | {"No": "B"}, ROW]))
+    own.says({"path": "f.csv", "columns": ORDER})
+    rows = own.rows()
+    assert [(row["order_id"], row["line_number"]) for row in rows] == [("A1", 1), ("B", 1), ("A1", 2)]
+    assert not any(row["exact_copy"] for row in rows)
+
+
+def test_a_column_of_the_same_name_needs_no_line_unless_it_is_used_for_another(own: OwnData) -> None:
+    row = one(own, {"coupon_id": "category"}, {"category": "X1", "channel": "web"})
+    assert (row["channel"], row["coupon_id"], row["category"]) == ("web", "X1", None)
+
+
+def test_columns_that_nobody_maps_are_kept_sealed_but_for_ignored_ones(own: OwnData) -> None:
+    own.put("f.csv", csv_of([ROW | {"Note": "x", "Junk": "y"}]))
+    own.says({"path": "f.csv", "columns": ORDER, "ignore": ["Junk"]})
+    received = own.receive()
+    assert received.unknown_columns == ("Note",)
+    (sealed,) = received.rows["extra_sealed"]
+    assert SEAL.open(sealed, place_of("orders", DAY, "f.csv", 1, "extra")) == '{"Note":"x"}'
+
+
+def test_a_quarantined_row_is_sealed_as_it_was_delivered(own: OwnData) -> None:
+    own.put("f.csv", csv_of([ROW | {"Paid": "free"}]))
+    own.says({"path": "f.csv", "columns": ORDER})
+    (row,) = own.rows()
+    original = SEAL.open(row["original_sealed"], place_of("orders", DAY, "f.csv", 1, "original"))
+    assert json.loads(original) == ROW | {"Paid": "free"}
+
+
+# rows
+
+
+def test_rows_that_a_rule_leaves_out_are_counted_by_rule(own: OwnData) -> None:
+    lines = csv_of([ROW, ROW | {"No": "T1"}, ROW | {"Who": "staff"}, ROW | {"No": "T2", "Who": "staff"}])
+    own.put("f.csv", lines + "ragged\n")
+    drop = {"test orders": "No LIKE 'T%'", "staff": "Who = 'staff'", "no customer": "Who IS NULL"}
+    own.says({"path": "f.csv", "columns": ORDER, "drop": drop})
+    received = own.receive()
+    assert received.rows["row_number"].to_list() == [1, 5]
+    assert received.rows["broken_rules"].to_list() == [[], ["ragged_row"]]
+    (file,) = received.files.to_dicts()
+    assert (file["rows"], file["filtered"]) == (2, 3)
+    assert sorted(file["filtered_by"]) == ["staff: 1", "test orders: 2"]
+
+
+def test_one_file_feeds_several_tables(own: OwnData) -> None:
+    own.put("f.csv", csv_of([ROW | {"City": "Rome"}, ROW | {"City": "Rome"}]))
+    file = {"kind": "files", "path": "f.csv"}
+    customers = {"customer_id": "Who", "updated_at": "At", "city": "City"}
+    own.says_all({"orders": [file | {"columns": ORDER}], "customers": [file | {"columns": customers}]})
+    assert own.receive("orders").unknown_columns == own.receive("customers").unknown_columns == ()
+    rows = own.rows("customers")
+    assert [(row["city"], row["exact_copy"]) for row in rows] == [("Rome", False), ("Rome", True)]
+
+
+def test_a_second_file_stands_beside_the_rows(own: OwnData) -> None:
+    lines = [{"No": "A1", "Pieces": "2", "Paid": "9"}, {"No": "B", "Pieces": "1", "Paid": "8"}]
+    own.put(f"lines_{DAY}.csv", csv_of(lines))
+    heads = {"No": "A1", "At": "2026-03-03 10:00:00", "Who": "C0", "Note": "x"}
+    own.put(f"heads_{DAY}.csv", csv_of([heads, heads | {"Who": "C1"}]))
+    join = {"path": "heads_{day}.csv", "on": "No"}
+    own.says({"path": "lines_{day}.csv", "join": [join], "columns": ORDER})
+    received = own.receive()
+    first, second = received.rows.to_dicts()
+    assert first["customer_key"] == Pseudonyms(b"s" * 32).key("C1")
+    assert {"customer_id|required", "ordered_at|required"} <= set(second["broken_rules"])
+    assert received.unknown_columns == ()
+    own.says({"path": "lines_{day}.csv", "join": [join | {"on": "Nr"}], "columns": ORDER})
+    with pytest.raises(DeliveryError, match=r"heads_2026-03-03\.csv: it cannot be joined on \['Nr'\]"):
+        own.receive()
+
+
+def test_several_sources_feed_one_table(own: OwnData) -> None:
+    own.put("a/x.csv", csv_of([ROW]))
+    own.put("b/x.csv", csv_of([ROW | {"No": "B1"}]))
+    own.says([{"path": "a/{day}.csv", "columns": ORDER}, {"path": "b/x.csv", "columns": ORDER}])
+    own.put(f"a/{DAY}.csv", csv_of([ROW | {"No": "A2"}]))
+    assert [row["order_id"] for row in own.rows()] == ["A2", "B1"]
+
+
+# days
+
+
+@pytest.mark.parametrize(
+    ("path", "file"),
+    [
+        ("in/{day}.csv", "in/2026-03-03.csv"),
+        ("in/orders_{day:%Y%m%d}_*.csv", "in/orders_20260303_v2.csv"),
+        ("in/{day:%Y}/{day:%m}/{day:%d}/*.csv", "in/2026/03/03/part-1.csv"),
+        ("in/**/{day}.csv", "in/shop/7/2026-03-03.csv"),
+    ],
+)
+def test_the_day_is_told_by_the_name(own: OwnData, path: str, file: str) -> None:
+    own.put(file, csv_of([ROW]))
+    own.put("in/readme.txt", "no delivery")
+    own.put(file + ".tmp", "still being written")
+    own.says({"path": path, "format": "csv", "columns": ORDER})
+    assert delivered_days(own.home(), "orders") == [DAY]
+    assert [row["source"] for row in own.rows()] == [file]
+    assert find_delivery(own.home(), "orders", date(2026, 3, 4)) is None
+
+
+def history(own: OwnData, *moments: str, **more: Any) -> None:
+    rows = [ROW | {"No": str(number), "At": at} for number, at in enumerate(moments)]
+    own.put("all.csv", csv_of(rows))
+    own.says({"path": "all.csv", "columns": ORDER} | more)
+
+
+def arrived(own: OwnData, **settings: Any) -> dict[str, list[int]]:
+    home = own.home(**settings)
+    days = delivered_days(home, "orders")
+    return {str(day): [row["row_number"] for row in own.rows(day=day, **settings)] for day in days}
+
+
+def test_rows_of_a_file_for_all_days_arrive_on_the_day_of_their_latest_time(own: OwnData) -> None:
+    shipped = {"status_at": {"column": "Sent"}, "ordered_at": "At"}
+    rows = [
+        ("0", "2026-03-01", "2026-03-03"),
+        ("1", "2026-03-01", "2026-03-01"),
+        ("2", "2026-03-03 23:30:00", ""),
+    ]
+    own.put("all.csv", csv_of([ROW | {"No": no, "At": at, "Sent": sent} for no, at, sent in rows]))
+    own.says({"path": "all.csv", "timezone": "UTC", "columns": ORDER | shipped})
+    assert arrived(own) == {"2026-03-01": [2], "2026-03-02": [], "2026-03-03": [1, 3]}
+    assert arrived(own, timezone="Asia/Shanghai")["2026-03-04"] == [3]
+    assert own.receive().files["known_time_imputed"].to_list() == [True]
+
+
+def test_rows_of_unknown_day_arrive_last_and_old_ones_on_the_first_day(own: OwnData) -> None:
+    history(own, "2026-03-02", "1970-01-01", "soon", "2199-01-01", "2026-03-03")
+    assert arrived(own, first_day=date(2026, 3, 1)) == {
+        "2026-03-01": [2], "2026-03-02": [1], "2026-03-03": [3, 4, 5],
+    }  # fmt: skip
+    with pytest.raises(
+        DeliveryError, match="most of its rows lie before first_day 2027-01-01: set first_day: "
+    ):
+        arrived(own, first_day=date(2027, 1, 1))
+
+
+def test_an_export_of_todays_state_arrives_whole_on_the_day_that_is_said(own: OwnData) -> None:
+    history(own, "2026-02-01", "2026-03-01", delivery_day=str(DAY))
+    assert arrived(own) == {str(DAY): [1, 2]}
+
+
+def test_a_longer_export_leaves_the_days_that_it_repeats_unchanged(own: OwnData) -> None:
+    history(own, "2026-03-01", "2026-03-02")
+    before = {
+        str(day): find_delivery(own.home(), "orders", day) for day in delivered_days(own.home(), "orders")
+    }
+    history(own, "2026-03-01", "2026-03-02", "2026-03-02", "2026-03-03")
+    for day, same in (("2026-03-01", True), ("2026-03-02", False)):
+        was, now = before[day], find_delivery(own.home(), "orders", date.fromisoformat(day))
+        assert was is not None
+        assert now is not None
+        assert (was.parts[0].digest() == now.parts[0].digest()) is same
+
+
+def test_a_file_for_all_days_is_read_once(own: OwnData, monkeypatch: pytest.MonkeyPatch) -> None:
+    from customer_profiles.collection.sources import files
+
+    history(own, *(f"2026-03-{day:02}" for day in range(1, 20)))
+    read: list[Path] = []
+    original = files.read_file
+    monkeypatch.setattr(files, "read_file", lambda file, *more: read.append(file) or original(file, *more))
+    home = own.home()
+    for day in delivered_days(home, "orders"):
+        delivery = find_delivery(home, "orders", day)
+        assert delivery is not None
+        assert [part.height for piece in delivery.parts[0].read() for part in [piece.cells]] == [1]
+    assert len(read) == 1
+
+
+def test_an_export_that_cannot_be_read_hides_no_other_tables_days(own: OwnData) -> None:
+    own.put("all.csv", "a,b\n1,2\n")
+    own.says({"path": "all.csv", "columns": ORDER})
+    with pytest.raises(DeliveryError, match=r"orders of every day: all\.csv: sources\.yaml maps its columns"):
+        waiting_days(own.home())
+    own.put(f"deliveries/texts/{DAY}.csv", "text_id\n")
+    assert waiting_days(own.home()) == [DAY]
+
+
+def test_a_new_or_changed_file_is_seen_from_outside(own: OwnData) -> None:
+    own.says({"path": "in/{day}.csv", "columns": ORDER})
+    states = [state_of_sources(own.home())]
+    own.put("in/2026-03-03.csv", csv_of([ROW]))
+    states.append(state_of_sources(own.home()))
+    own.put("in/2026-03-03.csv", csv_of([ROW, ROW]))
+    states.append(state_of_sources(own.home()))
+    assert states[0] != states[1] != states[2]
+
+
+def test_tables_that_the_file_does_not_name_come_from_the_deliveries_folder(own: OwnData) -> None:
+    own.says({"path": "nowhere/{day}.csv"})
+    own.put(f"deliveries/orders/{DAY}.csv", "order_id\n")
+    own.put(f"deliveries/texts/{DAY}.csv", "text_id,customer_id,kind,created_at,body\n")
+    assert delivered_days(own.home(), "orders") == []
+    assert delivered_days(own.home(), "texts") == [DAY]
+
+
+def test_the_simulated_retailers_mapping_reads_what_no_mapping_reads(tmp_path: Path) -> None:
+    sample, example = ROOT / "data/sample/deliveries", ROOT / "examples/simulated_retailer/sources.yaml"
+    plain, mapped = OwnData(tmp_path / "plain"), OwnData(tmp_path / "mapped")
+    for own in (plain, mapped):
+        own.folder.mkdir()
+        (own.folder / "deliveries").symlink_to(sample)
+    (mapped.folder / "sources.yaml").write_bytes(example.read_bytes())
+    sealed = ("^.*_sealed$",)
+    for table in CONTRACTS:
+        day = delivered_days(plain.home(), table)[2]
+        one, other = (
+            own.receive(table, day).rows.drop(pl.selectors.matches(sealed[0])) for own in (plain, mapped)
+        )
+        assert one.equals(other), table
+
+
+# sources.yaml itself
+
+FILE = "tables:\n  orders:\n    - kind: files\n"
+MAPPED = FILE + "      path: x\n      columns:\n        "
+MISTAKES = {
+    "tables:\n  order: []": r"line 2: tables.order: there is no such table; did you mean 'orders'\?",
+    MAPPED + "ordered: A": (
+        r"line 6: tables.orders\[0\].columns.ordered: there is no such column of orders; did you mean "
+        "'ordered_at'"
+    ),
+    FILE + "      paht: x": r"line 4: .*paht: there is no such key; did you mean 'path'",
+    FILE: r"line 3: tables.orders\[0\].path: it is missing",
+    "tables:\n  orders:\n    - path: x": "line 3: .*kind",
+    "tables:\n  orders:\n    - kind: ftp\n      path: x": "line [34]: .*'files', 'log', 'sql'",
+    MAPPED + "status: {colum: A}": "line 6: .*colum: there is no such key; did you mean 'column'",
+    MAPPED + "status: {column: A, constant: b}": "line 6: .*give one of column, constant",
+    FILE + "      path: x\n      timezone: Mars": "line 5: .*not an IANA time zone",
+    FILE + "      path: x\n      encoding: klingon": "line 5: .*not an encoding",
+    FILE + "      path: x\n      drop: {a: 'SELEC )'}": "line 5: .*not a Polars-SQL",
+    "tables:\n  orders: []\n  orders: []": "line 3: 'orders' stands twice in tables; keep one",
+    "tables:\n  orders: {kind: files, path: x}": "line 2: tables.orders: it is a list",
+    "tables: orders": "line 1: tables: it is lines of `key: value`",
+    MAPPED + "status:": "line 6: .*status.column: .*at least 1 character",
+    FILE
+    + "      path: x\n      delivery_day: [order_at]": "line 5: .*order_at: .* did you mean 'ordered_at'",
+    FILE + "      path: x\n      delivery_day: 2026-13-45": "line 5: .*2026-13-45: there is no such column",
+    FILE + "      path: x\n      join: [{path: 'o_{day}', on: a}]": "line 3: .*but `path` has none",
+    "tables: [": "cannot be read as YAML: .*line 1",
+    "": "line 1: tables: it is missing",
+    "tables:\n  orders: &a [*a]": "line 2: it is nested deeper than",
+}
+
+
+@pytest.mark.parametrize("text", MISTAKES)
+def test_a_mistake_is_told_with_its_line_its_key_and_the_fix(own: OwnData, text: str) -> None:
+    own.put("sources.yaml", text)
+    with pytest.raises(SourcesError, match=MISTAKES[text]) as refused:
+        own.home()
+    assert "\n" not in str(refused.value)
+
+
+def test_anchors_and_merged_keys_work(own: OwnData) -> None:
+    own.put(
+        "sources.yaml",
+        "tables:\n  orders:\n    - &f {kind: files, path: x.csv, encoding: gbk}\n"
+        "  texts:\n    - {<<: *f, encoding: utf-8}\n",
+    )
+    tables = own.home().tables
+    assert [source.encoding for one in tables.values() for source in one] == ["gbk", "utf-8"]  # type: ignore[union-attr]
+
+
+def test_aliases_that_multiply_are_refused(own: OwnData) -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
+    own.put("sources.yaml", "\n".join(lines))
+    with pytest.raises(SourcesError, match="over 200,000 values"):
+        own.home()
