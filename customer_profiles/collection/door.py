@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -21,7 +21,14 @@ from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.tables import FILE_COLUMNS
 from customer_profiles.contracts import CONTRACTS, Pii
 from customer_profiles.contracts.columns import columns_of
-from customer_profiles.contracts.stored import delivered_columns, key_name, raw_columns, required_columns
+from customer_profiles.contracts.stored import (
+    delivered_columns,
+    key_name,
+    match_name,
+    raw_columns,
+    required_columns,
+)
+from customer_profiles.privacy.matching import HASH, match_keys
 from customer_profiles.privacy.pseudonyms import Pseudonyms
 from customer_profiles.privacy.sealing import Seal, place_of
 from customer_profiles.settings import CollectionSettings
@@ -40,6 +47,7 @@ class Door:
     timezone: str
     pseudonyms: Pseudonyms
     seal: Seal
+    partner_secrets: tuple[bytes, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -159,6 +167,13 @@ def _columns_of_told_kind(delivery: Delivery) -> dict[str, str]:
     return {name: kind for name, kind in kinds.items() if kind}
 
 
+def _columns_that_hold_hashes(delivery: Delivery) -> list[str]:
+    columns = columns_of(CONTRACTS[delivery.table])
+    return [
+        name for name in delivered_columns(delivery.table) if (columns[name].metadata or {}).get("hashed")
+    ]
+
+
 def _columns_of_class(delivery: Delivery, pii: Pii) -> list[str]:
     columns = columns_of(CONTRACTS[delivery.table])
     return [
@@ -216,6 +231,9 @@ def _derived(
         email = pl.when(pl.col(kind).str.to_lowercase() == "email").then(pl.col(name).str.to_lowercase())
         number = e164(phone, door.settings.default_phone_region)
         derived = derived.with_columns(pl.coalesce(email, number, name).alias(name))
+    for name in _columns_that_hold_hashes(delivery):
+        is_hash = pl.col(name).str.contains(HASH)
+        derived = derived.with_columns(pl.when(is_hash).then(pl.col(name).str.to_lowercase()).otherwise(name))
     for name in _columns_of_kind(delivery, "date"):
         birth = name.removesuffix("_date")
         derived = derived.with_columns(
@@ -238,8 +256,12 @@ def _sealed(delivery: Delivery, rows: pl.DataFrame, door: Door) -> pl.DataFrame:
         door.pseudonyms.keys(rows[name]).alias(key_name(name))
         for name in _columns_of_class(delivery, Pii.IDENTIFIER)
     ).with_columns(
-        door.pseudonyms.keys(rows[f"{name}|normal"]).alias(key_name(name))
+        made
         for name in _columns_of_kind(delivery, "phone", "email")
+        for made in (
+            door.pseudonyms.keys(rows[f"{name}|normal"]).alias(key_name(name)),
+            match_keys(rows[f"{name}|normal"], door.pseudonyms, door.partner_secrets).alias(match_name(name)),
+        )
     )
     broken = pl.col("broken_rules").list.len() > 0
     original = rows.select(pl.when(broken).then("delivered").alias("original"))

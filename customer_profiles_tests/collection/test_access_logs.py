@@ -170,8 +170,15 @@ def test_an_endless_line_refuses_the_file(log) -> None:
 
 def test_what_an_application_says_wins_over_what_the_address_means() -> None:
     requests = pl.DataFrame(
-        {"line": ["{1}", "{2}"], "time": ["12:00", "12:01"], "url": ["/search?q=a", "/"], "event_name": ["share", None], "product_id": ["P1", None], "event_id": [None, "own"]},
-    )  # fmt: skip
+        {
+            "line": ["{1}", "{2}"],
+            "time": ["2026-03-03 12:00", "2026-03-03 12:01"],
+            "url": ["/search?q=a", "/"],
+            "event_name": ["share", None],
+            "product_id": ["P1", None],
+            "event_id": [None, "own"],
+        }
+    )
     pages = [{"path": "^/search", "event_name": "search", "parameters": {"search_query": "q"}}]
     events = events_of(requests, LogRules(pages=pages, channel="app"), Counter())
     assert events["event_name"].to_list() == ["share", "page_view"]
