@@ -1,6 +1,6 @@
 """Access logs of web servers and logs of applications as events.
 
-A log comes in line by line, as ``requests``: one row a line, as text. ``events_of`` tells what they mean,
+A log comes in line by line, as requests: one row a line, as text. ``events_of`` tells what they mean,
 by rules that a team states once: who a line is about, what its address stands for, and behind which
 lines stands nobody's behaviour.
 
@@ -22,6 +22,7 @@ from urllib.parse import unquote, unquote_plus
 import polars as pl
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from customer_profiles.collection.formats import Ragged, Refuse, json_row
 from customer_profiles.contracts import EVENT_NAMES
 from customer_profiles.contracts.stored import delivered_columns
 
@@ -41,7 +42,9 @@ MONTH_NUMBERS = {f"-{name}-": f"-{number:02}-" for number, name in enumerate(MON
 ORIGIN = r"^[a-zA-Z][a-zA-Z0-9+.-]*://[^/?#]*"
 ID_CHARACTERS = 32
 
-REQUEST_FIELDS = ("address", "user", "time", "method", "url", "status", "referrer", "agent")
+REQUEST_FIELDS = (
+    "address", "user", "time", "method", "url", "path", "query", "status", "referrer", "agent",
+)  # fmt: skip
 """What a line can tell of a request. ``path`` and ``query`` are parts of ``url``."""
 EVENT_COLUMNS = tuple(delivered_columns("events"))
 DEVICES = (
@@ -67,9 +70,6 @@ LEFT_OUT: Mapping[str, Mapping[str, str]] = {
 }
 """Lines behind which stands nobody's behaviour: a rule's name, and what any of these fields looks like."""
 
-Refuse = Callable[[str], Exception]
-Ragged = list[tuple[int, str]]
-
 
 def _pattern(pattern: str) -> str:
     try:
@@ -94,6 +94,13 @@ def _groups(pattern: str) -> list[str]:
     return [field.name for field in dtype.fields] if isinstance(dtype, pl.Struct) else []
 
 
+def _rule_name(name: str) -> str:
+    if name not in LEFT_OUT:
+        raise ValueError(f"there is no such rule; there are {', '.join(LEFT_OUT)}")
+    return name
+
+
+RuleName = Annotated[str, AfterValidator(_rule_name)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 Capture = Annotated[str, AfterValidator(_capture)]
 
@@ -131,35 +138,56 @@ class LogRules(_Rules):
     session_pattern: Capture | None = Field(None, description="the visit, in the line")
     channel: str = Field("web", description="where it happened")
     pages: tuple[Page, ...] = Field((), description="what a request means; the first that fits")
-    leave_out: tuple[str, ...] = Field(
+    leave_out: tuple[RuleName, ...] = Field(
         tuple(LEFT_OUT), description="built-in rules for lines behind which stands nobody's behaviour"
     )
 
-    @model_validator(mode="after")
-    def _rules_exist(self) -> Self:
-        if wrong := [name for name in self.leave_out if name not in LEFT_OUT]:
-            raise ValueError(f"leave_out names {wrong}; the rules are {', '.join(LEFT_OUT)}")
-        return self
+
+Lines = tuple[pl.Series, pl.DataFrame, Ragged]
+"""Sound lines, their cells as text, and the lines that are none, with their numbers."""
 
 
-def read_access_log(file: Path, longest_line: int, refuse: Refuse) -> Iterator[tuple[pl.DataFrame, Ragged]]:
-    """Parts of a combined log, plain or gzip: ``line`` and ``REQUEST_FIELDS``, and lines that are none.
+def read_access_log(file: Path, longest_line: int, refuse: Refuse) -> Iterator[Lines]:
+    """Parts of a combined log, plain or gzip, with ``REQUEST_FIELDS`` as cells.
 
     Lines count from 1 over the whole file, empty ones are none. Raises what ``refuse`` makes if the file
     holds a line longer than ``longest_line`` bytes.
     """
-    number = 0
+    for first, texts, readable in _texts(file, longest_line, refuse):
+        rows = _split(texts)
+        sound = readable & rows["status"].is_not_null()
+        yield texts.filter(sound), rows.filter(sound), _ragged(first, texts, sound)
+
+
+def read_application_log(file: Path, longest_line: int, refuse: Refuse) -> Iterator[Lines]:
+    """Parts of a log of one JSON object a line, plain or gzip, with its members as cells.
+
+    Lines count and files are refused as by ``read_access_log``.
+    """
+    for first, texts, readable in _texts(file, longest_line, refuse):
+        rows = [
+            json_row(text.encode()) if whole else None for text, whole in zip(texts, readable, strict=True)
+        ]
+        objects = [row for row in rows if row is not None]
+        names = dict.fromkeys(name for row in objects for name in row)
+        cells = pl.DataFrame(objects, schema=dict.fromkeys(names, pl.String))
+        sound = pl.Series([row is not None for row in rows], dtype=pl.Boolean)
+        yield texts.filter(sound), cells, _ragged(first, texts, sound)
+
+
+def _texts(file: Path, longest_line: int, refuse: Refuse) -> Iterator[tuple[int, pl.Series, pl.Series]]:
+    """Lines that are not empty, some at a time: the number of the first, their text, whether it is text."""
+    first = 1
     with _open(file) as stream:
         while lines := _some_lines(stream, longest_line, refuse):
-            texts = [_decoded(line) for line in lines if line.strip()]
-            rows = _split(pl.Series("line", [text for text, _ in texts], dtype=pl.String))
-            sound = pl.Series([whole for _, whole in texts], dtype=pl.Boolean) & rows["status"].is_not_null()
-            broken = (~sound).arg_true()
-            yield (
-                rows.filter(sound),
-                [(number + place + 1, texts[place][0]) for place in broken],
-            )
-            number += len(texts)
+            decoded = [_decoded(line) for line in lines if line.strip()]
+            texts = pl.Series("line", [text for text, _ in decoded], dtype=pl.String)
+            yield first, texts, pl.Series([whole for _, whole in decoded], dtype=pl.Boolean)
+            first += len(decoded)
+
+
+def _ragged(first: int, texts: pl.Series, sound: pl.Series) -> Ragged:
+    return [(first + place, texts[place]) for place in (~sound).arg_true()]
 
 
 def _open(file: Path) -> BinaryIO:
@@ -189,39 +217,47 @@ def _decoded(line: bytes) -> tuple[str, bool]:
 
 
 def _split(lines: pl.Series) -> pl.DataFrame:
-    parts = pl.DataFrame(lines).select("line", pl.col("line").str.extract_groups(COMBINED).alias("parts"))
-    names = ("address", "user", "time", "request", "status", "referrer", "agent")
-    rows = parts.select("line", *(pl.col("parts").struct.field(name) for name in names))
+    parts = pl.DataFrame({"parts": lines.str.extract_groups(COMBINED)}).unnest("parts")
     stamp = pl.col("time").str.replace(LOGGED_TIME, "$3-$2-${1}T$4$5")
-    return rows.with_columns(
+    rows = parts.with_columns(
         stamp.str.replace_many(MONTH_NUMBERS).alias("time"),
         pl.when(pl.col("user") != "-").then("user").alias("user"),
         *(pl.col("request").str.extract_groups(REQUEST).struct.field(name) for name in ("method", "url")),
-    ).select("line", *REQUEST_FIELDS)
+    )
+    return completed(rows.drop("request").to_dict(), lines.len())
 
 
-def events_of(requests: pl.DataFrame, rules: LogRules, seen: Counter[str]) -> pl.DataFrame:
-    """Delivered cells of events, one row a request in its order, and ``left_out``: the rule's name or NULL.
+def completed(told: Mapping[str, pl.Series], height: int) -> pl.DataFrame:
+    """All of ``REQUEST_FIELDS``: NULL where a line does not tell, path and query from the address."""
+    nothing = pl.repeat(None, height, dtype=pl.String, eager=True)
+    address = told.get("url", nothing).str.replace(ORIGIN, "")
+    parts = {
+        "path": _unquoted(address.str.extract(r"^([^?#]*)", 1)),
+        "query": address.str.extract(r"\?([^#]*)", 1),
+    }
+    found = {**parts, **told}
+    return pl.DataFrame({name: found.get(name, nothing) for name in REQUEST_FIELDS})
 
-    ``requests`` has ``line`` and any of ``REQUEST_FIELDS`` and of the columns of events: what a line says
-    of an event by itself wins over what its address means. The id of an event is a hash of its line, so
-    that it is the same event in whatever file it comes; ``seen`` counts the equal lines of one file,
-    which are as many events.
+
+def events_of(
+    lines: pl.Series, requests: pl.DataFrame, rules: LogRules, seen: Counter[str]
+) -> tuple[pl.DataFrame, pl.Series]:
+    """Delivered cells of events, one row a line in their order, and the rule that leaves each out, or NULL.
+
+    ``requests`` has ``REQUEST_FIELDS`` and any of the columns of events: what a line says of an event by
+    itself wins over what its address means. The id of an event is a hash of its line, so that it is the
+    same event in whatever file it comes; ``seen`` counts the equal lines of one file, which are as many
+    events.
     """
-    absent = [pl.lit(None, pl.String).alias(name) for name in REQUEST_FIELDS if name not in requests.columns]
-    rows = requests.with_columns(absent).with_columns(
-        path=pl.col("url").str.replace(ORIGIN, "").str.extract(r"^([^?#]*)", 1).map_batches(_unquoted),
-        query=pl.col("url").str.extract(r"\?([^#]*)", 1),
+    rows = requests.select(REQUEST_FIELDS).with_columns(lines.alias("line"))
+    page = [pl.when(_fits(page)).then(number) for number, page in enumerate(rules.pages)]
+    rows = rows.with_columns(pl.coalesce(*page, pl.lit(None, pl.Int32)).alias("page"))
+    told = rows.select(**_meanings(rules)).with_columns(event_id=_ids(lines, seen))
+    own = [requests[name] for name in EVENT_COLUMNS if name in requests.columns]
+    events = told.with_columns(
+        pl.coalesce(said, told[said.name]) if said.name in told.columns else said for said in own
     )
-    page = pl.coalesce(pl.when(_fits(page)).then(number) for number, page in enumerate(rules.pages, start=0))
-    rows = rows.with_columns(page.alias("page") if rules.pages else pl.lit(None, pl.Int32).alias("page"))
-    told = rows.select(**_meanings(rules)).with_columns(event_id=_ids(requests["line"], seen))
-    own = [name for name in EVENT_COLUMNS if name in requests.columns]
-    cells = told.with_columns(
-        pl.coalesce(requests[name].cast(pl.String), told[name]) if name in told.columns else requests[name]
-        for name in own
-    )
-    return cells.with_columns(left_out=rows.select(_first_rule(rules)).to_series())
+    return events, rows.select(_first_rule(rules).alias("rule")).to_series()
 
 
 def _fits(page: Page) -> pl.Expr:
@@ -245,7 +281,9 @@ def _meanings(rules: LogRules) -> dict[str, pl.Expr]:
                 found.setdefault(name, []).append(here.then(part))
         for name, parameter in page.parameters.items():
             words = pl.col("query").str.extract(rf"(?:^|&){re.escape(parameter)}=([^&]*)", 1)
-            found.setdefault(name, []).append(here.then(words.map_batches(_unquoted_words)))
+            found.setdefault(name, []).append(
+                here.then(words.map_batches(_unquoted_words, return_dtype=pl.String))
+            )
     return {
         "event_at": pl.col("time"),
         "event_name": pl.coalesce(*named, shown, pl.lit("other")),

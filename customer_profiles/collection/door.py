@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -36,6 +37,7 @@ from customer_profiles.settings import CollectionSettings
 ENOUGH_ROWS = 10
 """From how many rows on a column that cannot be read is the file's fault, not a row's."""
 ROW_PLACE = ("source", "row_number")
+FILTERED_BY = "filtered_by"
 
 
 @dataclass(frozen=True)
@@ -198,7 +200,8 @@ def _refuse_unreadable(delivery: Delivery, files: list[ReadFile], rows: pl.DataF
         if name is None:
             raise DeliveryError(f"{place}: {many} lines cannot be split into columns; deliver it again")
         number = rows.filter(breaks(wrong), source=count["source"])["row_number"][0]
-        file = next(file for file in files if file.source == count["source"])
+        held = (file for file in files if file.source == count["source"])
+        file = next(file for file in held if number in file.places["row_number"])
         cell = file.cells.filter(file.places["row_number"] == number)[name].cast(pl.String)[0]
         advice = "deliver it again" if file.originals is None else "mend its mapping in sources.yaml"
         shape = "".join("9" if c.isdigit() else "a" if c.isalpha() else c for c in cell[:40])
@@ -320,15 +323,30 @@ def _personal(delivery: Delivery, rows: pl.DataFrame, door: Door) -> pl.DataFram
 
 
 def _ledger(delivery: Delivery, files: list[ReadFile]) -> pl.DataFrame:
-    return pl.DataFrame(
+    """One row a file; what was read piece by piece is one file too."""
+    pieces = pl.DataFrame(
         {
             "source": [file.source for file in files],
             "bytes": [file.bytes for file in files],
             "sha256": [file.sha256 for file in files],
             "rows": [file.places.height for file in files],
             "filtered": [sum(file.filtered.values()) for file in files],
-            "filtered_by": [[f"{rule}: {rows}" for rule, rows in file.filtered.items()] for file in files],
             "known_time_imputed": [file.known_time_imputed for file in files],
         },
-        schema={column.name: column.dtype for column in FILE_COLUMNS},
-    ).with_columns(pl.lit(delivery.day).alias("delivery_day"), pl.lit(delivery.table).alias("table_name"))
+        schema_overrides={column.name: column.dtype for column in FILE_COLUMNS if column.name != FILTERED_BY},
+    )
+    whole = pieces.group_by("source", maintain_order=True).agg(
+        pl.col("sha256", "known_time_imputed").last(), pl.col("bytes", "rows", "filtered").sum()
+    )
+    return whole.with_columns(
+        pl.Series(FILTERED_BY, [_filtered_by(files, name) for name in whole["source"]], pl.List(pl.String)),
+        pl.lit(delivery.day).alias("delivery_day"),
+        pl.lit(delivery.table).alias("table_name"),
+    )
+
+
+def _filtered_by(files: list[ReadFile], source: str) -> list[str]:
+    counts: Counter[str] = Counter()
+    for file in files:
+        counts.update(file.filtered if file.source == source else {})
+    return [f"{rule}: {rows}" for rule, rows in counts.items()]

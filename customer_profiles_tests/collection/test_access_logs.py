@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from pydantic import ValidationError
 
-from customer_profiles.collection.access_logs import LogRules, events_of, read_access_log
+from customer_profiles.collection.access_logs import LogRules, completed, events_of, read_access_log
 
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; rv:140.0) Gecko/20100101 Firefox/140.0"
 
@@ -32,8 +32,9 @@ def log(tmp_path: Path):
         file.write_bytes(gzip.compress(content) if packed else content)
         seen: Counter[str] = Counter()
         events, broken = [], []
-        for rows, ragged in read_access_log(file, longest, ValueError):
-            events += events_of(rows, LogRules(**rules), seen).to_dicts()
+        for texts, requests, ragged in read_access_log(file, longest, ValueError):
+            made, left_out = events_of(texts, requests, LogRules(**rules), seen)
+            events += made.with_columns(left_out.alias("left_out")).to_dicts()
             broken += ragged
         return events, broken
 
@@ -169,24 +170,21 @@ def test_an_endless_line_refuses_the_file(log) -> None:
 
 
 def test_what_an_application_says_wins_over_what_the_address_means() -> None:
-    requests = pl.DataFrame(
-        {
-            "line": ["{1}", "{2}"],
-            "time": ["2026-03-03 12:00", "2026-03-03 12:01"],
-            "url": ["/search?q=a", "/"],
-            "event_name": ["share", None],
-            "product_id": ["P1", None],
-            "event_id": [None, "own"],
-        }
+    told = {"time": pl.Series(["12:00", "12:01"]), "url": pl.Series(["/search?q=a", "/"])}
+    requests = completed(told, 2).with_columns(
+        event_name=pl.Series(["share", None]),
+        product_id=pl.Series(["P1", None]),
+        event_id=pl.Series([None, "own"]),
     )
     pages = [{"path": "^/search", "event_name": "search", "parameters": {"search_query": "q"}}]
-    events = events_of(requests, LogRules(pages=pages, channel="app"), Counter())
+    rules = LogRules(pages=pages, channel="app")
+    events, left_out = events_of(pl.Series(["{1}", "{2}"]), requests, rules, Counter())
     assert events["event_name"].to_list() == ["share", "page_view"]
     assert events["product_id"].to_list() == ["P1", None]
     assert events["search_query"].to_list() == ["a", None]
     assert events["event_id"][1] == "own"
     assert len(events["event_id"][0]) == 32
-    assert events["left_out"].to_list() == [None, None]
+    assert left_out.to_list() == [None, None]
 
 
 @pytest.mark.parametrize(
@@ -198,7 +196,7 @@ def test_what_an_application_says_wins_over_what_the_address_means() -> None:
         ({"pages": [{"path": "(?<sku>a)", "event_name": "search"}]}, "'sku'.* are no columns of events"),
         ({"pages": [{"path": "a", "event_name": "look"}]}, "event_name 'look' is none of page_view"),
         ({"pages": [{"path": "a", "event_name": "search", "parameters": {"words": "q"}}]}, "'words'"),
-        ({"leave_out": ["robots"]}, "the rules are bots, health_checks"),
+        ({"leave_out": ["robots"]}, "there are bots, health_checks"),
     ],
 )
 def test_a_rule_that_cannot_work_is_refused(rules: dict, says: str) -> None:
