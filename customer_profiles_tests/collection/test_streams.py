@@ -30,7 +30,7 @@ def home(shop):
 
     def give(text: str, **environ: str):
         tables = parse_sources(dedent(text).encode(), Path("sources.yaml")).tables
-        shop.door = replace(shop.door, home=replace(shop.door.home, tables=tables, environ=environ))
+        shop.door = replace(shop.door, home=replace(shop.door.home, tables=tables, variables=environ))
         return shop
 
     return give

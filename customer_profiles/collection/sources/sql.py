@@ -53,7 +53,7 @@ def _read(source: SqlSource, table: str, day: date, name: str, home: Home) -> It
     """The day's rows, mapped: batch by batch, unless the mapping looks at other rows than its own."""
     refuse = refusal(table, day, name)
     query = Query(source.url_variable, source.query, source.timezone or home.timezone, source.batch_rows)
-    batches = read_query(query, day, home.timezone, home.environ, refuse)
+    batches = read_query(query, day, home.timezone, home.variables, refuse)
     first = 0
     for rows in batches if maps_row_by_row(source) else iter([pl.concat(batches)]):
         cells, places = placed(rows, [], name)
