@@ -1,4 +1,4 @@
-"""Sources of kind ``files``: files of a day, or one file for all days, found by a glob."""
+"""Sources of kinds ``files`` and ``log``: files of a day, or one file for all days, found by a glob."""
 
 from __future__ import annotations
 
@@ -35,11 +35,13 @@ from customer_profiles.contracts.columns import EARLIEST_YEAR, columns_of
 DAY = re.compile(r"\{day(?::([^{}]*))?\}")
 DAY_FORMAT = "%Y-%m-%d"
 EVERY_DAY = "every day"
+Found = FilesSource | LogSource
+"""Sources that are found by a glob."""
 NOT_YET = ("expires_at",)
 """Times that lie in the future when a row arrives: they tell nothing of its arrival."""
 
 
-def files_days(source: FilesSource | LogSource, table: str, home: Home) -> list[date]:
+def files_days(source: Found, table: str, home: Home) -> list[date]:
     """The days that names of files tell, or, of a file for all days, its rows."""
     if not DAY.search(source.path):
         return sorted({day for history in _histories(source, table, home) for day in history.days})
@@ -48,7 +50,7 @@ def files_days(source: FilesSource | LogSource, table: str, home: Home) -> list[
     return sorted(day for day in found if day is not None)
 
 
-def files_parts(source: FilesSource | LogSource, table: str, day: date, home: Home) -> list[Part]:
+def files_parts(source: Found, table: str, day: date, home: Home) -> list[Part]:
     """The files of a day, or the day's rows of the files for all days."""
     if not DAY.search(source.path):
         histories = _histories(source, table, home)
@@ -57,7 +59,7 @@ def files_parts(source: FilesSource | LogSource, table: str, day: date, home: Ho
     return [_part(source, table, day, file, home) for file in _matches(of_day, home)]
 
 
-def files_state(source: FilesSource | LogSource, table: str, home: Home) -> list[FileState]:
+def files_state(source: Found, table: str, home: Home) -> list[FileState]:
     """Every file that the globs find."""
     joins = source.join if isinstance(source, FilesSource) else ()
     paths = [source.path, *(join.path for join in joins)]
@@ -109,7 +111,7 @@ def layout_of(source: FilesSource, file: Path, home: Home) -> Layout | None:
 
 
 def _read(
-    source: FilesSource | LogSource, table: str, day: date | str, file: Path, home: Home
+    source: Found, table: str, day: date | str, file: Path, home: Home
 ) -> tuple[ReadFile, pl.Series]:
     """A file's rows, mapped, and which of them a rule leaves out."""
     name = name_of(file, home)
@@ -172,7 +174,7 @@ def _texts(cells: pl.DataFrame) -> pl.DataFrame:
     return cells.select(as_text(dtype, pl.col(name)).alias(name) for name, dtype in cells.schema.items())
 
 
-def _part(source: FilesSource | LogSource, table: str, day: date, file: Path, home: Home) -> Part:
+def _part(source: Found, table: str, day: date, file: Path, home: Home) -> Part:
     def read() -> Iterator[ReadFile]:
         yield leave_out(*_read(source, table, day, file, home))
 
@@ -193,11 +195,11 @@ class History:
     days: Mapping[date, pl.Series]
 
 
-def _histories(source: FilesSource | LogSource, table: str, home: Home) -> list[History]:
+def _histories(source: Found, table: str, home: Home) -> list[History]:
     return [_history(source, table, file, home) for file in _matches(source.path, home)]
 
 
-def _history(source: FilesSource | LogSource, table: str, file: Path, home: Home) -> History:
+def _history(source: Found, table: str, file: Path, home: Home) -> History:
     """Read once, as long as the file stays as it is: a run asks for every one of its days."""
     if not file.is_file():
         raise refusal(table, EVERY_DAY, name_of(file, home))("it is no file that can be read; correct `path`")
@@ -210,7 +212,7 @@ def _history(source: FilesSource | LogSource, table: str, file: Path, home: Home
     return history
 
 
-def _split(source: FilesSource | LogSource, table: str, file: Path, home: Home) -> History:
+def _split(source: Found, table: str, file: Path, home: Home) -> History:
     rows, dropped = _read(source, table, EVERY_DAY, file, home)
     days = arrival_days(source, table, rows, home)
     if days.is_empty():
@@ -223,7 +225,7 @@ def _split(source: FilesSource | LogSource, table: str, file: Path, home: Home) 
     return History(file, rows, dropped, dict(by_day.with_columns(pl.col("row").fill_null([])).iter_rows()))
 
 
-def arrival_days(source: FilesSource | LogSource, table: str, rows: ReadFile, home: Home) -> pl.Series:
+def arrival_days(source: Found, table: str, rows: ReadFile, home: Home) -> pl.Series:
     """The day on which each row of a file for all days arrived, as far as the row itself can tell.
 
     The latest of its times, but not before the first day of the home; the file's last day for a row
