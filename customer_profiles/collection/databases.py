@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -132,20 +132,18 @@ def _statement(query: Query, refuse: Refuse) -> sa.TextClause:
 @contextmanager
 def _connection(engine: sa.Engine, query: Query, refuse: Refuse) -> Iterator[sa.Connection]:
     """A connection that may only read, in whose session a time without a zone is in the query's."""
-    try:
-        connection = engine.connect()
-    except SQLAlchemyError as error:
-        raise refuse(
-            f"the database of {query.url_variable} cannot be reached{_told(error, engine.url)}; look at its "
-            f"host, port, user and password"
-        ) from None
-    with closing(connection):
-        connection = connection.execution_options(
-            stream_results=True, yield_per=query.batch_rows, postgresql_readonly=True
-        )
-        prepare = PREPARED.get(engine.dialect.name)
-        if prepare:
-            prepare(connection, query.zone)
+    with ExitStack() as opened:
+        try:
+            connection = opened.enter_context(closing(engine.connect())).execution_options(
+                stream_results=True, yield_per=query.batch_rows, postgresql_readonly=True
+            )
+            if prepare := PREPARED.get(engine.dialect.name):
+                prepare(connection, query.zone)
+        except SQLAlchemyError as error:
+            raise refuse(
+                f"the database of {query.url_variable} cannot be reached{_told(error, engine.url)}; look at "
+                f"its host, port, user and password"
+            ) from None
         yield connection
 
 

@@ -119,6 +119,11 @@ def test_cells_are_text_that_parses_to_the_same_value(postgres) -> None:
     }  # fmt: skip
 
 
+def test_a_percent_sign_is_no_parameter(postgres, sqlite) -> None:
+    for url in (postgres.url, sqlite()):
+        assert rows_of(url, f"select 5 % 3 as rest where 'ab' like 'a%' and {BOUND}").item() == "2"
+
+
 def test_a_colon_in_words_or_remarks_begins_no_parameter(postgres) -> None:
     text = f"""select to_char(timestamp '2026-03-03 12:34:56', 'HH24:MI:SS') as at, 1 as "a:b" -- it's :this
         /* and :that */ where {BOUND};"""
@@ -229,6 +234,12 @@ def test_no_part_of_a_wrong_url_is_said(url: str) -> None:
         batches_of(url, f"select 1 where {BOUND}")
     assert "SHOP_URL" in str(refused.value)
     assert "heim" not in str(refused.value)
+
+
+def test_text_that_is_no_utf8_is_not_quoted(sqlite) -> None:
+    url = sqlite("create table t (name text)", "insert into t values (cast(x'61ff62' as text))")
+    with pytest.raises(RefusedError, match=r"the rows after the first 0 cannot be read \(OperationalError\)"):
+        batches_of(url, f"select name from t where {BOUND}")
 
 
 def test_a_missing_variable_is_named() -> None:

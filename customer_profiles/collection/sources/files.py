@@ -110,9 +110,7 @@ def layout_of(source: FilesSource, file: Path, home: Home) -> Layout | None:
     )
 
 
-def _read(
-    source: Found, table: str, day: date | str, file: Path, home: Home
-) -> tuple[ReadFile, pl.Series]:
+def _read(source: Found, table: str, day: date | str, file: Path, home: Home) -> tuple[ReadFile, pl.Series]:
     """A file's rows, mapped, and which of them a rule leaves out."""
     name = name_of(file, home)
     refuse = refusal(table, day, name)
