@@ -349,4 +349,4 @@ def _filtered_by(files: list[ReadFile], source: str) -> list[str]:
     counts: Counter[str] = Counter()
     for file in files:
         counts.update(file.filtered if file.source == source else {})
-    return [f"{rule}: {rows}" for rule, rows in counts.items()]
+    return [f"{rule}: {rows}" for rule, rows in sorted(counts.items())]

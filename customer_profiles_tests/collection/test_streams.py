@@ -125,6 +125,23 @@ def test_a_log_read_again_or_delivered_again_under_another_name_is_no_new_event(
     assert shop.clean("events", day=date(2026, 3, 4)).height == 1
 
 
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("logs/access.log-{day:%Y%m%d}*", "access.log-20260303.gz"),
+        ("logs/*-{day}*.log", "shop-2026-03-03-web1.log"),
+        ("./**/{day:%y%m%d}*", "260303"),
+        ("logs/{day:%d%b%Y}.log", "03Mar2026.log"),
+    ],
+)
+def test_names_of_rotated_logs_tell_the_day(home, log, path: str, name: str) -> None:
+    shop = home(ACCESS.replace("logs/access-{day:%Y%m%d}.log*", path))
+    log(name, line("/", 1))
+    log("access.log", line("/", 2))
+    assert delivered_days(shop.door.home, "events") == [DAY]
+    assert shop.load("events").rows == 1
+
+
 def test_an_empty_log_is_a_day_without_events(home, log) -> None:
     shop = home(ACCESS)
     log("access-20260303.log")

@@ -34,6 +34,7 @@ from customer_profiles.contracts.columns import EARLIEST_YEAR, columns_of
 
 DAY = re.compile(r"\{day(?::([^{}]*))?\}")
 DAY_FORMAT = "%Y-%m-%d"
+DIGITS = {"%Y": r"\d{4}", "%y": r"\d{2}", "%m": r"\d{2}", "%d": r"\d{2}", "%H": r"\d{2}", "%j": r"\d{3}"}
 EVERY_DAY = "every day"
 Found = FilesSource | LogSource
 """Sources that are found by a glob."""
@@ -45,8 +46,7 @@ def files_days(source: Found, table: str, home: Home) -> list[date]:
     """The days that names of files tell, or, of a file for all days, its rows."""
     if not DAY.search(source.path):
         return sorted({day for history in _histories(source, table, home) for day in history.days})
-    anywhere = DAY.sub("*", source.path)
-    found = {_day_of(str(file), source.path, home) for file in _matches(anywhere, home)}
+    found = {_day_of(str(file), source.path, home) for file in _matches(_of_any_day(source.path), home)}
     return sorted(day for day in found if day is not None)
 
 
@@ -63,7 +63,13 @@ def files_state(source: Found, table: str, home: Home) -> list[FileState]:
     """Every file that the globs find."""
     joins = source.join if isinstance(source, FilesSource) else ()
     paths = [source.path, *(join.path for join in joins)]
-    return [state_of_file(file, home) for path in paths for file in _matches(DAY.sub("*", path), home)]
+    return [state_of_file(file, home) for path in paths for file in _matches(_of_any_day(path), home)]
+
+
+def _of_any_day(path: str) -> str:
+    """The glob of all days. Two stars in a row mean folders, and only as a whole part of a path."""
+    parts = Path(DAY.sub("?*", path)).parts
+    return str(Path(*(part if part == "**" else re.sub(r"\*+", "*", part) for part in parts)))
 
 
 def _matches(pattern: str, home: Home) -> list[Path]:
@@ -81,7 +87,8 @@ def _day_of(file: str, path: str, home: Home) -> date | None:
     numbers = iter(range(len(forms)))
     pattern = translate(str(home.folder / DAY.sub(lambda _: f"DAY{next(numbers)}", path)))
     for number in range(len(forms)):
-        pattern = pattern.replace(f"DAY{number}", f"(?P<day{number}>.+?)")
+        digits = re.sub(r"%.", lambda found: DIGITS.get(found[0], ".+?"), re.escape(forms[number]))
+        pattern = pattern.replace(f"DAY{number}", f"(?P<day{number}>{digits})")
     told = re.match(pattern, file)
     if told is None:
         return None
