@@ -137,9 +137,13 @@ class LogRules(_Rules):
     anonymous_pattern: Capture | None = Field(None, description="the cookie or device, in the line")
     session_pattern: Capture | None = Field(None, description="the visit, in the line")
     channel: str = Field("web", description="where it happened")
-    pages: tuple[Page, ...] = Field((), description="what a request means; the first that fits")
+    pages: tuple[Page, ...] = Field(
+        (), description="what a request means, by its `path` and `method`; the first that fits"
+    )
     leave_out: tuple[RuleName, ...] = Field(
-        tuple(LEFT_OUT), description="built-in rules for lines behind which stands nobody's behaviour"
+        tuple(LEFT_OUT),
+        description="built-in rules for lines behind which nobody stands, all by default: "
+        + ", ".join(LEFT_OUT),
     )
 
 

@@ -168,9 +168,13 @@ class LogSource(_Mapped, LogRules):
 
     kind: Literal["log"]
     path: str = Field(description="glob, from the home or absolute; `{day}` is 2026-03-01 (`{day:%Y%m%d}`)")
-    format: Literal["combined", "ndjson"] = Field("combined", description="Apache's and nginx's, or NDJSON")
+    format: Literal["combined", "ndjson"] = Field(
+        "combined", description="`combined`: Apache's and nginx's; or `ndjson`"
+    )
     fields: Mapping[str, str] = Field(
-        default_factory=dict, description="of NDJSON, what tells of the request: `agent: headers.user_agent`"
+        default_factory=dict,
+        description="of NDJSON, paths of what tells of a request: "
+        "`agent`, `url`, `method`, `status`, `time`, `user`",
     )
 
     @model_validator(mode="after")
@@ -187,7 +191,9 @@ class SqlSource(_Mapped):
 
     kind: Literal["sql"]
     url_variable: str = Field(description="the environment variable that holds the SQLAlchemy URL")
-    query: str = Field(description="asked for each day: with :day_start and :day_end, the next day's start")
+    query: str = Field(
+        description="asked for each day, with `:day_start` and `:day_end`, the next day's start"
+    )
     batch_rows: int = Field(50_000, ge=1, description="rows fetched at once")
     last_day: date | None = Field(
         None, description="of a database that is no longer fed; by default yesterday"
