@@ -89,13 +89,13 @@ def _url(variable: str, environ: Mapping[str, str], refuse: Refuse) -> sa.URL:
 
 
 def _engine(url: sa.URL, query: Query, refuse: Refuse) -> sa.Engine:
-    postgres = url.get_backend_name() == "postgresql"
     try:
+        libpq = url.get_dialect().driver in ("psycopg", "psycopg2")
         return sa.create_engine(
             url,
             poolclass=sa.NullPool,
             hide_parameters=True,
-            connect_args={"connect_timeout": CONNECT_SECONDS} if postgres else {},
+            connect_args={"connect_timeout": CONNECT_SECONDS} if libpq else {},
         )
     except NoSuchModuleError:
         raise refuse(
@@ -104,8 +104,8 @@ def _engine(url: sa.URL, query: Query, refuse: Refuse) -> sa.Engine:
         ) from None
     except ModuleNotFoundError as error:
         raise refuse(
-            f"{query.url_variable} needs the driver {error.name}, which is not installed: "
-            f".venv/bin/pip install {error.name}"
+            f"{query.url_variable} needs the Python module {error.name}, which is not installed; install the "
+            f"package that holds it, or name another driver: <database>+<driver>://"
         ) from None
     except (SQLAlchemyError, TypeError, ValueError):
         raise refuse(f"{query.url_variable} cannot be used as a database's URL; look at its parts") from None
@@ -139,7 +139,7 @@ def _connection(engine: sa.Engine, query: Query, refuse: Refuse) -> Iterator[sa.
             )
             if prepare := PREPARED.get(engine.dialect.name):
                 prepare(connection, query.zone)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, TypeError, ValueError) as error:
             raise refuse(
                 f"the database of {query.url_variable} cannot be reached{_told(error, engine.url)}; look at "
                 f"its host, port, user and password"
@@ -261,7 +261,7 @@ def _kind(error: DBAPIError) -> str:
     return type(error.orig).__name__
 
 
-def _told(error: SQLAlchemyError, url: sa.URL) -> str:
+def _told(error: Exception, url: sa.URL) -> str:
     """The first line of what the driver says, unless a part of the URL that may be secret stands in it."""
     said = str(getattr(error, "orig", error) or "").strip()
     first = said.splitlines()[0] if said else ""

@@ -74,6 +74,11 @@ def test_times_without_a_zone_are_compared_in_the_querys(postgres, kind: str) ->
     assert rows_of(postgres.url, text, zone="UTC")["id"].to_list() == in_utc[kind]
 
 
+def test_a_url_without_a_driver_means_psycopg(postgres) -> None:
+    url = postgres.url.replace("+psycopg", "")
+    assert rows_of(url, "select 1 as one where :day_start < :day_end").item() == "1"
+
+
 def test_a_day_of_summer_time_has_23_hours(postgres) -> None:
     text = "select extract(epoch from (:day_end - :day_start))::int / 3600 as hours"
     days = [date(2026, 3, 28), date(2026, 3, 29), date(2026, 10, 25)]
@@ -249,7 +254,7 @@ def test_a_missing_variable_is_named() -> None:
 
 
 def test_a_missing_driver_is_named() -> None:
-    with pytest.raises(RefusedError, match=r"driver MySQLdb, which is not installed: .venv/bin/pip install"):
+    with pytest.raises(RefusedError, match=r"needs the Python module MySQLdb, which is not installed"):
         batches_of("mysql+mysqldb://u:p@h/db", f"select 1 where {BOUND}")
 
 
