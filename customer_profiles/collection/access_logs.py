@@ -16,23 +16,28 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, BinaryIO, Self
+from typing import BinaryIO
 from urllib.parse import unquote, unquote_plus
 
 import polars as pl
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from customer_profiles.collection.formats import Ragged, Refuse, json_row
-from customer_profiles.contracts import EVENT_NAMES
-from customer_profiles.contracts.stored import delivered_columns
+from customer_profiles.collection.log_rules import (
+    EVENT_COLUMNS,
+    LEFT_OUT,
+    REQUEST_FIELDS,
+    LogRules,
+    Page,
+    groups_of,
+)
 
 LINES_AT_ONCE = 100_000
 GZIP = b"\x1f\x8b"
-QUOTED = r'"((?:[^"\\]|\\.)*)"'
+QUOTED = r'(?:[^"\\]|\\.)*'
 COMBINED = (
     r"^(?:\S+:\d+ )?(?P<address>\S+) \S+ (?P<user>.+?) \[(?P<time>[^\]]+)\] "
-    rf'"(?P<request>{QUOTED[2:-2]})" (?P<status>\d{{3}}) (?:\d+|-)'
-    rf'(?: "(?P<referrer>{QUOTED[2:-2]})" "(?P<agent>{QUOTED[2:-2]})")?(?: |$)'
+    rf'"(?P<request>{QUOTED})" (?P<status>\d{{3}}) (?:\d+|-)'
+    rf'(?: "(?P<referrer>{QUOTED})" "(?P<agent>{QUOTED})")?(?: |$)'
 )
 REQUEST = r"^(?P<method>[A-Za-z]+) (?P<url>\S+)(?: HTTP/[\d.]+)?$"
 LOGGED_TIME = r"^(\d{2})/(\w{3})/(\d{4}):(\d{2}:\d{2}:\d{2}) ([+-]\d{4})$"
@@ -42,111 +47,11 @@ MONTH_NUMBERS = {f"-{name}-": f"-{number:02}-" for number, name in enumerate(MON
 ORIGIN = r"^[a-zA-Z][a-zA-Z0-9+.-]*://[^/?#]*"
 ID_CHARACTERS = 32
 
-REQUEST_FIELDS = (
-    "address", "user", "time", "method", "url", "path", "query", "status", "referrer", "agent",
-)  # fmt: skip
-"""What a line can tell of a request. ``path`` and ``query`` are parts of ``url``."""
-EVENT_COLUMNS = tuple(delivered_columns("events"))
 DEVICES = (
     ("tablet", r"(?i)ipad|tablet|kindle"),
     ("phone", r"(?i)mobi|iphone|android|harmony"),
     ("computer", r"(?i)windows|macintosh|linux|cros"),
 )
-LEFT_OUT: Mapping[str, Mapping[str, str]] = {
-    "bots": {
-        "agent": r"(?i)(?:^|[^u])bots?\b|crawl|spider|slurp|headless|phantomjs|externalhit|preview|^-?$"
-        r"|^(?:curl|wget|python|go-http|java|libwww|apache-httpclient|axios|node|ruby|okhttp/0|scrapy)\b",
-        "path": r"^/robots\.txt$",
-    },
-    "health_checks": {
-        "agent": r"(?i)kube-probe|healthcheck|googlehc|uptime|pingdom|statuscake|monitor|dummy connection",
-        "path": r"^/(?:health(?:z|_?check)?|live(?:z|ness)?|ready(?:z|ness)?|ping|server-status|metrics)/?$",
-    },
-    "files_of_a_page": {
-        "path": r"(?i)\.(?:css|js|mjs|map|png|jpe?g|gif|svg|webp|avif|ico|woff2?|ttf|eot|mp4|webmanifest)$"
-    },
-    "not_served": {"status": r"^(?:30[12378]|[45])"},
-    "not_a_visit": {"method": r"^(?:HEAD|OPTIONS|CONNECT|TRACE|PROPFIND)$"},
-}
-"""Lines behind which stands nobody's behaviour: a rule's name, and what any of these fields looks like."""
-
-
-def _pattern(pattern: str) -> str:
-    try:
-        pl.select(pl.lit("").str.contains(pattern))
-    except pl.exceptions.ComputeError as error:
-        reason = next((line for line in str(error).splitlines() if line.startswith("error: ")), "error: ?")
-        raise ValueError(
-            f"{pattern!r} is no regular expression of Rust's kind: {reason.removeprefix('error: ')}"
-        ) from None
-    return pattern
-
-
-def _capture(pattern: str) -> str:
-    if not _groups(_pattern(pattern)):
-        raise ValueError(f"{pattern!r} captures nothing: put what is wanted in brackets, as in uid=(\\w+)")
-    return pattern
-
-
-def _groups(pattern: str) -> list[str]:
-    """Names of the groups of a pattern; numbers where they have none."""
-    dtype = pl.select(pl.lit("").str.extract_groups(pattern)).to_series().dtype
-    return [field.name for field in dtype.fields] if isinstance(dtype, pl.Struct) else []
-
-
-def _rule_name(name: str) -> str:
-    if name not in LEFT_OUT:
-        raise ValueError(f"there is no such rule; there are {', '.join(LEFT_OUT)}")
-    return name
-
-
-RuleName = Annotated[str, AfterValidator(_rule_name)]
-Pattern = Annotated[str, AfterValidator(_pattern)]
-Capture = Annotated[str, AfterValidator(_capture)]
-
-
-class _Rules(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Page(_Rules):
-    """What a request for a page means."""
-
-    path: Pattern = Field(description="regular expression of the path; groups named as columns fill them")
-    event_name: str = Field(description="what happened")
-    method: Pattern = Field("", description="regular expression of the method")
-    parameters: dict[str, str] = Field({}, description="column: parameter of the address that fills it")
-
-    @model_validator(mode="after")
-    def _fills_columns_of_events(self) -> Self:
-        if self.event_name not in EVENT_NAMES:
-            raise ValueError(f"event_name {self.event_name!r} is none of {', '.join(EVENT_NAMES)}")
-        named = [name for name in _groups(self.path) if not name.isdecimal()]
-        wrong = [name for name in (*named, *self.parameters) if name not in EVENT_COLUMNS]
-        if wrong:
-            raise ValueError(f"{wrong} are no columns of events, which are {', '.join(EVENT_COLUMNS)}")
-        return self
-
-
-class LogRules(_Rules):
-    """How the lines of a log become events. Patterns are searched for in the whole line."""
-
-    customer_pattern: Capture | None = Field(
-        None, description="the customer's id, in the line; else the user who had logged in"
-    )
-    anonymous_pattern: Capture | None = Field(None, description="the cookie or device, in the line")
-    session_pattern: Capture | None = Field(None, description="the visit, in the line")
-    channel: str = Field("web", description="where it happened")
-    pages: tuple[Page, ...] = Field(
-        (), description="what a request means, by its `path` and `method`; the first that fits"
-    )
-    leave_out: tuple[RuleName, ...] = Field(
-        tuple(LEFT_OUT),
-        description="built-in rules for lines behind which nobody stands, all by default: "
-        + ", ".join(LEFT_OUT),
-    )
-
-
 Lines = tuple[pl.Series, pl.DataFrame, Ragged]
 """Sound lines, their cells as text, and the lines that are none, with their numbers."""
 
@@ -279,7 +184,7 @@ def _meanings(rules: LogRules) -> dict[str, pl.Expr]:
     found: dict[str, list[pl.Expr]] = {}
     for number, page in enumerate(rules.pages):
         here = pl.when(pl.col("page") == number)
-        for name in _groups(page.path):
+        for name in groups_of(page.path):
             if name in EVENT_COLUMNS:
                 part = pl.col("path").str.extract_groups(page.path).struct.field(name)
                 found.setdefault(name, []).append(here.then(part))
@@ -288,7 +193,7 @@ def _meanings(rules: LogRules) -> dict[str, pl.Expr]:
             found.setdefault(name, []).append(
                 here.then(words.map_batches(_unquoted_words, return_dtype=pl.String))
             )
-    return {
+    always = {
         "event_at": pl.col("time"),
         "event_name": pl.coalesce(*named, shown, pl.lit("other")),
         "channel": pl.lit(rules.channel),
@@ -298,8 +203,9 @@ def _meanings(rules: LogRules) -> dict[str, pl.Expr]:
         "device": pl.coalesce(
             pl.when(pl.col("agent").str.contains(looks)).then(pl.lit(name)) for name, looks in DEVICES
         ),
-        **{name: pl.coalesce(values) for name, values in found.items()},
     }
+    of_a_page = {name: pl.coalesce(*values, always.get(name)) for name, values in found.items()}
+    return always | of_a_page
 
 
 def _in_line(pattern: str | None) -> pl.Expr:

@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 from pydantic import ValidationError
 
-from customer_profiles.collection.access_logs import LogRules, completed, events_of, read_access_log
+from customer_profiles.collection.access_logs import completed, events_of, read_access_log
+from customer_profiles.collection.log_rules import LogRules
 
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; rv:140.0) Gecko/20100101 Firefox/140.0"
 
@@ -78,6 +79,14 @@ def test_the_first_page_that_fits_says_what_happened(log) -> None:
     names = ["checkout_start", "add_to_cart", "page_view", "other", "checkout_start"]
     assert [event["event_name"] for event in events] == names
     assert [event["quantity"] for event in events] == [None, "2", None, None, None]
+
+
+def test_a_page_may_name_the_customer_and_other_lines_keep_theirs(log) -> None:
+    pages = [{"path": "^/u/(?<customer_id>[^/]+)", "event_name": "other", "parameters": {"session_id": "s"}}]
+    events, _ = log(
+        line("/u/C7?s=1", more=" uid=C1"), line(more=" uid=C1"), pages=pages, customer_pattern="uid=(.+)"
+    )
+    assert [(event["customer_id"], event["session_id"]) for event in events] == [("C7", "1"), ("C1", None)]
 
 
 def test_who_had_logged_in_is_the_customer_if_no_pattern_tells(log) -> None:

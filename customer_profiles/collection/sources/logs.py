@@ -10,14 +10,13 @@ from pathlib import Path
 import polars as pl
 
 from customer_profiles.collection.access_logs import (
-    EVENT_COLUMNS,
-    REQUEST_FIELDS,
     completed,
     events_of,
     read_access_log,
     read_application_log,
 )
 from customer_profiles.collection.formats import Ragged, Refuse
+from customer_profiles.collection.log_rules import EVENT_COLUMNS, REQUEST_FIELDS
 from customer_profiles.collection.reading import ReadFile, digest, placed
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.mapping import mapped_rows, path_into

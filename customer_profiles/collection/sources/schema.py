@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from customer_profiles.collection.access_logs import REQUEST_FIELDS, LogRules
+from customer_profiles.collection.log_rules import REQUEST_FIELDS, LogRules
 
 EPOCHS = {"epoch_s": 1, "epoch_ms": 1_000}
 """Date formats that count from 1970-01-01 UTC, and their ticks a second."""
