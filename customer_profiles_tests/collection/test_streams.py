@@ -295,6 +295,15 @@ def test_rows_of_a_database_become_orders_of_their_day(home, sold) -> None:
     assert json.loads(shop.open("orders", broken, "original", broken["original_sealed"]))["paid"] == "NaN"
 
 
+def test_a_url_in_the_file_is_refused_and_not_said() -> None:
+    text = dedent(ORDERS).replace("SHOP_URL", "postgresql://u:geheim@h/db")
+    with pytest.raises(
+        SourcesError, match=r"line 4: .*name of an environment variable, such as SHOP_URL"
+    ) as wrong:
+        parse_sources(text.encode(), Path("sources.yaml"))
+    assert "geheim" not in str(wrong.value)
+
+
 def test_a_loaded_day_is_history_whatever_the_database_says_since(home, sold) -> None:
     shop = home(ORDERS, SHOP_URL=sold(ROW.format(n=1)))
     shop.load("orders")

@@ -40,7 +40,7 @@ def read_log(
     cells, places = placed(rows, ragged, name)
     read = ReadFile(cells.drop(RULE, WORDS), places, name, file.stat().st_size, digest(file))
     mapped, dropped = mapped_rows(source, table, read, home, refuse)
-    used = {*_helpers(source), *source.fields.values()}
+    used = {*_helpers(source), *source.fields.values()} - set(EVENT_COLUMNS)
     events = mapped.cells.select(name for name in mapped.cells.columns if name not in used)
     rules = pl.select(pl.coalesce(cells[RULE], dropped)).to_series()
     return replace(mapped, cells=events, originals=cells.select(line=WORDS)), rules

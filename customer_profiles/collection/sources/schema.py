@@ -199,6 +199,15 @@ class SqlSource(_Mapped):
         None, description="of a database that is no longer fed; by default yesterday"
     )
 
+    @model_validator(mode="after")
+    def _the_url_stands_elsewhere(self) -> Self:
+        if not self.url_variable.isidentifier():  # not quoted: it may be the URL itself
+            raise ValueError(
+                "url_variable is the name of an environment variable, such as SHOP_URL; the URL itself "
+                "never stands in this file"
+            )
+        return self
+
 
 Source = Annotated[FilesSource | LogSource | SqlSource, Field(discriminator="kind")]
 

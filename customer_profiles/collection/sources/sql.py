@@ -18,8 +18,10 @@ from customer_profiles.collection.sources.schema import SqlSource
 
 
 def sql_days(source: SqlSource, _: str, home: Home) -> list[date]:
-    """Every day from the home's first to yesterday, or to the source's ``last_day``: each has its rows,
-    if only none."""
+    """Every day from the home's first to yesterday, or to the source's ``last_day``.
+
+    A day of which the query returns nothing was delivered too, empty.
+    """
     today = datetime.now(ZoneInfo(home.timezone)).date()
     last = min(source.last_day or date.max, today - timedelta(days=1))
     days = (last - home.first_day).days + 1
