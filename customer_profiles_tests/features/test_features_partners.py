@@ -3,8 +3,11 @@
 import json
 from datetime import date, timedelta
 
+import narwhals as nw
+import polars as pl
 import pytest
 
+from customer_profiles.features.identities import Owners, under_one_key
 from customer_profiles.features.partners import partners
 
 D = date(2026, 3, 31)
@@ -54,6 +57,14 @@ def test_a_hash_that_two_customers_share_names_neither(told) -> None:
     shared = [{**A, "email_match_keys": ["e"]}, {**B, "email_match_keys": ["e"], "phone_match_keys": ["f"]}]
     assert told(shared, {"identifier_key": "e"}) == {"a": None, "b": None}
     assert told(shared, {"identifier_key": "f"}) == {"a": None, "b": {"income": "high"}}
+
+
+def test_an_id_that_was_merged_names_the_customer_whose_it_is(cleaned, evening, on_polars) -> None:
+    people = [{"customer_key": key, "updated_day": D} for key in ("a", "a2")]
+    tables = on_polars(cleaned(customers=people, partner_attributes=[about(identifier_key="a2")]))
+    merged = nw.from_native(pl.LazyFrame({"member_key": ["a2"], "profile_key": ["a"]}))
+    rows = partners(under_one_key(tables, Owners(merged, None)), evening(), LISTED).collect("polars")
+    assert rows.rows() == [("a", '{"income": "high"}')]
 
 
 def test_nothing_without_a_consent_reference(told) -> None:
