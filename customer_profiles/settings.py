@@ -57,12 +57,18 @@ class CollectionSettings(_Section):
     )
     orphan_error_share: float = Field(0.05, ge=0, le=1, description="the share that is an error")
     default_phone_region: str = Field("CN", description="ISO 3166 region of numbers without a prefix")
+    partner_hmac_variables: list[str] = Field(
+        [], description="environment variables that hold the HMAC secrets agreed with partners"
+    )
 
 
 class FeatureSettings(_Section):
-    """Which as-of days a range computes, beside the training snapshots."""
+    """Which as-of days a range computes beside the training snapshots, and what partners may tell."""
 
     recent_days: int = Field(14, ge=1, description="newest days of a range whose profiles are computed")
+    partner_attributes: list[str] = Field(
+        [], description="white list: the partners' attributes that may stand in a profile"
+    )
 
 
 class IdentitySettings(_Section):

@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from customer_profiles.collection.sources.load import parse_sources
-from customer_profiles.collection.sources.schema import Column, FilesSource, Join
+from customer_profiles.collection.sources.schema import Column, FilesSource, Join, LogSource, SqlSource
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.contracts.columns import columns_of
 from customer_profiles.contracts.stored import delivered_columns, required_columns
@@ -59,22 +59,27 @@ def test_every_value_of_a_column_stands(readme):
     assert [name for name, of in columns.items() if f"| `{name}` | {', '.join(of)}" not in readme] == []
 
 
-def test_every_key_of_a_file_source_and_of_a_column_stands(readme):
-    keys = {*FilesSource.model_fields, *Join.model_fields, *Column.model_fields} - {"kind"}
+SOURCES = (FilesSource, Join, LogSource, SqlSource, Column)
+
+
+def test_every_key_of_a_source_and_of_a_column_stands(readme):
+    keys = {key for model in SOURCES for key in model.model_fields} - {"kind"}
     assert [key for key in keys if f"\n| `{key}` | " not in readme] == []
 
 
 def test_keys_of_sources_mean_in_the_readme_what_they_mean_in_the_code():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    models = (FilesSource, Join, Column)
-    fields = [field for model in models for field in model.model_fields.items()]
+    fields = [field for model in SOURCES for field in model.model_fields.items()]
     told = [f"\n| `{key}` | {field.description} |" for key, field in fields if key != "kind"]
     assert [row for row in told if row not in readme] == []
 
 
-def test_the_example_of_sources_is_valid(readme, tmp_path):
-    example = readme.split("### sources.yaml")[1].split("```yaml")[1].split("```")[0]
-    assert set(parse_sources(example.encode(), tmp_path / "sources.yaml").tables) == {"orders"}
+def test_the_examples_of_sources_are_valid(readme, tmp_path):
+    _, files, streams, *_ = (
+        part.split("```")[0] for part in readme.split("### sources.yaml")[1].split("```yaml")
+    )
+    assert set(parse_sources(files.encode(), tmp_path / "sources.yaml").tables) == {"orders"}
+    assert set(parse_sources(streams.encode(), tmp_path / "sources.yaml").tables) == {"events", "orders"}
 
 
 @pytest.mark.parametrize("example", ["online_retail", "cdnow", "simulated_retailer"])

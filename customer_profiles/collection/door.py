@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -21,7 +22,14 @@ from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.tables import FILE_COLUMNS
 from customer_profiles.contracts import CONTRACTS, Pii
 from customer_profiles.contracts.columns import columns_of
-from customer_profiles.contracts.stored import delivered_columns, key_name, raw_columns, required_columns
+from customer_profiles.contracts.stored import (
+    delivered_columns,
+    key_name,
+    match_name,
+    raw_columns,
+    required_columns,
+)
+from customer_profiles.privacy.matching import HASH, match_keys
 from customer_profiles.privacy.pseudonyms import Pseudonyms
 from customer_profiles.privacy.sealing import Seal, place_of
 from customer_profiles.settings import CollectionSettings
@@ -29,6 +37,7 @@ from customer_profiles.settings import CollectionSettings
 ENOUGH_ROWS = 10
 """From how many rows on a column that cannot be read is the file's fault, not a row's."""
 ROW_PLACE = ("source", "row_number")
+FILTERED_BY = "filtered_by"
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,7 @@ class Door:
     timezone: str
     pseudonyms: Pseudonyms
     seal: Seal
+    partner_secrets: tuple[bytes, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -159,6 +169,13 @@ def _columns_of_told_kind(delivery: Delivery) -> dict[str, str]:
     return {name: kind for name, kind in kinds.items() if kind}
 
 
+def _columns_that_hold_hashes(delivery: Delivery) -> list[str]:
+    columns = columns_of(CONTRACTS[delivery.table])
+    return [
+        name for name in delivered_columns(delivery.table) if (columns[name].metadata or {}).get("hashed")
+    ]
+
+
 def _columns_of_class(delivery: Delivery, pii: Pii) -> list[str]:
     columns = columns_of(CONTRACTS[delivery.table])
     return [
@@ -183,7 +200,8 @@ def _refuse_unreadable(delivery: Delivery, files: list[ReadFile], rows: pl.DataF
         if name is None:
             raise DeliveryError(f"{place}: {many} lines cannot be split into columns; deliver it again")
         number = rows.filter(breaks(wrong), source=count["source"])["row_number"][0]
-        file = next(file for file in files if file.source == count["source"])
+        held = (file for file in files if file.source == count["source"])
+        file = next(file for file in held if number in file.places["row_number"])
         cell = file.cells.filter(file.places["row_number"] == number)[name].cast(pl.String)[0]
         advice = "deliver it again" if file.originals is None else "mend its mapping in sources.yaml"
         shape = "".join("9" if c.isdigit() else "a" if c.isalpha() else c for c in cell[:40])
@@ -216,6 +234,9 @@ def _derived(
         email = pl.when(pl.col(kind).str.to_lowercase() == "email").then(pl.col(name).str.to_lowercase())
         number = e164(phone, door.settings.default_phone_region)
         derived = derived.with_columns(pl.coalesce(email, number, name).alias(name))
+    for name in _columns_that_hold_hashes(delivery):
+        is_hash = pl.col(name).str.contains(HASH)
+        derived = derived.with_columns(pl.when(is_hash).then(pl.col(name).str.to_lowercase()).otherwise(name))
     for name in _columns_of_kind(delivery, "date"):
         birth = name.removesuffix("_date")
         derived = derived.with_columns(
@@ -238,8 +259,12 @@ def _sealed(delivery: Delivery, rows: pl.DataFrame, door: Door) -> pl.DataFrame:
         door.pseudonyms.keys(rows[name]).alias(key_name(name))
         for name in _columns_of_class(delivery, Pii.IDENTIFIER)
     ).with_columns(
-        door.pseudonyms.keys(rows[f"{name}|normal"]).alias(key_name(name))
+        made
         for name in _columns_of_kind(delivery, "phone", "email")
+        for made in (
+            door.pseudonyms.keys(rows[f"{name}|normal"]).alias(key_name(name)),
+            match_keys(rows[f"{name}|normal"], door.pseudonyms, door.partner_secrets).alias(match_name(name)),
+        )
     )
     broken = pl.col("broken_rules").list.len() > 0
     original = rows.select(pl.when(broken).then("delivered").alias("original"))
@@ -298,15 +323,30 @@ def _personal(delivery: Delivery, rows: pl.DataFrame, door: Door) -> pl.DataFram
 
 
 def _ledger(delivery: Delivery, files: list[ReadFile]) -> pl.DataFrame:
-    return pl.DataFrame(
+    """One row a file; what was read piece by piece is one file too."""
+    pieces = pl.DataFrame(
         {
             "source": [file.source for file in files],
             "bytes": [file.bytes for file in files],
             "sha256": [file.sha256 for file in files],
             "rows": [file.places.height for file in files],
             "filtered": [sum(file.filtered.values()) for file in files],
-            "filtered_by": [[f"{rule}: {rows}" for rule, rows in file.filtered.items()] for file in files],
             "known_time_imputed": [file.known_time_imputed for file in files],
         },
-        schema={column.name: column.dtype for column in FILE_COLUMNS},
-    ).with_columns(pl.lit(delivery.day).alias("delivery_day"), pl.lit(delivery.table).alias("table_name"))
+        schema_overrides={column.name: column.dtype for column in FILE_COLUMNS if column.name != FILTERED_BY},
+    )
+    whole = pieces.group_by("source", maintain_order=True).agg(
+        pl.col("sha256", "known_time_imputed").last(), pl.col("bytes", "rows", "filtered").sum()
+    )
+    return whole.with_columns(
+        pl.Series(FILTERED_BY, [_filtered_by(files, name) for name in whole["source"]], pl.List(pl.String)),
+        pl.lit(delivery.day).alias("delivery_day"),
+        pl.lit(delivery.table).alias("table_name"),
+    )
+
+
+def _filtered_by(files: list[ReadFile], source: str) -> list[str]:
+    counts: Counter[str] = Counter()
+    for file in files:
+        counts.update(file.filtered if file.source == source else {})
+    return [f"{rule}: {rows}" for rule, rows in sorted(counts.items())]

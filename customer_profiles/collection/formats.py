@@ -193,7 +193,7 @@ def _read_ndjson(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFra
     ragged: Ragged = []
     with _open(file, layout) as stream:
         for number, line in enumerate((line for line in stream if line.strip()), start=1):
-            row = _json_row(line)
+            row = json_row(line)
             if row is None:
                 ragged.append((number, line.decode("utf-8-sig").rstrip("\n")))
                 continue
@@ -209,7 +209,7 @@ def _read_ndjson(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFra
     return rows, ragged
 
 
-def _json_row(line: bytes) -> dict[str, str | None] | None:
+def json_row(line: bytes) -> dict[str, str | None] | None:
     """The cells of one line as text; None if it is not one JSON object that names each cell once."""
     try:
         row = json.loads(line, object_pairs_hook=_named_once)

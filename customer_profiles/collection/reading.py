@@ -94,11 +94,11 @@ def read_file(file: Path, source: str, layout: Layout, refuse: Refuse) -> ReadFi
         cells, ragged = READERS[layout.format](file, layout, refuse)
     except (OSError, EOFError, zlib.error) as error:
         raise refuse(f"it cannot be read as {layout.format}: {error}; deliver it again") from error
-    cells, places = _placed(cells, ragged, source)
+    cells, places = placed(cells, ragged, source)
     return ReadFile(cells, places, source, size, digest(file))
 
 
-def _placed(cells: pl.DataFrame, ragged: Ragged, source: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+def placed(cells: pl.DataFrame, ragged: Ragged, source: str) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Number the rows by their place in the file, ragged ones in between as rows without cells."""
     height = cells.height + len(ragged)
     lines = pl.Series(LINE, [None], dtype=pl.String).new_from_index(0, height)

@@ -41,16 +41,18 @@ def text(
     key: bool = False,
     pii: Pii = Pii.NONE,
     kind_in: str | None = None,
+    hashed: bool = False,
 ) -> dy.String:
     """Short text: identifiers, names, codes. Normalised (NFKC, trimmed) at the door.
 
     ``kind_in`` names the column that tells the kind of an identifier: one of kind ``email`` or ``phone``
-    is normalised as such an address is, so that their keys join.
+    is normalised as such an address is, so that their keys join. One that may be ``hashed`` can hold a hash
+    in hex, upper or lower case.
     """
     return dy.String(
         nullable=not (required or key),
         description=description,
-        metadata=_metadata("text", pii, key=key, kind_in=kind_in),
+        metadata=_metadata("text", pii, key=key, kind_in=kind_in, hashed=hashed),
     )
 
 

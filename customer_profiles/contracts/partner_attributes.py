@@ -25,7 +25,9 @@ class PartnerAttributes(Delivered):
     VERSIONED: ClassVar[bool] = True
 
     partner = text("who tells us", key=True)
-    identifier = text("customer id, or hash of e-mail or phone as agreed", key=True, pii=Pii.IDENTIFIER)
+    identifier = text(
+        "customer id, or hash of e-mail or phone as agreed", key=True, pii=Pii.IDENTIFIER, hashed=True
+    )
     attribute = text("what is told", key=True)
     observed_at = moment("when the partner observed it", key=True)
     value = text("the value", required=True)

@@ -59,6 +59,11 @@ def key_name(column: str) -> str:
     return column.removesuffix("_id") + "_key"
 
 
+def match_name(column: str) -> str:
+    """``email`` -> ``email_match_keys``: the name of the pseudonyms of an address's hashes."""
+    return f"{column}_match_keys"
+
+
 def clock(contract: type[Delivered]) -> str | None:
     """The moment that gives a row its hour and weekday, if rows of this table happen."""
     return contract.HAPPENED[0] if contract.HAPPENED else None
@@ -66,6 +71,14 @@ def clock(contract: type[Delivered]) -> str | None:
 
 def _key(name: str, about: str, nullable: bool, _: Metadata) -> list[StoredColumn]:
     return [StoredColumn(key_name(name), pl.String, nullable, f"pseudonym of {about}")]
+
+
+def _address(name: str, about: str, nullable: bool, metadata: Metadata) -> list[StoredColumn]:
+    hashes = f"pseudonyms of the hashes of {about}, by which partners name it"
+    return [
+        *_key(name, about, nullable, metadata),
+        StoredColumn(match_name(name), pl.List(pl.String), nullable, hashes),
+    ]
 
 
 def _sealed(name: str, about: str, nullable: bool, _: Metadata) -> list[StoredColumn]:
@@ -102,8 +115,8 @@ STORED_AS: dict[tuple[str, Pii], Callable[[str, str, bool, Metadata], list[Store
     ("text", Pii.IDENTIFIER): _key,
     ("free_text", Pii.SEALED): _sealed,
     ("date", Pii.VAULT): _birth,
-    ("email", Pii.VAULT): _key,
-    ("phone", Pii.VAULT): _key,
+    ("email", Pii.VAULT): _address,
+    ("phone", Pii.VAULT): _address,
     ("text", Pii.VAULT): _nothing,
     ("moment", Pii.NONE): _moment,
     ("choice", Pii.NONE): _choice,

@@ -92,7 +92,7 @@ def family_asset(family: str) -> dg.AssetsDefinition:
 
             def compute(day: date) -> dict[str, Any]:
                 as_of = AsOf(day, known)
-                rows = compute_family(warehouse, family, as_of, platform.settings.label)
+                rows = compute_family(warehouse, family, as_of, platform.settings)
                 unknown = [trait.name for trait in traits if not trait.observable(as_of)]
                 return {**row_count(rows), "unobservable_traits": ", ".join(unknown) or "none"}
 

@@ -18,6 +18,7 @@ RENAMED: Mapping[str, tuple[str, ...]] = {
     "social_edges": ("target_customer_key",),
     "campaign_contacts": ("campaign_id",),
     "identity_links": ("customer_key",),
+    "partner_attributes": ("attribute",),
 }
 """Names in the planted rows that are new, so that they are new facts."""
 
@@ -32,6 +33,7 @@ ALTERED: Mapping[str, Mapping[str, nw.Expr]] = {
         .then(nw.lit("withdrawn"))
         .otherwise(nw.lit("granted"))
     },
+    "partner_attributes": {"value": nw.lit("planted")},
     "orders": {
         "status": nw.lit("completed"),
         "amount_minor": nw.col("amount_minor").abs() + 77_777,

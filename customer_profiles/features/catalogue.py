@@ -11,6 +11,7 @@ from customer_profiles.features import (
     campaigns,
     consumption,
     eligibility,
+    partners,
     personal,
     social,
     times,
@@ -25,6 +26,7 @@ FAMILIES: dict[str, Callable[[Tables, AsOf], Frame]] = {
     "times": times.times,
     "social": social.social,
     "campaigns": campaigns.campaigns,
+    "partners": partners.partners,
     "eligibility": eligibility.eligibility,
 }
 FAMILY_TRAITS: dict[str, tuple[Trait, ...]] = {
@@ -34,6 +36,7 @@ FAMILY_TRAITS: dict[str, tuple[Trait, ...]] = {
     "times": times.TRAITS,
     "social": social.TRAITS,
     "campaigns": campaigns.TRAITS,
+    "partners": partners.TRAITS,
     "eligibility": eligibility.TRAITS,
 }
 TRAITS: dict[str, Trait] = {trait.name: trait for traits in FAMILY_TRAITS.values() for trait in traits}

@@ -22,9 +22,10 @@ from customer_profiles.features.identities import (
     proving,
     under_one_key,
 )
+from customer_profiles.features.partners import partners
 from customer_profiles.features.summary import summarise
 from customer_profiles.features.tables import CUSTOMER_FEATURES, FAMILIES, IDENTITIES, SUMMARY
-from customer_profiles.settings import IdentitySettings, LabelSettings, Settings
+from customer_profiles.settings import IdentitySettings, Settings
 from customer_profiles.warehouse import Session
 
 
@@ -68,17 +69,19 @@ def standing_links(session: Session, tables: Tables, as_of: AsOf) -> pl.DataFram
     return held
 
 
-def family_rows(family: str, tables: Tables, as_of: AsOf, label: LabelSettings) -> Frame:
+def family_rows(family: str, tables: Tables, as_of: AsOf, settings: Settings) -> Frame:
     """One family's rows of the as-of day."""
     if family == "eligibility":
-        return eligibility(tables, as_of, label.active_days)
+        return eligibility(tables, as_of, settings.label.active_days)
+    if family == "partners":
+        return partners(tables, as_of, settings.features.partner_attributes)
     return COMPUTED_BY[family](tables, as_of)
 
 
-def compute_family(session: Session, family: str, as_of: AsOf, label: LabelSettings) -> int:
+def compute_family(session: Session, family: str, as_of: AsOf, settings: Settings) -> int:
     """Compute and store one family's rows of the as-of day. Returns their number."""
     tables = under_profile_keys(session, cleaned_tables(session, as_of), as_of.day)
-    rows = family_rows(family, tables, as_of, label)
+    rows = family_rows(family, tables, as_of, settings)
     day = nw.lit(as_of.day, dtype=nw.Date()).alias("as_of")
     return session.write(FAMILIES[family], {"as_of": as_of.day}, rows.with_columns(day))
 
@@ -99,7 +102,7 @@ def rows_with_a_planted_future(
     planted = planted_future(cleaned_tables(session, as_of), as_of)
     found = find_identities(session, planted, as_of, settings.identity)
     tables = under_profile_keys(session, planted, as_of.day)
-    families = {family: family_rows(family, tables, as_of, settings.label) for family in FAMILY_TRAITS}
+    families = {family: family_rows(family, tables, as_of, settings) for family in FAMILY_TRAITS}
     rows = session.collect(customer_features(families, as_of))
     return found.sort(IDENTITIES.order), rows.sort("customer_key")
 

@@ -34,8 +34,8 @@ CUSTOMER = "customer"
 COLUMNS = {table: [column.name for column in cleaned_columns(table)] for table in CONTRACTS}
 CUSTOMER_KEYS = {
     table: [name for name in names if name.endswith("customer_key")] for table, names in COLUMNS.items()
-}
-"""Per cleaned table the columns that name a customer."""
+} | {"partner_attributes": ["identifier_key"]}
+"""Per cleaned table the columns that name a customer; a partner's identifier can be a customer's id."""
 
 
 def links_in_force(told: Frame, as_of: AsOf) -> Frame:

@@ -11,7 +11,10 @@ from customer_profiles.collection.sources.load import load_home
 from customer_profiles.privacy.secrets import write_demo_secrets
 from customer_profiles.settings import Settings, load_settings
 
-DEMO_SETTINGS = {"label": {"horizon_days": 14, "maturity_days": 7}}
+DEMO_SETTINGS = {
+    "label": {"horizon_days": 14, "maturity_days": 7},
+    "features": {"partner_attributes": ["household_size", "lifestyle"]},
+}
 
 
 def is_new(settings: Settings) -> bool:

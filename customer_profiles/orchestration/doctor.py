@@ -7,8 +7,8 @@ import shutil
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Literal
 
 import dagster as dg
@@ -227,9 +227,7 @@ def _instigator(
     return Line("ok", name, f"{kind}, on, {last}")
 
 
-def _late_days(
-    home: Home, settings: Settings, instance: dg.DagsterInstance, now: datetime
-) -> Iterator[Line]:
+def _late_days(home: Home, settings: Settings, instance: dg.DagsterInstance, now: datetime) -> Iterator[Line]:
     if not is_awaited(settings, instance):
         says = "nobody waits for days: the daily schedule is off, and the settings name no hours (freshness)"
         yield Line("ok", "late days", says)

@@ -11,7 +11,7 @@ from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.load import load_home
 from customer_profiles.privacy.pseudonyms import Pseudonyms
 from customer_profiles.privacy.sealing import Seal
-from customer_profiles.privacy.secrets import Secrets, load_secrets
+from customer_profiles.privacy.secrets import Secrets, load_partner_secrets, load_secrets
 from customer_profiles.settings import Settings
 from customer_profiles.warehouse import Session, Warehouse
 
@@ -48,6 +48,7 @@ class Platform:
         Raises ``SecretError`` or ``WarehouseError``.
         """
         load_secrets(self.settings.secrets, self.variables)
+        load_partner_secrets(self.settings.collection.partner_hmac_variables, self.variables)
         with self.warehouse(), self.vault():
             return
 
@@ -82,4 +83,5 @@ class Platform:
             self.settings.timezone,
             Pseudonyms(self.secrets.pseudonym),
             Seal(self.secrets.seal),
+            load_partner_secrets(self.settings.collection.partner_hmac_variables, self.variables),
         )

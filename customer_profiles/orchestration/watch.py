@@ -38,8 +38,7 @@ def late(
     """Whether the newest due days are there: of every expected table, and of the profiles."""
     by = settings.freshness.delivered_by
     there: dict[str, frozenset[date]] = {
-        f"raw/{table}": frozenset(delivered_days(home, table)) | _loaded_days(instance, table)
-        for table in by
+        f"raw/{table}": frozenset(delivered_days(home, table)) | _loaded_days(instance, table) for table in by
     }
     waiting = waiting_days(home)
     begun = min((*waiting[:1], *chain.from_iterable(there.values())), default=None)

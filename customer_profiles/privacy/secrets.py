@@ -13,7 +13,7 @@ import hashlib
 import hmac
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,6 +66,19 @@ def load_secrets(folder: Path, environ: Mapping[str, str]) -> Secrets:
             f"Put the old secrets back into {folder}, or into {PSEUDONYM_VARIABLE} and {SEAL_VARIABLE}."
         )
     return loaded
+
+
+def load_partner_secrets(variables: Sequence[str], environ: Mapping[str, str]) -> tuple[bytes, ...]:
+    """The secrets agreed with partners, from the environment variables that hold them, as written.
+
+    Raises ``SecretError`` that names the variables that are not set.
+    """
+    if missing := [name for name in variables if not environ.get(name)]:
+        raise SecretError(
+            f"collection.partner_hmac_variables names {', '.join(missing)}, which the environment does not "
+            f"hold; set it to the secret agreed with the partner"
+        )
+    return tuple(environ[name].encode() for name in variables)
 
 
 def write_demo_secrets(folder: Path) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -143,3 +146,45 @@ def test_a_broken_row_keeps_no_words_in_clear_where_a_name_may_stand_in_the_wron
     assert broken["broken_rules"] == ["quantity_is_zero"]
     assert (broken["category"], broken["coupon_id"]) == (None, None)
     assert broken["original_sealed"] is not None
+
+
+def hashed(text: str, secret: str | None = None) -> str:
+    if secret:
+        return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("identifier", "column"),
+    [
+        (hashed("fang@example.com"), "email_match_keys"),
+        (hashed("fang@example.com").upper(), "email_match_keys"),
+        (hashed("+8613800138000"), "phone_match_keys"),
+        (hashed("8613800138000"), "phone_match_keys"),
+        (hashed("fang@example.com", "agreed"), "email_match_keys"),
+        (hashed("+8613800138000", "agreed"), "phone_match_keys"),
+    ],
+)
+def test_a_partners_hash_joins_the_customer_whose_address_it_is_of(
+    shop, identifier: str, column: str
+) -> None:
+    door = replace(shop.door, partner_secrets=(b"another", b"agreed"))
+    customer = shop.one("customers", door=door, **PERSON)
+    row = shop.one("partner_attributes", door=door, identifier=identifier)
+    assert row["identifier_key"] in customer[column]
+    other = shop.one("customers", door=door, email="b@c.cn", phone="13800138001")
+    assert row["identifier_key"] not in other[column]
+
+
+def test_no_hash_of_an_address_is_stored(shop, sound) -> None:
+    shop.take(
+        "customers", [sound("customers", **PERSON), sound("customers", customer_id="C2", email="no mail")]
+    )
+    shop.take("partner_attributes", [sound("partner_attributes", identifier=hashed("fang@example.com"))])
+    stored = "".join(
+        shop.raw(table).with_columns(pl.col(pl.Binary).bin.encode("hex")).write_json()
+        for table in ("customers", "partner_attributes")
+    )
+    assert hashed("fang@example.com") not in stored
+    assert hashed("+8613800138000") not in stored
+    assert shop.raw("customers")["email_match_keys"].list.len().to_list() == [1, None]

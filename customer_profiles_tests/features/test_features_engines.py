@@ -1,6 +1,7 @@
 """Every family gives equal rows in DuckDB and on Polars, whatever the tables hold."""
 
 from datetime import date, timedelta
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -10,10 +11,13 @@ from polars.testing import assert_frame_equal
 from customer_profiles.contracts import CHANNELS, EVENT_NAMES, PURPOSES, STATUSES
 from customer_profiles.features.as_of import AsOf
 from customer_profiles.features.canary import planted_future
-from customer_profiles.features.catalogue import FAMILIES, FAMILY_TRAITS, TRAITS
+from customer_profiles.features.catalogue import FAMILIES as WITH_DEFAULTS
+from customer_profiles.features.catalogue import FAMILY_TRAITS, TRAITS
 from customer_profiles.features.customer_features import customer_features
+from customer_profiles.features.partners import partners
 
 D = date(2026, 3, 31)
+FAMILIES = WITH_DEFAULTS | {"partners": partial(partners, attributes=("income", "pets"))}
 
 
 def _random_rows(seed: int) -> dict[str, list[dict]]:
@@ -88,9 +92,19 @@ def _random_rows(seed: int) -> dict[str, list[dict]]:
         }
         for _ in range(120)
     ]  # fmt: skip
+    attributes = [
+        {
+            "partner": pick(["bank", "panel"]), "identifier_key": pick(people),
+            "attribute": pick(["income", "pets"]),
+            "value": pick(["low", 'say "hi"\\']), "consent_reference": pick(["form 7"], 0.2),
+            "observed_day": (seen := day()), "delivery_day": late(seen),
+            "expires_day": pick([D, D + timedelta(days=1)], 0.5),
+        }
+        for _ in range(200)
+    ]  # fmt: skip
     return {
         "customers": customers, "events": events, "orders": orders, "consents": consents,
-        "social_edges": edges, "campaign_contacts": contacts,
+        "social_edges": edges, "campaign_contacts": contacts, "partner_attributes": attributes,
     }  # fmt: skip
 
 

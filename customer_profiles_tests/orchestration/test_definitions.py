@@ -20,6 +20,7 @@ FAMILIES = {
     "features/campaigns": {*POPULATION, "cleaned/campaign_contacts", "cleaned/consents"},
     "features/consumption": POPULATION,
     "features/eligibility": {*POPULATION, "cleaned/consents"},
+    "features/partners": {*POPULATION, "cleaned/partner_attributes"},
     "features/personal": POPULATION,
     "features/social": {*POPULATION, "cleaned/social_edges"},
     "features/times": POPULATION,

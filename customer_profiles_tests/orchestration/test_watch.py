@@ -18,6 +18,7 @@ from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatu
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._daemon.types import DaemonHeartbeat
 
+from customer_profiles.collection.sources.load import load_home
 from customer_profiles.orchestration.alerts import open_alerts, tell
 from customer_profiles.orchestration.doctor import examine
 from customer_profiles.orchestration.instance import open_instance
@@ -52,7 +53,10 @@ def clock(day: int, hour: int) -> datetime:
 
 
 def seen(settings: Settings, instance: dg.DagsterInstance, now: datetime) -> dict[str, tuple[bool, str, int]]:
-    return {each.kind: (each.failed, each.severity, each.days) for each in late(settings, instance, now)}
+    return {
+        each.kind: (each.failed, each.severity, each.days)
+        for each in late(load_home(settings, {}), settings, instance, now)
+    }
 
 
 def computed(instance: dg.DagsterInstance, *days: date) -> None:

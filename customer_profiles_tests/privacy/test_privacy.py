@@ -11,6 +11,7 @@ from customer_profiles.privacy.secrets import (
     PSEUDONYM_VARIABLE,
     SEAL_VARIABLE,
     SecretError,
+    load_partner_secrets,
     load_secrets,
     write_demo_secrets,
 )
@@ -90,3 +91,9 @@ def test_two_demo_homes_make_equal_keys(tmp_path: Path) -> None:
     assert one == two
     assert one.are_the_demo
     assert b"DEMO" in one.pseudonym
+
+
+def test_secrets_agreed_with_partners_come_from_the_environment_alone() -> None:
+    assert load_partner_secrets(["BANK", "PANEL"], {"BANK": "a b", "PANEL": "键"}) == (b"a b", "键".encode())
+    with pytest.raises(SecretError, match="names PANEL, which the environment does not hold"):
+        load_partner_secrets(["BANK", "PANEL"], {"BANK": "a b", "PANEL": ""})

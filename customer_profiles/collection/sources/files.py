@@ -1,4 +1,4 @@
-"""Sources of kind ``files``: files of a day, or one file for all days, found by a glob."""
+"""Sources of kinds ``files`` and ``log``: files of a day, or one file for all days, found by a glob."""
 
 from __future__ import annotations
 
@@ -26,28 +26,31 @@ from customer_profiles.collection.reading import (
 )
 from customer_profiles.collection.sources.deliveries import UNFINISHED, FileState, name_of, state_of_file
 from customer_profiles.collection.sources.home import Home
+from customer_profiles.collection.sources.logs import read_log
 from customer_profiles.collection.sources.mapping import leave_out, mapped_rows
-from customer_profiles.collection.sources.schema import FilesSource, Join
+from customer_profiles.collection.sources.schema import FilesSource, Join, LogSource
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.contracts.columns import EARLIEST_YEAR, columns_of
 
 DAY = re.compile(r"\{day(?::([^{}]*))?\}")
 DAY_FORMAT = "%Y-%m-%d"
+DIGITS = {"%Y": r"\d{4}", "%y": r"\d{2}", "%m": r"\d{2}", "%d": r"\d{2}", "%H": r"\d{2}", "%j": r"\d{3}"}
 EVERY_DAY = "every day"
+Found = FilesSource | LogSource
+"""Sources that are found by a glob."""
 NOT_YET = ("expires_at",)
 """Times that lie in the future when a row arrives: they tell nothing of its arrival."""
 
 
-def files_days(source: FilesSource, table: str, home: Home) -> list[date]:
+def files_days(source: Found, table: str, home: Home) -> list[date]:
     """The days that names of files tell, or, of a file for all days, its rows."""
     if not DAY.search(source.path):
         return sorted({day for history in _histories(source, table, home) for day in history.days})
-    anywhere = DAY.sub("*", source.path)
-    found = {_day_of(str(file), source.path, home) for file in _matches(anywhere, home)}
+    found = {_day_of(str(file), source.path, home) for file in _matches(_of_any_day(source.path), home)}
     return sorted(day for day in found if day is not None)
 
 
-def files_parts(source: FilesSource, table: str, day: date, home: Home) -> list[Part]:
+def files_parts(source: Found, table: str, day: date, home: Home) -> list[Part]:
     """The files of a day, or the day's rows of the files for all days."""
     if not DAY.search(source.path):
         histories = _histories(source, table, home)
@@ -56,10 +59,17 @@ def files_parts(source: FilesSource, table: str, day: date, home: Home) -> list[
     return [_part(source, table, day, file, home) for file in _matches(of_day, home)]
 
 
-def files_state(source: FilesSource, table: str, home: Home) -> list[FileState]:
+def files_state(source: Found, table: str, home: Home) -> list[FileState]:
     """Every file that the globs find."""
-    paths = [source.path, *(join.path for join in source.join)]
-    return [state_of_file(file, home) for path in paths for file in _matches(DAY.sub("*", path), home)]
+    joins = source.join if isinstance(source, FilesSource) else ()
+    paths = [source.path, *(join.path for join in joins)]
+    return [state_of_file(file, home) for path in paths for file in _matches(_of_any_day(path), home)]
+
+
+def _of_any_day(path: str) -> str:
+    """The glob of all days. Two stars in a row mean folders, and only as a whole part of a path."""
+    parts = Path(DAY.sub("?*", path)).parts
+    return str(Path(*(part if part == "**" else re.sub(r"\*+", "*", part) for part in parts)))
 
 
 def _matches(pattern: str, home: Home) -> list[Path]:
@@ -77,7 +87,8 @@ def _day_of(file: str, path: str, home: Home) -> date | None:
     numbers = iter(range(len(forms)))
     pattern = translate(str(home.folder / DAY.sub(lambda _: f"DAY{next(numbers)}", path)))
     for number in range(len(forms)):
-        pattern = pattern.replace(f"DAY{number}", f"(?P<day{number}>.+?)")
+        digits = re.sub(r"%.", lambda found: DIGITS.get(found[0], ".+?"), re.escape(forms[number]))
+        pattern = pattern.replace(f"DAY{number}", f"(?P<day{number}>{digits})")
     told = re.match(pattern, file)
     if told is None:
         return None
@@ -106,12 +117,12 @@ def layout_of(source: FilesSource, file: Path, home: Home) -> Layout | None:
     )
 
 
-def _read(
-    source: FilesSource, table: str, day: date | str, file: Path, home: Home
-) -> tuple[ReadFile, pl.Series]:
+def _read(source: Found, table: str, day: date | str, file: Path, home: Home) -> tuple[ReadFile, pl.Series]:
     """A file's rows, mapped, and which of them a rule leaves out."""
     name = name_of(file, home)
     refuse = refusal(table, day, name)
+    if isinstance(source, LogSource):
+        return read_log(source, table, file, name, home, refuse)
     layout = layout_of(source, file, home)
     if layout is None:
         raise refuse(f"its name does not tell its format; say `format` in sources.yaml: {', '.join(READERS)}")
@@ -168,7 +179,7 @@ def _texts(cells: pl.DataFrame) -> pl.DataFrame:
     return cells.select(as_text(dtype, pl.col(name)).alias(name) for name, dtype in cells.schema.items())
 
 
-def _part(source: FilesSource, table: str, day: date, file: Path, home: Home) -> Part:
+def _part(source: Found, table: str, day: date, file: Path, home: Home) -> Part:
     def read() -> Iterator[ReadFile]:
         yield leave_out(*_read(source, table, day, file, home))
 
@@ -189,11 +200,11 @@ class History:
     days: Mapping[date, pl.Series]
 
 
-def _histories(source: FilesSource, table: str, home: Home) -> list[History]:
+def _histories(source: Found, table: str, home: Home) -> list[History]:
     return [_history(source, table, file, home) for file in _matches(source.path, home)]
 
 
-def _history(source: FilesSource, table: str, file: Path, home: Home) -> History:
+def _history(source: Found, table: str, file: Path, home: Home) -> History:
     """Read once, as long as the file stays as it is: a run asks for every one of its days."""
     if not file.is_file():
         raise refusal(table, EVERY_DAY, name_of(file, home))("it is no file that can be read; correct `path`")
@@ -206,7 +217,7 @@ def _history(source: FilesSource, table: str, file: Path, home: Home) -> History
     return history
 
 
-def _split(source: FilesSource, table: str, file: Path, home: Home) -> History:
+def _split(source: Found, table: str, file: Path, home: Home) -> History:
     rows, dropped = _read(source, table, EVERY_DAY, file, home)
     days = arrival_days(source, table, rows, home)
     if days.is_empty():
@@ -219,16 +230,17 @@ def _split(source: FilesSource, table: str, file: Path, home: Home) -> History:
     return History(file, rows, dropped, dict(by_day.with_columns(pl.col("row").fill_null([])).iter_rows()))
 
 
-def arrival_days(source: FilesSource, table: str, rows: ReadFile, home: Home) -> pl.Series:
+def arrival_days(source: Found, table: str, rows: ReadFile, home: Home) -> pl.Series:
     """The day on which each row of a file for all days arrived, as far as the row itself can tell.
 
     The latest of its times, but not before the first day of the home; the file's last day for a row
     without a time, or with one that is still to come. Raises ``DeliveryError`` if the rows tell no day.
     """
-    if isinstance(source.delivery_day, date):
-        return pl.repeat(source.delivery_day, rows.cells.height, dtype=pl.Date, eager=True)
+    told = () if isinstance(source, LogSource) else source.delivery_day
+    if isinstance(told, date):
+        return pl.repeat(told, rows.cells.height, dtype=pl.Date, eager=True)
     refuse = refusal(table, EVERY_DAY, rows.source)
-    times = list(source.delivery_day) or _times(table, rows)
+    times = list(told) or _times(table, rows)
     if not times or not set(times) <= set(rows.cells.columns):
         raise refuse(
             f"no column tells on which day a row arrived; name mapped columns of {table} under "
@@ -241,14 +253,14 @@ def arrival_days(source: FilesSource, table: str, rows: ReadFile, home: Home) ->
     past = latest.is_between(date(EARLIEST_YEAR, 1, 1), datetime.now(ZoneInfo(home.timezone)).date())
     if not past.any():
         raise refuse(f"none of its times can be read ({', '.join(times)}); correct their `date_format`")
-    told = latest.filter(past)
-    earliest = told.sort()[0]
-    if 2 * (told < home.first_day).sum() > told.len():
+    days = latest.filter(past)
+    earliest = days.sort()[0]
+    if 2 * (days < home.first_day).sum() > days.len():
         raise refuse(
             f"most of its rows lie before first_day {home.first_day}: set first_day: {earliest} in "
             f"settings.yaml"
         )
-    return latest.zip_with(past.fill_null(False), pl.Series([told.max()])).clip(lower_bound=home.first_day)
+    return latest.zip_with(past.fill_null(False), pl.Series([days.max()])).clip(lower_bound=home.first_day)
 
 
 def _times(table: str, rows: ReadFile) -> list[str]:

@@ -25,6 +25,7 @@ from customer_profiles.collection.sources.deliveries import (
 )
 from customer_profiles.collection.sources.files import files_days, files_parts, files_state
 from customer_profiles.collection.sources.home import Home
+from customer_profiles.collection.sources.sql import sql_days, sql_parts, sql_state
 from customer_profiles.contracts import CONTRACTS
 
 
@@ -38,7 +39,8 @@ class Kind(NamedTuple):
 
 DELIVERIES = Kind(deliveries_days, deliveries_parts, deliveries_state)
 """The kind of a table that ``sources.yaml`` does not name."""
-KINDS: dict[str, Kind] = {"files": Kind(files_days, files_parts, files_state)}
+FILES = Kind(files_days, files_parts, files_state)
+KINDS: dict[str, Kind] = {"files": FILES, "log": FILES, "sql": Kind(sql_days, sql_parts, sql_state)}
 """The kinds that ``sources.yaml`` can name."""
 
 

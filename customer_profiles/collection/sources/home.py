@@ -15,8 +15,8 @@ from customer_profiles.collection.sources.schema import Source
 class Home:
     """Where sources lie and how they are read.
 
-    ``tables`` are the sources that ``sources.yaml`` names, ``environ`` the environment in which the URLs of
-    databases stand. ``timezone`` is business time.
+    ``tables`` are the sources that ``sources.yaml`` names, ``variables`` those of the environment, in which
+    the URLs of databases stand. ``timezone`` is business time.
     """
 
     folder: Path
@@ -24,7 +24,7 @@ class Home:
     first_day: date
     longest_line: int
     tables: Mapping[str, tuple[Source, ...]] = field(default_factory=dict)
-    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     histories: dict[tuple[Any, ...], Any] = field(default_factory=dict, repr=False, compare=False)
     """Files for all days that were read already: see ``files.py``."""
 

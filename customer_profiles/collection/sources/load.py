@@ -53,7 +53,7 @@ def load_home(settings: Settings, environ: Mapping[str, str]) -> Home:
         first_day=settings.first_day,
         longest_line=settings.collection.longest_line_bytes,
         tables=parse_sources(file.read_bytes(), file).tables if file.is_file() else {},
-        environ=environ,
+        variables=environ,
     )
 
 

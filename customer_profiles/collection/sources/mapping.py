@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import polars as pl
@@ -57,16 +57,25 @@ def mapped_rows(
         name: _mapped(name, column, source, table, rows, home, refuse)
         for name, column in source.columns.items()
     }
-    used = used_columns(source)
+    renamed = {column.column for column in source.columns.values()}
     for name in delivered_columns(table):
-        if name not in mapped and name in cells.columns and name not in used:
+        if name not in mapped and name in cells.columns and name not in renamed:
             mapped[name] = cells[name]
-    known = {*used, *mapped, *beside, *source.ignore, *_used_elsewhere(source, home)}
+    known = {*used_columns(source), *mapped, *beside, *source.ignore, *_used_elsewhere(source, home)}
     unknown = [cells[name] for name in cells.columns if name not in known]
     split = read.places[LINE].is_null()
     return (
         replace(read, cells=pl.DataFrame([*mapped.values(), *unknown]), originals=cells),
         _dropped_by(source, rows, split, refuse),
+    )
+
+
+def maps_row_by_row(source: Source) -> bool:
+    """Whether each row is mapped by itself, so that a delivery can be mapped piece by piece."""
+    expressions = [column.expression for column in source.columns.values() if column.expression is not None]
+    return not any(column.place_in for column in source.columns.values()) and all(
+        pl.sql_expr(expression).meta.is_row_separable()
+        for expression in (*expressions, *source.drop.values())
     )
 
 
@@ -113,9 +122,8 @@ def _with_paths(source: Source, table: str, cells: pl.DataFrame, refuse: Refuse)
     absent = sorted(used_columns(source) - set(cells.columns))
     paths = {}
     for name in absent:
-        root = min((name.find(sign) for sign in ".[" if sign in name), default=-1)
-        if root > 0 and name[:root] in cells.columns:
-            paths[name] = pl.col(name[:root]).str.json_path_match("$" + name[root:])
+        if (path := path_into(name, cells.columns)) is not None:
+            paths[name] = path
         elif getattr(source, "format", None) in ("ndjson", "ndjson.gz"):
             paths[name] = pl.lit(None, pl.String)
     missing = [name for name in absent if name not in paths]
@@ -131,6 +139,16 @@ def _with_paths(source: Source, table: str, cells: pl.DataFrame, refuse: Refuse)
             f"deliver them"
         )
     return cells.with_columns(pl.Series(name, cells.select(path).to_series()) for name, path in paths.items())
+
+
+def path_into(name: str, columns: Sequence[str]) -> pl.Expr | None:
+    """A column by its name, or what lies at a path into a nested one; None if there is neither."""
+    if name in columns:
+        return pl.col(name)
+    root = min((name.find(sign) for sign in ".[" if sign in name), default=-1)
+    if root > 0 and name[:root] in columns:
+        return pl.col(name[:root]).str.json_path_match("$" + name[root:])
+    return None
 
 
 def _mapped(

@@ -6,7 +6,6 @@ The models hold for the file's shape alone; ``load.py`` reads it and names the l
 from __future__ import annotations
 
 import codecs
-import re
 from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Literal, Self
@@ -14,6 +13,8 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from customer_profiles.collection.log_rules import REQUEST_FIELDS, LogRules
 
 EPOCHS = {"epoch_s": 1, "epoch_ms": 1_000}
 """Date formats that count from 1970-01-01 UTC, and their ticks a second."""
@@ -53,20 +54,9 @@ def _an_expression(text: str) -> str:
     return text
 
 
-def _a_pattern(text: str) -> str:
-    try:
-        groups = re.compile(text).groups
-    except re.error as error:
-        raise ValueError(f"{text!r} is not a regular expression: {error}") from error
-    if groups != 1:
-        raise ValueError(f"{text!r} has {groups} groups; put one pair of brackets around the id")
-    return text
-
-
 Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 Zone = Annotated[str, AfterValidator(_a_zone)]
 Expression = Annotated[str, AfterValidator(_an_expression)]
-Pattern = Annotated[str, AfterValidator(_a_pattern)]
 
 
 class _Strict(BaseModel):
@@ -171,14 +161,31 @@ class FilesSource(_Mapped):
         return self
 
 
-class LogSource(_Mapped):
-    """Logs of a web server or an application."""
+class LogSource(_Mapped, LogRules):
+    """Logs of a web server or an application, which become events.
+
+    ``columns`` and ``drop`` see the columns of events, what a line tells of a request (``address``, ``user``,
+    ``time``, ``method``, ``url``, ``path``, ``status``, ``referrer``, ``agent``) and, of NDJSON, its own.
+    """
 
     kind: Literal["log"]
     path: str = Field(description="glob, from the home or absolute; `{day}` is 2026-03-01 (`{day:%Y%m%d}`)")
-    format: Literal["combined", "ndjson"] = Field("combined", description="Apache's and nginx's, or NDJSON")
-    customer_pattern: Pattern | None = Field(None, description="the customer's id, somewhere in a line")
-    anonymous_pattern: Pattern | None = Field(None, description="the cookie or device, somewhere in a line")
+    format: Literal["combined", "ndjson"] = Field(
+        "combined", description="`combined`: Apache's and nginx's; or `ndjson`"
+    )
+    fields: Mapping[str, str] = Field(
+        default_factory=dict,
+        description="of NDJSON, paths of what tells of a request: "
+        "`agent`, `url`, `method`, `status`, `time`, `user`",
+    )
+
+    @model_validator(mode="after")
+    def _fields_are_a_requests(self) -> Self:
+        if wrong := [name for name in self.fields if name not in REQUEST_FIELDS]:
+            raise ValueError(f"fields names {wrong}; a request has {', '.join(REQUEST_FIELDS)}")
+        if self.fields and self.format != "ndjson":
+            raise ValueError("fields are those of format: ndjson; in a combined log they have their places")
+        return self
 
 
 class SqlSource(_Mapped):
@@ -186,8 +193,22 @@ class SqlSource(_Mapped):
 
     kind: Literal["sql"]
     url_variable: str = Field(description="the environment variable that holds the SQLAlchemy URL")
-    query: str = Field(description="with :day_start and :day_end bound")
+    query: str = Field(
+        description="asked for each day, with `:day_start` and `:day_end`, the next day's start"
+    )
     batch_rows: int = Field(50_000, ge=1, description="rows fetched at once")
+    last_day: date | None = Field(
+        None, description="of a database that is no longer fed; by default yesterday"
+    )
+
+    @model_validator(mode="after")
+    def _the_url_stands_elsewhere(self) -> Self:
+        if not self.url_variable.isidentifier():  # not quoted: it may be the URL itself
+            raise ValueError(
+                "url_variable is the name of an environment variable, such as SHOP_URL; the URL itself "
+                "never stands in this file"
+            )
+        return self
 
 
 Source = Annotated[FilesSource | LogSource | SqlSource, Field(discriminator="kind")]
@@ -197,3 +218,10 @@ class SourcesFile(_Strict):
     """``sources.yaml``: the sources of each table; a table without any is read from ``deliveries/``."""
 
     tables: Mapping[str, tuple[Source, ...]] = Field(description="table: its sources")
+
+    @model_validator(mode="after")
+    def _logs_are_events(self) -> Self:
+        for table, sources in self.tables.items():
+            if table != "events" and any(source.kind == "log" for source in sources):
+                raise ValueError(f"a log becomes events, not {table}; NDJSON of other tables is kind: files")
+        return self

@@ -1,0 +1,254 @@
+"""Access logs of web servers and logs of applications as events.
+
+A log comes in line by line, as requests: one row a line, as text. ``events_of`` tells what they mean,
+by rules that a team states once: who a line is about, what its address stands for, and behind which
+lines stands nobody's behaviour.
+
+The line formats are Apache's ``combined``, which nginx writes too, and ``common``
+(httpd.apache.org/docs/2.4/logs.html); a virtual host in front, and fields behind, are allowed.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import unquote, unquote_plus
+
+import polars as pl
+
+from customer_profiles.collection.formats import Ragged, Refuse, json_row
+from customer_profiles.collection.log_rules import (
+    EVENT_COLUMNS,
+    LEFT_OUT,
+    REQUEST_FIELDS,
+    LogRules,
+    Page,
+    groups_of,
+)
+
+LINES_AT_ONCE = 100_000
+GZIP = b"\x1f\x8b"
+QUOTED = r'(?:[^"\\]|\\.)*'
+COMBINED = (
+    r"^(?:\S+:\d+ )?(?P<address>\S+) \S+ (?P<user>.+?) \[(?P<time>[^\]]+)\] "
+    rf'"(?P<request>{QUOTED})" (?P<status>\d{{3}}) (?:\d+|-)'
+    rf'(?: "(?P<referrer>{QUOTED})" "(?P<agent>{QUOTED})")?(?: |$)'
+)
+REQUEST = r"^(?P<method>[A-Za-z]+) (?P<url>\S+)(?: HTTP/[\d.]+)?$"
+LOGGED_TIME = r"^(\d{2})/(\w{3})/(\d{4}):(\d{2}:\d{2}:\d{2}) ([+-]\d{4})$"
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+MONTH_NUMBERS = {f"-{name}-": f"-{number:02}-" for number, name in enumerate(MONTHS, start=1)}
+
+ORIGIN = r"^[a-zA-Z][a-zA-Z0-9+.-]*://[^/?#]*"
+ID_CHARACTERS = 32
+
+DEVICES = (
+    ("tablet", r"(?i)ipad|tablet|kindle"),
+    ("phone", r"(?i)mobi|iphone|android|harmony"),
+    ("computer", r"(?i)windows|macintosh|linux|cros"),
+)
+Lines = tuple[pl.Series, pl.DataFrame, Ragged]
+"""Sound lines, their cells as text, and the lines that are none, with their numbers."""
+
+
+def read_access_log(file: Path, longest_line: int, refuse: Refuse) -> Iterator[Lines]:
+    """Parts of a combined log, plain or gzip, with ``REQUEST_FIELDS`` as cells.
+
+    Lines count from 1 over the whole file, empty ones are none. Raises what ``refuse`` makes if the file
+    holds a line longer than ``longest_line`` bytes.
+    """
+    for first, texts, readable in _texts(file, longest_line, refuse):
+        rows = _split(texts)
+        sound = readable & rows["status"].is_not_null()
+        yield texts.filter(sound), rows.filter(sound), _ragged(first, texts, sound)
+
+
+def read_application_log(file: Path, longest_line: int, refuse: Refuse) -> Iterator[Lines]:
+    """Parts of a log of one JSON object a line, plain or gzip, with its members as cells.
+
+    Lines count and files are refused as by ``read_access_log``.
+    """
+    for first, texts, readable in _texts(file, longest_line, refuse):
+        rows = [
+            json_row(text.encode()) if whole else None for text, whole in zip(texts, readable, strict=True)
+        ]
+        objects = [row for row in rows if row is not None]
+        names = dict.fromkeys(name for row in objects for name in row)
+        cells = pl.DataFrame(objects, schema=dict.fromkeys(names, pl.String))
+        sound = pl.Series([row is not None for row in rows], dtype=pl.Boolean)
+        yield texts.filter(sound), cells, _ragged(first, texts, sound)
+
+
+def _texts(file: Path, longest_line: int, refuse: Refuse) -> Iterator[tuple[int, pl.Series, pl.Series]]:
+    """Lines that are not empty, some at a time: the number of the first, their text, whether it is text."""
+    first = 1
+    with _open(file) as stream:
+        while lines := _some_lines(stream, longest_line, refuse):
+            decoded = [_decoded(line) for line in lines if line.strip()]
+            texts = pl.Series("line", [text for text, _ in decoded], dtype=pl.String)
+            yield first, texts, pl.Series([whole for _, whole in decoded], dtype=pl.Boolean)
+            first += len(decoded)
+
+
+def _ragged(first: int, texts: pl.Series, sound: pl.Series) -> Ragged:
+    return [(first + place, texts[place]) for place in (~sound).arg_true()]
+
+
+def _open(file: Path) -> BinaryIO:
+    """Rotated logs are often gzip whatever their name says."""
+    stream = file.open("rb")
+    packed = stream.read(len(GZIP)) == GZIP
+    stream.seek(0)
+    return gzip.GzipFile(fileobj=stream) if packed else stream  # type: ignore[return-value]
+
+
+def _some_lines(stream: BinaryIO, longest_line: int, refuse: Refuse) -> list[bytes]:
+    lines: list[bytes] = []
+    while len(lines) < LINES_AT_ONCE and (line := stream.readline(longest_line + 1)):
+        if len(line) > longest_line:
+            raise refuse(f"a line is longer than {longest_line:,} bytes; is it a log?")
+        lines.append(line)
+    return lines
+
+
+def _decoded(line: bytes) -> tuple[str, bool]:
+    """The line's text, and whether it is text: a machine that fell leaves zeros in its log."""
+    line = line.rstrip(b"\r\n")
+    try:
+        return line.decode(), b"\0" not in line
+    except UnicodeDecodeError:
+        return line.decode(errors="backslashreplace"), False
+
+
+def _split(lines: pl.Series) -> pl.DataFrame:
+    parts = pl.DataFrame({"parts": lines.str.extract_groups(COMBINED)}).unnest("parts")
+    stamp = pl.col("time").str.replace(LOGGED_TIME, "$3-$2-${1}T$4$5")
+    rows = parts.with_columns(
+        stamp.str.replace_many(MONTH_NUMBERS).alias("time"),
+        pl.when(pl.col("user") != "-").then("user").alias("user"),
+        *(pl.col("request").str.extract_groups(REQUEST).struct.field(name) for name in ("method", "url")),
+    )
+    return completed(rows.drop("request").to_dict(), lines.len())
+
+
+def completed(told: Mapping[str, pl.Series], height: int) -> pl.DataFrame:
+    """All of ``REQUEST_FIELDS``: NULL where a line does not tell, path and query from the address."""
+    nothing = pl.repeat(None, height, dtype=pl.String, eager=True)
+    address = told.get("url", nothing).str.replace(ORIGIN, "")
+    parts = {
+        "path": _unquoted(address.str.extract(r"^([^?#]*)", 1)),
+        "query": address.str.extract(r"\?([^#]*)", 1),
+    }
+    found = {**parts, **told}
+    return pl.DataFrame({name: found.get(name, nothing) for name in REQUEST_FIELDS})
+
+
+def events_of(
+    lines: pl.Series, requests: pl.DataFrame, rules: LogRules, seen: Counter[str]
+) -> tuple[pl.DataFrame, pl.Series]:
+    """Delivered cells of events, one row a line in their order, and the rule that leaves each out, or NULL.
+
+    ``requests`` has ``REQUEST_FIELDS`` and any of the columns of events: what a line says of an event by
+    itself wins over what its address means. The id of an event is a hash of its line, so that it is the
+    same event in whatever file it comes; ``seen`` counts the equal lines of one file, which are as many
+    events.
+    """
+    rows = requests.select(REQUEST_FIELDS).with_columns(lines.alias("line"))
+    page = [pl.when(_fits(page)).then(number) for number, page in enumerate(rules.pages)]
+    rows = rows.with_columns(pl.coalesce(*page, pl.lit(None, pl.Int32)).alias("page"))
+    told = rows.select(**_meanings(rules)).with_columns(event_id=_ids(lines, seen))
+    own = [requests[name] for name in EVENT_COLUMNS if name in requests.columns]
+    events = told.with_columns(
+        pl.coalesce(said, told[said.name]) if said.name in told.columns else said for said in own
+    )
+    return events, rows.select(_first_rule(rules).alias("rule")).to_series()
+
+
+def _fits(page: Page) -> pl.Expr:
+    path = pl.col("path").str.contains(page.path)
+    return path & pl.col("method").str.contains(page.method) if page.method else path
+
+
+def _meanings(rules: LogRules) -> dict[str, pl.Expr]:
+    """The columns of an event as its request tells them."""
+    shown = pl.when(pl.col("method").fill_null("GET") == "GET").then(pl.lit("page_view"))
+    named = [
+        pl.when(pl.col("page") == number).then(pl.lit(page.event_name))
+        for number, page in enumerate(rules.pages)
+    ]
+    found: dict[str, list[pl.Expr]] = {}
+    for number, page in enumerate(rules.pages):
+        here = pl.when(pl.col("page") == number)
+        for name in groups_of(page.path):
+            if name in EVENT_COLUMNS:
+                part = pl.col("path").str.extract_groups(page.path).struct.field(name)
+                found.setdefault(name, []).append(here.then(part))
+        for name, parameter in page.parameters.items():
+            words = pl.col("query").str.extract(rf"(?:^|&){re.escape(parameter)}=([^&]*)", 1)
+            found.setdefault(name, []).append(
+                here.then(words.map_batches(_unquoted_words, return_dtype=pl.String))
+            )
+    always = {
+        "event_at": pl.col("time"),
+        "event_name": pl.coalesce(*named, shown, pl.lit("other")),
+        "channel": pl.lit(rules.channel),
+        "customer_id": pl.coalesce(_in_line(rules.customer_pattern), "user"),
+        "anonymous_id": _in_line(rules.anonymous_pattern),
+        "session_id": _in_line(rules.session_pattern),
+        "device": pl.coalesce(
+            pl.when(pl.col("agent").str.contains(looks)).then(pl.lit(name)) for name, looks in DEVICES
+        ),
+    }
+    of_a_page = {name: pl.coalesce(*values, always.get(name)) for name, values in found.items()}
+    return always | of_a_page
+
+
+def _in_line(pattern: str | None) -> pl.Expr:
+    """What a pattern captures in the line; a dash stands for nothing, as everywhere in logs."""
+    if pattern is None:
+        return pl.lit(None, pl.String)
+    found = pl.col("line").str.extract(pattern, 1)
+    return pl.when(~found.is_in(["", "-"])).then(found)
+
+
+def _first_rule(rules: LogRules) -> pl.Expr:
+    broken = [
+        pl.when(
+            pl.any_horizontal(pl.col(field).str.contains(looks) for field, looks in LEFT_OUT[name].items())
+        ).then(pl.lit(name))
+        for name in rules.leave_out
+    ]
+    return pl.coalesce(*broken, pl.lit(None, pl.String))
+
+
+def _unquoted(texts: pl.Series) -> pl.Series:
+    return _each(texts, unquote, "%")
+
+
+def _unquoted_words(texts: pl.Series) -> pl.Series:
+    return _each(texts, unquote_plus, "%+")
+
+
+def _each(texts: pl.Series, change: Callable[[str], str], signs: str) -> pl.Series:
+    """Texts that hold one of the signs changed, each different one once."""
+    quoted = texts.filter(texts.str.contains(f"[{signs}]")).unique()
+    if quoted.is_empty():
+        return texts
+    return texts.replace(quoted, pl.Series([change(text) for text in quoted], dtype=pl.String))
+
+
+def _ids(lines: pl.Series, seen: Counter[str]) -> pl.Series:
+    """128 bits of SHA-256 of each line, and of how many equal ones came before it."""
+    ids = []
+    for line in lines:
+        digest = sha256(line.encode(errors="surrogatepass")).hexdigest()[:ID_CHARACTERS]
+        seen[digest] += 1
+        if seen[digest] > 1:
+            digest = sha256(f"{digest} {seen[digest]}".encode()).hexdigest()[:ID_CHARACTERS]
+        ids.append(digest)
+    return pl.Series("event_id", ids, dtype=pl.String)

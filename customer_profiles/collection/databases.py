@@ -1,0 +1,272 @@
+"""Rows of a query on a database, in batches, as text.
+
+The URL stands in an environment variable and appears nowhere else: not in what is printed, and not in an
+error. Nor do cells, which a driver likes to quote: of what goes wrong while rows are read, the kind alone
+is told. Everything runs in a transaction that may only read.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from types import UnionType
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+
+from customer_profiles.collection.formats import EXACT_FLOAT, Refuse
+
+BOUNDS = ("day_start", "day_end")
+SAID_WORD_FOR_WORD = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
+"""Parts of a query in which a colon begins no parameter: words in quotes, and remarks."""
+CONNECT_SECONDS = 15
+AS_WRITTEN = ("date", "timestamp", "timestamptz")
+"""PostgreSQL's types of which Python cannot hold every value: ``infinity`` is for the door to judge."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """A query, and the zone of the times without one that it compares and returns."""
+
+    url_variable: str
+    text: str
+    zone: str
+    batch_rows: int = 50_000
+
+
+def day_bounds(day: date, timezone: str) -> tuple[datetime, datetime]:
+    """Where a business day begins, and the next one: 23 to 25 hours later."""
+    zone = ZoneInfo(timezone)
+    start, end = (datetime.combine(each, time(), zone) for each in (day, day + timedelta(days=1)))
+    return start, end
+
+
+def read_query(
+    query: Query, day: date, timezone: str, environ: Mapping[str, str], refuse: Refuse
+) -> Iterator[pl.DataFrame]:
+    """Yield the rows of a business day as frames of text of at most ``batch_rows`` rows, one at least.
+
+    The rows are fetched through a cursor on the server, so that memory does not grow with them; all come
+    from one snapshot of the database. Raises what ``refuse`` makes if anything is wrong.
+    """
+    url = _url(query.url_variable, environ, refuse)
+    statement = _statement(query, refuse)
+    engine = _engine(url, query, refuse)
+    try:
+        with _connection(engine, query, refuse) as connection:
+            bounds = dict(zip(BOUNDS, _bound(day_bounds(day, timezone), query.zone, url), strict=True))
+            yield from _batches(connection, statement.bindparams(**bounds), query, refuse)
+    finally:
+        engine.dispose()
+
+
+def _url(variable: str, environ: Mapping[str, str], refuse: Refuse) -> sa.URL:
+    text = environ.get(variable, "").strip()
+    if not text:
+        raise refuse(
+            f"the environment variable {variable} is not set; it holds the database's URL, such as "
+            f"postgresql+psycopg://user:password@host/database"
+        )
+    form = f"{variable} does not hold a URL such as postgresql+psycopg://user:password@host/database"
+    try:
+        url = sa.make_url(text)
+    except (ArgumentError, ValueError):
+        raise refuse(f"{form}; / : @ and # in a password are written %2F %3A %40 %23") from None
+    if "@" in (url.host or ""):
+        raise refuse(f"{form}: an @ in the password is written %40")
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+        raise refuse(f"{variable} names an SQLite file that is not there; write sqlite:////absolute/path")
+    return url
+
+
+def _engine(url: sa.URL, query: Query, refuse: Refuse) -> sa.Engine:
+    try:
+        libpq = url.get_dialect().driver in ("psycopg", "psycopg2")
+        return sa.create_engine(
+            url,
+            poolclass=sa.NullPool,
+            hide_parameters=True,
+            connect_args={"connect_timeout": CONNECT_SECONDS} if libpq else {},
+        )
+    except NoSuchModuleError:
+        raise refuse(
+            f"{query.url_variable} names a kind of database that SQLAlchemy does not know; PostgreSQL is "
+            f"postgresql+psycopg://, SQLite is sqlite:///"
+        ) from None
+    except ModuleNotFoundError as error:
+        raise refuse(
+            f"{query.url_variable} needs the Python module {error.name}, which is not installed; install the "
+            f"package that holds it, or name another driver: <database>+<driver>://"
+        ) from None
+    except (SQLAlchemyError, TypeError, ValueError):
+        raise refuse(f"{query.url_variable} cannot be used as a database's URL; look at its parts") from None
+
+
+def _statement(query: Query, refuse: Refuse) -> sa.TextClause:
+    statement = sa.text(
+        SAID_WORD_FOR_WORD.sub(lambda said: re.sub(r"(?<!\\):", r"\\:", said[0]), query.text.strip(" \n\t;"))
+    )
+    named = set(statement.compile().params)
+    if missing := [f":{name}" for name in BOUNDS if name not in named]:
+        raise refuse(
+            f"the query does not use {' and '.join(missing)}, so that each day would read the same rows; add "
+            f"for instance: where changed_at >= :day_start and changed_at < :day_end"
+        )
+    if others := sorted(named - set(BOUNDS)):
+        raise refuse(
+            f"the query names {', '.join(f':{name}' for name in others)}; only :day_start and :day_end are "
+            f"given (a colon that begins no parameter is written \\:)"
+        )
+    return statement
+
+
+@contextmanager
+def _connection(engine: sa.Engine, query: Query, refuse: Refuse) -> Iterator[sa.Connection]:
+    """A connection that may only read, in whose session a time without a zone is in the query's."""
+    with ExitStack() as opened:
+        try:
+            connection = opened.enter_context(closing(engine.connect())).execution_options(
+                stream_results=True, yield_per=query.batch_rows, postgresql_readonly=True
+            )
+            if prepare := PREPARED.get(engine.dialect.name):
+                prepare(connection, query.zone)
+        except (SQLAlchemyError, TypeError, ValueError) as error:
+            raise refuse(
+                f"the database of {query.url_variable} cannot be reached{_told(error, engine.url)}; look at "
+                f"its host, port, user and password"
+            ) from None
+        yield connection
+
+
+def _prepare_postgresql(connection: sa.Connection, zone: str) -> None:
+    from psycopg.types.string import TextLoader
+
+    settings = sa.text(
+        "select set_config('TimeZone', :zone, true), set_config('DateStyle', 'ISO, YMD', true)"
+    )
+    connection.execute(settings, {"zone": zone})
+    if connection.engine.dialect.driver == "psycopg":
+        driver: Any = connection.connection.driver_connection
+        for name in AS_WRITTEN:
+            driver.adapters.register_loader(name, TextLoader)
+
+
+def _prepare_sqlite(connection: sa.Connection, _: str) -> None:
+    connection.execute(sa.text("pragma query_only = on"))
+
+
+PREPARED: Mapping[str, Callable[[sa.Connection, str], None]] = {
+    "postgresql": _prepare_postgresql,
+    "sqlite": _prepare_sqlite,
+}
+
+
+def _bound(bounds: tuple[datetime, datetime], zone: str, url: sa.URL) -> list[datetime | str]:
+    """The bounds as the database compares them: PostgreSQL knows zones; SQLite compares text, of which
+    a date alone comes before each of its times; others get times in the query's zone without it."""
+    if url.get_backend_name() == "postgresql":
+        return list(bounds)
+    local = [bound.astimezone(ZoneInfo(zone)).replace(tzinfo=None) for bound in bounds]
+    if url.get_backend_name() == "sqlite":
+        return [str(each if each.time() != time() else each.date()) for each in local]
+    return list(local)
+
+
+def _batches(
+    connection: sa.Connection, statement: sa.TextClause, query: Query, refuse: Refuse
+) -> Iterator[pl.DataFrame]:
+    result = _executed(connection, statement, query, refuse)
+    names = list(result.keys())
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise refuse(f"the query returns the columns {twice} more than once; name each of them with `as`")
+    yield _frame([], names)
+    count = 0
+    try:
+        for rows in result.partitions(query.batch_rows):  # without a size it fetches all
+            yield _frame(rows, names)
+            count += len(rows)
+    except DBAPIError as error:
+        broken = (
+            f"the rows after the first {count:,} cannot be read ({_kind(error)}); nothing of the day is "
+            f"stored: mend the query, or the row that it cannot read"
+        )
+        raise refuse(_lost_or(error, query, count, broken)) from None
+
+
+def _executed(
+    connection: sa.Connection, statement: sa.TextClause, query: Query, refuse: Refuse
+) -> sa.CursorResult[Any]:
+    try:
+        result = connection.execute(statement)
+    except DBAPIError as error:
+        refused = f"the database refuses the query ({_kind(error)}){_told(error, connection.engine.url)}"
+        raise refuse(_lost_or(error, query, 0, refused)) from None
+    if not result.returns_rows:
+        raise refuse("the query returns no rows; it begins with select or with")
+    return result
+
+
+def _frame(rows: Any, names: list[str]) -> pl.DataFrame:
+    columns = zip(*rows, strict=True) if rows else [()] * len(names)
+    return pl.DataFrame(
+        [
+            pl.Series(name, [_text(cell) for cell in column], dtype=pl.String)
+            for name, column in zip(names, columns, strict=True)
+        ]
+    )
+
+
+def _text(cell: Any) -> str | None:
+    """A cell as the text that parses to the same value."""
+    if cell is None or isinstance(cell, str):
+        return cell
+    return next(written for kind, written in TEXTS if isinstance(cell, kind))(cell)
+
+
+def _number(cell: float) -> str:
+    return str(int(cell)) if cell.is_integer() and abs(cell) <= EXACT_FLOAT else repr(cell)
+
+
+TEXTS: tuple[tuple[type | UnionType, Callable[[Any], str]], ...] = (
+    (bool, lambda cell: str(cell).lower()),
+    (float, _number),
+    (Decimal, lambda cell: format(cell, "f")),
+    (datetime, lambda cell: cell.isoformat(" ")),
+    (dict | list, lambda cell: json.dumps(cell, ensure_ascii=False, default=str)),
+    (bytes | bytearray | memoryview, lambda cell: bytes(cell).hex()),
+    (object, str),
+)
+"""How cells are written, by the first type that they have."""
+
+
+def _lost_or(error: DBAPIError, query: Query, count: int, otherwise: str) -> str:
+    if not error.connection_invalidated:
+        return otherwise
+    return (
+        f"the connection to the database of {query.url_variable} was lost after {count:,} rows; nothing of "
+        f"the day is stored: run it again when the database is back"
+    )
+
+
+def _kind(error: DBAPIError) -> str:
+    return type(error.orig).__name__
+
+
+def _told(error: Exception, url: sa.URL) -> str:
+    """The first line of what the driver says, unless a part of the URL that may be secret stands in it."""
+    said = str(getattr(error, "orig", error) or "").strip()
+    first = said.splitlines()[0] if said else ""
+    values = (
+        value for given in url.query.values() for value in ([given] if isinstance(given, str) else given)
+    )
+    secrets = [secret for secret in (url.password, *values) if secret]
+    return f": {first}" if first and not any(str(secret) in first for secret in secrets) else ""

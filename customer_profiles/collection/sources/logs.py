@@ -1,0 +1,84 @@
+"""Sources of kind ``log``: a log's lines as mapped rows of events. They are found as files are."""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+
+from customer_profiles.collection.access_logs import (
+    completed,
+    events_of,
+    read_access_log,
+    read_application_log,
+)
+from customer_profiles.collection.formats import Ragged, Refuse
+from customer_profiles.collection.log_rules import EVENT_COLUMNS, REQUEST_FIELDS
+from customer_profiles.collection.reading import ReadFile, digest, placed
+from customer_profiles.collection.sources.home import Home
+from customer_profiles.collection.sources.mapping import mapped_rows, path_into
+from customer_profiles.collection.sources.schema import LogSource
+
+READERS = {"combined": read_access_log, "ndjson": read_application_log}
+RULE, WORDS = "rule that leaves out", "line as it is written"
+"""Columns of our own, beside those of an application's log, which may have any name."""
+
+
+def read_log(
+    source: LogSource, table: str, file: Path, name: str, home: Home, refuse: Refuse
+) -> tuple[ReadFile, pl.Series]:
+    """A log's lines as events, and the rule that leaves each out: a built-in one, or one of ``drop``.
+
+    Lines that are none stay as ragged rows. Raises what ``refuse`` makes if the file cannot be read.
+    """
+    if not file.is_file():
+        raise refuse("it is no file that can be read (a folder, or a broken link); correct `path`")
+    rows, ragged = _rows(source, file, home, refuse)
+    cells, places = placed(rows, ragged, name)
+    read = ReadFile(cells.drop(RULE, WORDS), places, name, file.stat().st_size, digest(file))
+    mapped, dropped = mapped_rows(source, table, read, home, refuse)
+    used = {*_helpers(source), *source.fields.values()} - set(EVENT_COLUMNS)
+    events = mapped.cells.select(name for name in mapped.cells.columns if name not in used)
+    rules = pl.select(pl.coalesce(cells[RULE], dropped)).to_series()
+    return replace(mapped, cells=events, originals=cells.select(line=WORDS)), rules
+
+
+def _rows(source: LogSource, file: Path, home: Home, refuse: Refuse) -> tuple[pl.DataFrame, Ragged]:
+    """Of every line its own cells, its request, and the event that it becomes."""
+    seen: Counter[str] = Counter()
+    parts: list[pl.DataFrame] = []
+    ragged: Ragged = []
+    try:
+        for lines, cells, broken in READERS[source.format](file, home.longest_line, refuse):
+            requests = _requests(source, cells)
+            events, rules = events_of(lines, requests, source, seen)
+            own = cells.drop(*_helpers(source), *events.columns, strict=False)
+            words = pl.DataFrame({RULE: rules, WORDS: lines})
+            parts.append(pl.concat([own, requests.select(_helpers(source)), events, words], how="horizontal"))
+            ragged += broken
+    except (OSError, EOFError, zlib.error) as error:
+        raise refuse(f"it cannot be read as a log: {error}; deliver it again") from error
+    columns = (*_helpers(source), *EVENT_COLUMNS, RULE, WORDS)
+    nothing = pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
+    return pl.concat([nothing, *parts], how="diagonal"), ragged
+
+
+def _helpers(source: LogSource) -> tuple[str, ...]:
+    """What ``drop`` and ``columns`` may look at, and is not kept: it stands in the line."""
+    if source.format == "combined":
+        return REQUEST_FIELDS
+    parts = ("path", "query") if "url" in source.fields else ()
+    return tuple(dict.fromkeys((*source.fields, *parts)))
+
+
+def _requests(source: LogSource, cells: pl.DataFrame) -> pl.DataFrame:
+    """What each line tells of a request, and what it says of an event by itself."""
+    if source.format == "combined":
+        return cells
+    paths = {name: path_into(path, cells.columns) for name, path in source.fields.items()}
+    told = {name: cells.select(path).to_series() for name, path in paths.items() if path is not None}
+    said = [cells[name] for name in EVENT_COLUMNS if name in cells.columns]
+    return completed(told, cells.height).with_columns(said)

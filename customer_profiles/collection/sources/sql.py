@@ -1,0 +1,65 @@
+"""Sources of kind ``sql``: a query that is asked for each day."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from functools import partial
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from customer_profiles.collection.databases import Query, read_query
+from customer_profiles.collection.reading import Part, ReadFile, placed, refusal
+from customer_profiles.collection.sources.home import Home
+from customer_profiles.collection.sources.mapping import map_rows, maps_row_by_row
+from customer_profiles.collection.sources.schema import SqlSource
+
+
+def sql_days(source: SqlSource, _: str, home: Home) -> list[date]:
+    """Every day from the home's first to yesterday, or to the source's ``last_day``.
+
+    A day of which the query returns nothing was delivered too, empty.
+    """
+    today = datetime.now(ZoneInfo(home.timezone)).date()
+    last = min(source.last_day or date.max, today - timedelta(days=1))
+    days = (last - home.first_day).days + 1
+    return [home.first_day + timedelta(days=n) for n in range(days)]
+
+
+def sql_parts(source: SqlSource, table: str, day: date, home: Home) -> list[Part]:
+    """The rows of the day's query."""
+    if day not in sql_days(source, table, home):
+        return []
+    name = name_of_query(source)
+    return [Part(name, None, partial(_digest, source, day), partial(_read, source, table, day, name, home))]
+
+
+def sql_state(source: SqlSource, table: str, home: Home) -> list[str]:
+    """The query, and the last day for which it can be asked. The database is not."""
+    return [_digest(source, day) for day in sql_days(source, table, home)[-1:]]
+
+
+def name_of_query(source: SqlSource) -> str:
+    """Its name in the ledger: the variable that holds the URL, and a number of the query's own."""
+    return f"sql:{source.url_variable}:{hashlib.sha256(source.query.encode()).hexdigest()[:8]}"
+
+
+def _digest(source: SqlSource, day: date) -> str:
+    """Tells one query of a day from another. Rows that changed in the database since are no new delivery."""
+    return hashlib.sha256(f"{source.url_variable}\n{source.query}\n{day}".encode()).hexdigest()
+
+
+def _read(source: SqlSource, table: str, day: date, name: str, home: Home) -> Iterator[ReadFile]:
+    """The day's rows, mapped: batch by batch, unless the mapping looks at other rows than its own."""
+    refuse = refusal(table, day, name)
+    query = Query(source.url_variable, source.query, source.timezone or home.timezone, source.batch_rows)
+    batches = read_query(query, day, home.timezone, home.variables, refuse)
+    first = 0
+    for rows in batches if maps_row_by_row(source) else iter([pl.concat(batches)]):
+        cells, places = placed(rows, [], name)
+        places = places.with_columns(pl.col("row_number") + first)
+        read = ReadFile(cells, places, name, int(cells.estimated_size()), _digest(source, day))
+        first += cells.height
+        yield map_rows(source, table, read, home, refuse)

@@ -1,0 +1,111 @@
+"""A real PostgreSQL server for the tests of sources that are databases."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+PASSWORD = "geheim-5e1f"
+MUST_RUN = "TESTS_NEED_POSTGRES"
+"""Set by ``.ci/run``: there a missing server is a failure, not a reason to skip."""
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """A running server."""
+
+    port: int
+
+    @property
+    def url(self) -> str:
+        return self.url_with(PASSWORD)
+
+    def url_with(self, password: str) -> str:
+        return f"postgresql+psycopg://shop:{password}@127.0.0.1:{self.port}/postgres"
+
+    def execute(self, *statements: str) -> list[Any]:
+        """Run statements; the rows of the last one."""
+        where = f"host=127.0.0.1 port={self.port} user=shop password={PASSWORD} dbname=postgres"
+        with psycopg.connect(where, autocommit=True) as connection:
+            cursors = [connection.execute(statement) for statement in statements]
+            return cursors[-1].fetchall() if cursors[-1].description else []
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    binaries = _binaries()
+    if binaries is None:
+        if os.environ.get(MUST_RUN):
+            pytest.fail("no initdb on this machine: apt install postgresql")
+        pytest.skip("no PostgreSQL server on this machine (initdb is not found)")
+    folder = Path(tempfile.mkdtemp(prefix="postgres-"))
+    owner = _owner()
+    (folder / "password").write_text(PASSWORD)
+    if owner:
+        shutil.chown(folder, owner)
+        shutil.chown(folder / "password", owner)
+    server = _start(binaries, folder, owner, port := _free_port())
+    try:
+        yield _ready(Postgres(port), server)
+    finally:
+        server.send_signal(signal.SIGINT)  # what SIGTERM begins waits for every client
+        server.wait(30)
+        shutil.rmtree(folder)
+
+
+def _binaries() -> Path | None:
+    found = shutil.which("initdb")
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return Path(found).resolve().parent if found else installed[-1].parent if installed else None
+
+
+def _owner() -> str | None:
+    """Whom the server runs as: initdb refuses root."""
+    if os.geteuid():
+        return None
+    return next(
+        user.pw_name for name in ("postgres", "nobody") for user in pwd.getpwall() if user.pw_name == name
+    )
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def _start(binaries: Path, folder: Path, owner: str | None, port: int) -> subprocess.Popen[bytes]:
+    data = folder / "data"
+    subprocess.run(
+        [binaries / "initdb", "-D", data, "-U", "shop", "--pwfile", folder / "password",
+         "-A", "scram-sha-256", "--locale=C", "--encoding=UTF8", "--no-sync"],
+        user=owner, check=True, capture_output=True, cwd=folder,
+    )  # fmt: skip
+    return subprocess.Popen(
+        [binaries / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", folder, "-F"],
+        user=owner, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder,
+    )  # fmt: skip
+
+
+def _ready(server: Postgres, started: subprocess.Popen[bytes]) -> Postgres:
+    while started.poll() is None:
+        try:
+            server.execute("select 1")
+        except psycopg.OperationalError:
+            time.sleep(0.05)
+        else:
+            return server
+    pytest.fail(f"the PostgreSQL server ended with {started.returncode}")

@@ -1,0 +1,213 @@
+"""Lines of access logs become events: whose, what, when. Broken lines keep their place and words."""
+
+import gzip
+from collections import Counter
+from pathlib import Path
+
+import polars as pl
+import pytest
+from pydantic import ValidationError
+
+from customer_profiles.collection.access_logs import completed, events_of, read_access_log
+from customer_profiles.collection.log_rules import LogRules
+
+FIREFOX = "Mozilla/5.0 (Windows NT 10.0; rv:140.0) Gecko/20100101 Firefox/140.0"
+
+
+def line(
+    url: str = "/", *, status: int = 200, method: str = "GET", agent: str = FIREFOX, more: str = ""
+) -> str:
+    asked = f'"{method} {url} HTTP/1.1" {status} 512'
+    return f'10.0.0.7 - - [03/Mar/2026:23:59:58 +0800] {asked} "-" "{agent}"{more}'
+
+
+@pytest.fixture
+def log(tmp_path: Path):
+    """``log(lines, ...)``: the events of a log of these lines, and the lines that are none."""
+
+    def read(
+        *lines: str | bytes, packed: bool = False, longest: int = 1000, **rules
+    ) -> tuple[list[dict], list]:
+        content = b"".join((each if isinstance(each, bytes) else each.encode()) + b"\n" for each in lines)
+        file = tmp_path / "access.log"
+        file.write_bytes(gzip.compress(content) if packed else content)
+        seen: Counter[str] = Counter()
+        events, broken = [], []
+        for texts, requests, ragged in read_access_log(file, longest, ValueError):
+            made, left_out = events_of(texts, requests, LogRules(**rules), seen)
+            events += made.with_columns(left_out.alias("left_out")).to_dicts()
+            broken += ragged
+        return events, broken
+
+    return read
+
+
+def test_a_line_tells_who_when_and_on_what(log) -> None:
+    events, broken = log(
+        line("/product/P7?from=mail", more=' "uid=C42; cid=a1b2"'),
+        customer_pattern=r"uid=(\w+)",
+        anonymous_pattern=r"cid=(\w+)",
+        session_pattern=r"sid=(\w+)",
+        pages=[{"path": "^/product/(?<product_id>[^/]+)", "event_name": "product_view"}],
+    )
+    (event,) = events
+    assert broken == []
+    assert len(event.pop("event_id")) == 32
+    assert event == {
+        "event_at": "2026-03-03T23:59:58+0800", "event_name": "product_view", "channel": "web",
+        "customer_id": "C42", "anonymous_id": "a1b2", "session_id": None, "device": "computer",
+        "product_id": "P7", "left_out": None,
+    }  # fmt: skip
+
+
+def test_words_searched_for_are_read_from_the_address(log) -> None:
+    search = {"path": "^/search", "event_name": "search", "parameters": {"search_query": "q"}}
+    queries = ["?q=red+shoes", "?page=2&q=%E7%BA%A2%E9%9E%8B%20%2B1", "?xq=no&q=", "?query=no", ""]
+    events, _ = log(*(line(f"/search{query}") for query in queries), pages=[search])
+    assert [event["search_query"] for event in events] == ["red shoes", "红鞋 +1", "", None, None]
+
+
+def test_the_first_page_that_fits_says_what_happened(log) -> None:
+    pages = [
+        {"path": "^/cart", "method": "POST", "event_name": "add_to_cart", "parameters": {"quantity": "n"}},
+        {"path": "^/cart/checkout", "event_name": "checkout_start"},
+    ]
+    events, _ = log(
+        line("/cart/checkout"), line("/cart/7?n=2", method="POST"), line("/"), line("/api", method="PUT"),
+        line("https://shop.cn:8443/cart/checkout#top"), pages=pages,
+    )  # fmt: skip
+    names = ["checkout_start", "add_to_cart", "page_view", "other", "checkout_start"]
+    assert [event["event_name"] for event in events] == names
+    assert [event["quantity"] for event in events] == [None, "2", None, None, None]
+
+
+def test_a_page_may_name_the_customer_and_other_lines_keep_theirs(log) -> None:
+    pages = [{"path": "^/u/(?<customer_id>[^/]+)", "event_name": "other", "parameters": {"session_id": "s"}}]
+    events, _ = log(
+        line("/u/C7?s=1", more=" uid=C1"), line(more=" uid=C1"), pages=pages, customer_pattern="uid=(.+)"
+    )
+    assert [(event["customer_id"], event["session_id"]) for event in events] == [("C7", "1"), ("C1", None)]
+
+
+def test_who_had_logged_in_is_the_customer_if_no_pattern_tells(log) -> None:
+    named = line().replace("- - [", "- frank [")
+    events, _ = log(named, line(), line(more=" uid=-"), line(more=" uid=C1"), customer_pattern="uid=([^ ]+)")
+    assert [event["customer_id"] for event in events] == ["frank", None, None, "C1"]
+
+
+@pytest.mark.parametrize(
+    ("logged", "rule"),
+    [
+        (line(agent="Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"), "bots"),
+        (line(agent="Mozilla/5.0 (compatible; Baiduspider/2.0)"), "bots"),
+        (line(agent="curl/8.5.0"), "bots"),
+        (line(agent="-"), "bots"),
+        (line("/robots.txt"), "bots"),
+        (line(agent="kube-probe/1.29"), "health_checks"),
+        (line("/healthz?full=1"), "health_checks"),
+        (line("/static/app.9f.js?v=3"), "files_of_a_page"),
+        (line(status=404), "not_served"),
+        (line(status=301), "not_served"),
+        (line(method="OPTIONS"), "not_a_visit"),
+        (line(agent="Mozilla/5.0 (Linux; Android 14; CUBOT X50) Mobile"), None),
+        (line("/healthy-food"), None),
+        (line(status=304), None),
+        (line("/about.html"), None),
+        (line().partition(' "-"')[0], None),
+    ],
+)
+def test_nobodys_lines_are_left_out_by_rule(log, logged: str, rule: str | None) -> None:
+    events, broken = log(logged)
+    assert (events[0]["left_out"], broken) == (rule, [])
+
+
+def test_rules_can_be_switched_off(log) -> None:
+    events, _ = log(line("/a.css", status=404), leave_out=["not_served"])
+    assert events[0]["left_out"] == "not_served"
+    events, _ = log(line("/a.css", status=404), leave_out=[])
+    assert events[0]["left_out"] is None
+
+
+def test_lines_that_are_none_keep_their_place_and_words(log) -> None:
+    events, broken = log(
+        line(),
+        "",
+        "not a line",
+        line(),
+        b'1.2.3.4 - - [03/Mar/2026:00:00:00 +0800] "GET /\xff',
+        b"\0\0\0",
+        line()[:60],
+    )
+    assert len(events) == 2
+    assert [number for number, _ in broken] == [2, 4, 5, 6]
+    assert [text[:10] for _, text in broken] == ["not a line", "1.2.3.4 - ", "\0\0\0", "10.0.0.7 -"]
+    assert r"\xff" in broken[1][1]
+
+
+@pytest.mark.parametrize(
+    "request_line",
+    ["-", r"\x16\x03\x01", 'GET /a\\"b', "GET  / HTTP/1.0", "get / http/0.9 extra"],
+)
+def test_a_strange_request_is_still_a_line(log, request_line: str) -> None:
+    events, broken = log(line(status=400).replace("GET / HTTP/1.1", request_line))
+    assert [event["left_out"] for event in events] == ["not_served"]
+    assert broken == []
+
+
+def test_common_lines_and_virtual_hosts_are_lines_too(log) -> None:
+    common = line().partition(' "-"')[0]
+    events, broken = log(common, f"shop.cn:443 {line()}", line(more=" 0.003 cache=HIT"), line() + "\r")
+    assert (len(events), broken) == (4, [])
+    assert [event["device"] for event in events] == [None, "computer", "computer", "computer"]
+
+
+def test_an_impossible_time_is_left_for_the_door_to_judge(log) -> None:
+    events, _ = log(line().replace("03/Mar", "03/Foo"), line().replace("+0800", ""))
+    assert [event["event_at"] for event in events] == ["2026-Foo-03T23:59:58+0800", "03/Mar/2026:23:59:58 "]
+
+
+def test_the_same_line_is_the_same_event_in_any_file_and_equal_lines_are_several(log) -> None:
+    plain, _ = log(line("/a"), line("/b"), line("/b"))
+    packed, _ = log(line("/b"), line("/a"), line("/b"), packed=True)
+    assert len({event["event_id"] for event in plain}) == 3
+    assert {event["event_id"] for event in plain} == {event["event_id"] for event in packed}
+
+
+def test_an_endless_line_refuses_the_file(log) -> None:
+    with pytest.raises(ValueError, match="longer than 1,000 bytes"):
+        log(line(), "x" * 1001)
+
+
+def test_what_an_application_says_wins_over_what_the_address_means() -> None:
+    told = {"time": pl.Series(["12:00", "12:01"]), "url": pl.Series(["/search?q=a", "/"])}
+    requests = completed(told, 2).with_columns(
+        event_name=pl.Series(["share", None]),
+        product_id=pl.Series(["P1", None]),
+        event_id=pl.Series([None, "own"]),
+    )
+    pages = [{"path": "^/search", "event_name": "search", "parameters": {"search_query": "q"}}]
+    rules = LogRules(pages=pages, channel="app")
+    events, left_out = events_of(pl.Series(["{1}", "{2}"]), requests, rules, Counter())
+    assert events["event_name"].to_list() == ["share", "page_view"]
+    assert events["product_id"].to_list() == ["P1", None]
+    assert events["search_query"].to_list() == ["a", None]
+    assert events["event_id"][1] == "own"
+    assert len(events["event_id"][0]) == 32
+    assert left_out.to_list() == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("rules", "says"),
+    [
+        ({"customer_pattern": "uid=[a"}, "is no regular expression of Rust's kind: unclosed character class"),
+        ({"customer_pattern": "(?<=uid=)(a)"}, "look-around"),
+        ({"anonymous_pattern": "uid="}, "captures nothing"),
+        ({"pages": [{"path": "(?<sku>a)", "event_name": "search"}]}, "'sku'.* are no columns of events"),
+        ({"pages": [{"path": "a", "event_name": "look"}]}, "event_name 'look' is none of page_view"),
+        ({"pages": [{"path": "a", "event_name": "search", "parameters": {"words": "q"}}]}, "'words'"),
+        ({"leave_out": ["robots"]}, "there are bots, health_checks"),
+    ],
+)
+def test_a_rule_that_cannot_work_is_refused(rules: dict, says: str) -> None:
+    with pytest.raises(ValidationError, match=says):
+        LogRules(**rules)
