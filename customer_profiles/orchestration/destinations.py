@@ -75,7 +75,7 @@ def send(url: str, message: Message) -> NotSent | None:
         if service.notify(body=message.body, title=message.title, notify_type=kind, body_format="text"):
             return None
         lines = said.getvalue().splitlines()
-    told = " ".join(line.partition(" ")[2] for line in lines if not line.startswith("DEBUG"))
+    told = " ".join(line.partition(" ")[2] for line in lines if not line.startswith(("DEBUG", "INFO")))
     reason = without_personal_data(told)[:LONGEST_REASON] or "the service did not take it"
     return NotSent(reason, perhaps_arrived=not any(map(NEVER_ARRIVED.search, lines)))
 

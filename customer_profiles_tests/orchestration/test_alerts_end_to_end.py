@@ -9,8 +9,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -32,29 +34,35 @@ DEFINITIONS = LoadableTargetOrigin(
     executable_path=sys.executable, module_name="customer_profiles.definitions"
 )
 TICK_IN_A_PROCESS_OF_ITS_OWN = """
-from customer_profiles_tests.orchestration.test_alerts_end_to_end import tick
+from customer_profiles_tests.orchestration.test_alerts_end_to_end import daemon
 import sys
-tick(sys.argv[1], int(sys.argv[2]))
+with daemon(sys.argv[1]) as tick:
+    tick()
 """
 
 
-def tick(home: str | Path, number: int) -> None:
-    """One round of the daemon's sensors, ten minutes after the round before."""
+@contextmanager
+def daemon(home: str | Path, after: int = 0) -> Iterator[Callable[[], None]]:
+    """A round of the daemon's sensors at each call, ten minutes after the round before; ``after`` so many."""
+    rounds = count(after)
+    location = InProcessCodeLocationOrigin(DEFINITIONS)
     with (
         open_instance(Path(home) / "instance") as instance,
-        create_test_daemon_workspace_context(
-            InProcessWorkspaceLoadTarget(InProcessCodeLocationOrigin(DEFINITIONS)), instance
-        ) as workspace,
-        freeze_time(datetime.now(UTC) + timedelta(minutes=10 * number)),
+        create_test_daemon_workspace_context(InProcessWorkspaceLoadTarget(location), instance) as workspace,
     ):
-        for trouble in execute_sensor_iteration(workspace, logging.getLogger("test"), None, None):
-            assert trouble is None
-        ticks = {
-            state.name: instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)[0]
-            for state in instance.all_instigator_state()
-        }
-    assert set(ticks) == {"failure_alert", "late_day_alert"}
-    assert {each.status.name for each in ticks.values()} == {"SKIPPED"}, ticks
+
+        def tick() -> None:
+            with freeze_time(datetime.now(UTC) + timedelta(minutes=10 * next(rounds))):
+                for trouble in execute_sensor_iteration(workspace, logging.getLogger("test"), None, None):
+                    assert trouble is None
+            ticks = {
+                state.name: instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)[0]
+                for state in instance.all_instigator_state()
+            }
+            assert set(ticks) == {"failure_alert", "late_day_alert"}
+            assert {each.status.name for each in ticks.values()} == {"SKIPPED"}, ticks
+
+        yield tick
 
 
 class Receiver:
@@ -111,6 +119,12 @@ def home(tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) ->
     return tmp_path
 
 
+@pytest.fixture
+def tick(home: Path) -> Iterator[Callable[[], None]]:
+    with daemon(home) as tick:
+        yield tick
+
+
 def report_check(home: Path, day: str, *, passed: bool) -> None:
     with open_instance(home / "instance") as instance:
         instance.report_runless_asset_event(
@@ -124,13 +138,15 @@ def report_check(home: Path, day: str, *, passed: bool) -> None:
         )
 
 
-def test_an_alert_arrives_once_though_its_server_was_down(home: Path, receiver: Receiver) -> None:
+def test_an_alert_arrives_once_though_its_server_was_down(
+    home: Path, tick: Callable[[], None], receiver: Receiver
+) -> None:
     report_check(home, "2026-03-03", passed=False)
-    for number in range(3):
-        tick(home, number)
+    for _ in range(3):
+        tick()
     receiver.start()
-    tick(home, 3)
-    tick(home, 4)
+    tick()
+    tick()
     (message,) = receiver.messages
     assert message["title"] == "[ERROR] cleaned/orders: contract_holds failed on 2026-03-03"
     assert message["type"] == "failure"
@@ -147,11 +163,11 @@ def test_an_alert_arrives_once_though_its_server_was_down(home: Path, receiver: 
         assert word.encode() not in kept
 
     report_check(home, "2026-03-04", passed=False)
-    tick(home, 5)
+    tick()
     assert len(receiver.messages) == 1
     report_check(home, "2026-03-05", passed=True)
-    tick(home, 6)
-    tick(home, 7)
+    tick()
+    tick()
     assert [each["title"] for each in receiver.messages[1:]] == [
         "[OK] recovered: cleaned/orders: contract_holds failed on 2 days from 2026-03-03 to 2026-03-04"
     ]
@@ -164,11 +180,12 @@ def test_an_alert_cut_off_between_sending_and_noting_it_comes_again_marked_as_a_
     killed: list[subprocess.Popen[bytes]] = []
     receiver.then = lambda: killed[0].send_signal(signal.SIGKILL) if len(receiver.messages) == 1 else None
     receiver.start()
-    script = [sys.executable, "-W", "ignore", "-c", TICK_IN_A_PROCESS_OF_ITS_OWN, str(home), "0"]
+    script = [sys.executable, "-W", "ignore", "-c", TICK_IN_A_PROCESS_OF_ITS_OWN, str(home)]
     killed.append(subprocess.Popen(script, cwd=Path(__file__).parents[2], stderr=subprocess.DEVNULL))
     assert killed[0].wait() == -signal.SIGKILL
-    for number in range(1, 4):
-        tick(home, number)
+    with daemon(home, after=1) as tick:
+        for _ in range(3):
+            tick()
     first, second = (message["title"] for message in receiver.messages)
     assert second == f"{first} (repeat)"
     told = (home / "alerts" / f"{datetime.now(UTC):%Y-%m}.log").read_text()
