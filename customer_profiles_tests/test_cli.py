@@ -35,7 +35,7 @@ def the_one_error(said: Any) -> str:
 def test_help_names_every_command_in_a_sentence(command: Command) -> None:
     said = command("--help")
     assert said.code == 0
-    for name in ("demo", "run", "simulate", "key", "doctor", "ui"):
+    for name in ("demo", "run", "simulate", "key", "model", "doctor", "ui"):
         assert f"│ {name} " in said.out
 
 
