@@ -45,7 +45,7 @@ class Section(NamedTuple):
 
 def sections(page: Page) -> list[Section]:
     """The page, most useful first."""
-    changes = page.tables["changes"]
+    changes = [{**row, "what": SHOWN.get(row["what"], row["what"])} for row in page.tables["changes"]]
     return [
         Section(
             "Contact",

@@ -113,7 +113,10 @@ def in_service(settings: Settings) -> str:
         for pointer in sorted(settings.models.rglob(POINTER))
     ]
     for label in settings.label.train:
-        serving = champion(settings.models, label)
+        try:
+            serving = champion(settings.models, label)
+        except ArtefactError:
+            continue  # its file stands in the state already; a run mends it
         state += [(label, problem) for problem in damaged_files(serving.folder)] if serving else []
     return hashlib.sha256(json.dumps(state).encode()).hexdigest()
 

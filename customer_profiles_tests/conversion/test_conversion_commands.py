@@ -15,6 +15,7 @@ from customer_profiles.conversion.realised import realised_lift
 from customer_profiles.conversion.service import train_label
 from customer_profiles.conversion.tables import SCORES
 from customer_profiles.orchestration.platform import Platform
+from customer_profiles.orchestration.report import in_service
 from customer_profiles.settings import load_settings
 
 SECOND = date(2026, 1, 15)
@@ -141,6 +142,19 @@ def test_a_champion_that_is_gone_stops_scoring_and_old_scores_stay(twice, model,
     assert model(home, "rollback", "--reason", "it is gone").code == 0
     assert home.materialize("conversion_scores").success
     assert scored_by(home) == [first]
+
+
+def test_a_run_sees_that_a_model_was_rolled_back_deleted_or_damaged(twice, model):
+    home, first, _ = twice
+    states = [in_service(home.settings)]
+    assert in_service(home.settings) == states[0]
+    model(home, "rollback", "--reason", "why")
+    states.append(in_service(home.settings))
+    shutil.rmtree(room(home.settings.models, "purchase") / first)
+    states.append(in_service(home.settings))
+    (room(home.settings.models, "purchase") / "champion.json").write_text("{")
+    states.append(in_service(home.settings))
+    assert len(set(states)) == 4
 
 
 def test_a_training_mends_what_was_deleted(twice):
