@@ -24,7 +24,8 @@ from rich.console import Console
 from rich.table import Table
 
 from customer_profiles.cleaning.clean import clean_day
-from customer_profiles.collection.loading import category_words, delivered, ledger, load_day
+from customer_profiles.collection.ledger import delivered, ledger
+from customer_profiles.collection.loading import category_words, load_day
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.features.as_of import AsOf
 from customer_profiles.features.catalogue import FAMILY_TRAITS, TRAITS

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from customer_profiles import cli_model, cli_sources
+from customer_profiles.cli_quarantine import quarantine
 from customer_profiles.settings import HOME_VARIABLE, Mendable, Settings, load_settings
 
 app = typer.Typer(
@@ -25,6 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(cli_model.app, name="model")
+app.add_typer(quarantine)
 app.add_typer(cli_sources.sources)
 out, err = Console(highlight=False), Console(stderr=True, highlight=False)
 
@@ -188,7 +190,7 @@ def _run(
         return
     with progress_of_assets(out, count_assets()) as platform.progress:
         result = run_range(platform, start, end, rebuild=rebuild)
-    report = make_report(platform, result, state)
+    report = make_report(platform, result, state, before)
     save_report(settings.home, report)
     show_report(out, settings, report, result.told)
     if not report.succeeded:

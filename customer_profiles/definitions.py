@@ -23,6 +23,7 @@ from customer_profiles.orchestration.alert_sensors import alert_sensors
 from customer_profiles.orchestration.code_version import code_version
 from customer_profiles.orchestration.jobs import JOBS, schedules
 from customer_profiles.orchestration.platform import Platform
+from customer_profiles.orchestration.sensors import deliveries_sensor
 from customer_profiles.profiles import assets as profiles
 from customer_profiles.profiles import checks as profiles_checks
 from customer_profiles.projection import assets as projection
@@ -72,7 +73,7 @@ def build(settings: Settings | None = None, resources: Mapping[str, Any] | None 
         asset_checks=CHECKS,
         jobs=JOBS,
         schedules=schedules(settings.first_day, settings.timezone),
-        sensors=alert_sensors(settings, os.environ),
+        sensors=[*alert_sensors(settings, os.environ), deliveries_sensor(settings)],
         resources=resources or {"platform": Platform(settings, os.environ)},
     )
 

@@ -19,8 +19,10 @@ import pytest
 from customer_profiles import cli
 from customer_profiles.cleaning.clean import clean_day, row_fates
 from customer_profiles.cleaning.tables import CLEANED
+from customer_profiles.collection.daily import TableDay, before_run, load_table_day
 from customer_profiles.collection.door import Door, Received, receive
-from customer_profiles.collection.loading import Loaded, ledger, load_day
+from customer_profiles.collection.ledger import ledger, record_days
+from customer_profiles.collection.loading import Loaded, load_day
 from customer_profiles.collection.sources.finding import find_delivery
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.tables import PERSONAL, RAW
@@ -162,6 +164,11 @@ class Shop:
             self._open[name] = self._files.enter_context(session)
         return self._open[name]
 
+    def close(self) -> None:
+        """Let another process, or a command, open the files."""
+        self._files.close()
+        self.__dict__.pop("_open", None)
+
     def deliver(self, table: str, content: Content, *, day: date = DAY, form: str = "csv") -> Path:
         """Write a delivery; a list of rows becomes NDJSON, a frame becomes Parquet."""
         form = {list: "ndjson", pl.DataFrame: "parquet"}.get(type(content), form)
@@ -190,6 +197,15 @@ class Shop:
     def load(self, table: str, *, day: date = DAY, rebuild: bool = False) -> Loaded:
         known = ledger(self.warehouse, table, day, day)
         return load_day(self.warehouse, self.vault, self.door, table, day, known=known, rebuild=rebuild)
+
+    def run(self, table: str, *days: date, rebuild: bool = False) -> dict[date, TableDay]:
+        """What a run over the days makes of a table's deliveries; they are cleaned too."""
+        before, ran = before_run(self.warehouse, table, list(days), rebuild=rebuild), {}
+        for day in days:
+            ran[day] = load_table_day(self.warehouse, self.vault, self.door, before, day, None)
+            clean_day(self.warehouse, table, day)
+        record_days(self.warehouse, table, ran)
+        return ran
 
     def take(self, table: str, content: Content, *, day: date = DAY) -> pl.DataFrame:
         """Deliver, load and clean; the cleaned rows of the day."""
@@ -225,7 +241,13 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
         yield Shop(tmp_path, files)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
+def open_shop() -> Callable[[Path, ExitStack], Shop]:
+    """``open_shop(home, files)``: a shop whose files ``files`` closes; for homes that outlive a test."""
+    return Shop
+
+
+@pytest.fixture(scope="session")
 def sound() -> Callable[..., dict[str, Any]]:
     """``sound(table, **changes)``: a row that keeps every rule, with some cells changed."""
     return lambda table, **changes: SOUND[table] | changes

@@ -209,6 +209,7 @@ def early(
         days = {name: loaded_days(folder, name) for name in ("customers", "orders")}
         with open_instance(folder / "instance") as instance:
             recorded = instance.get_materialized_partitions(dg.AssetKey(["raw", "customers"]))
+        report = json.loads((folder / "last_run.json").read_text())
         bad.write_bytes(good)
         mended = command("run", "--home", folder)
         strewn = list(Path.cwd().iterdir())
@@ -217,6 +218,7 @@ def early(
         "failed": failed,
         "days": days,
         "recorded": recorded,
+        "report": report,
         "mended": mended,
         "strewn": strewn,
         "other_home_before": other,
@@ -288,7 +290,15 @@ def test_a_bad_delivery_stops_neither_other_tables_nor_other_days(early: dict[st
     assert early["failed"].code == 1
     assert early["days"]["orders"] == every
     assert early["days"]["customers"] == [day for day in every if day != BAD_DAY]
-    assert early["recorded"] == {str(day) for day in every if day != BAD_DAY}
+    assert early["recorded"] == {str(day) for day in every}
+
+
+def test_the_good_days_of_a_table_with_a_bad_file_are_cleaned_and_add_up(early: dict[str, Any]) -> None:
+    counts = early["report"]["rows"]["customers"]
+    assert counts["received"] == sum(rows for fate, rows in counts.items() if fate != "received") > 0
+    assert early["report"]["checks_passed"] > 50
+    failed = [(check["asset"], check["name"]) for check in early["report"]["checks_failed"]]
+    assert ("raw/deliveries", "every_delivery_was_read") in failed
 
 
 def test_a_failed_run_names_table_day_and_file_once(early: dict[str, Any]) -> None:

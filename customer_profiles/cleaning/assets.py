@@ -7,11 +7,18 @@ import dagster as dg
 import polars as pl
 
 from customer_profiles.cleaning.clean import broken_rows, clean_day, days_to_run_again
+from customer_profiles.cleaning.quarantine import examples_by_rule
 from customer_profiles.cleaning.tables import CLEANED, QUARANTINE
 from customer_profiles.collection.tables import RAW
 from customer_profiles.contracts import CONTRACTS
-from customer_profiles.orchestration.metadata import about_table, row_count, table
-from customer_profiles.orchestration.partitions import ALL_DAYS_IN_ONE_RUN, DAILY, days_of, store_days
+from customer_profiles.orchestration.metadata import about_table, row_count, rows_as_table
+from customer_profiles.orchestration.partitions import (
+    ALL_DAYS_IN_ONE_RUN,
+    DAILY,
+    RUN_AGAIN,
+    days_of,
+    store_days,
+)
 from customer_profiles.orchestration.platform import Platform
 
 
@@ -48,7 +55,7 @@ def cleaned_asset(delivered: str) -> dg.AssetsDefinition:
                     f"{delivered}: rows delivered by {day} stand on later days too; to count each once, "
                     f"run these days again: {says}"
                 )
-                return {**stored, "days to run again": says}
+                return {**stored, RUN_AGAIN: says}
 
             store_days(context, platform, clean)
 
@@ -75,8 +82,7 @@ def quarantine_rows(context: dg.AssetExecutionContext, platform: dg.ResourcePara
         def keep(day: date) -> dict[str, Any]:
             rows = broken.filter(pl.col("delivery_day") == day)
             stored = warehouse.write(QUARANTINE, {"delivery_day": day}, rows)
-            by_rule = rows.explode("broken_rules").group_by("table_name", "broken_rules").len()
-            return {**row_count(stored), "rules": table(by_rule.sort("table_name", "broken_rules"))}
+            return {**row_count(stored), "rules": rows_as_table(examples_by_rule(rows, platform.door.seal))}
 
         store_days(context, platform, keep)
 

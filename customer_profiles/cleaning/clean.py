@@ -8,7 +8,7 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 
-from customer_profiles.cleaning.fates import duplicates, quarantined, standing
+from customer_profiles.cleaning.fates import duplicates, quarantined, standing, without_twin
 from customer_profiles.cleaning.tables import CLEANED, QUARANTINE
 from customer_profiles.collection.tables import DELIVERIES, RAW
 from customer_profiles.contracts import CONTRACTS
@@ -29,19 +29,24 @@ def clean_day(session: Session, table: str, day: date) -> int:
 
 
 def days_to_run_again(session: Session, table: str, first: date, last: date) -> list[date]:
-    """Days after ``last`` that hold a key which, since ``first`` to ``last`` were cleaned, arrived earlier.
+    """Days after ``last`` that count a key twice or not at all, since ``first`` to ``last`` were cleaned.
 
-    A delivery that is loaded late takes a key's first arrival from a later day; that day's copy stands
-    until the day is cleaned again. Versions all stay, so tables that have them need no other day.
+    A day that is loaded after later ones takes a key's first arrival from a later day, whose copy stands
+    until that day is cleaned again; a day that was rewritten without a key leaves later copies of it without
+    one that stands. Versions all stay, so tables that have them need no other day.
     """
-    stored = session.days(CLEANED[table])
+    stored = session.days(RAW[table])
     if CONTRACTS[table].VERSIONED or not stored or stored[-1] <= last:
         return []
     key = key_columns(table)
     arrived = session.read(CLEANED[table], first, last).select(*key)
     later = session.read(CLEANED[table], last + timedelta(days=1), None).select("delivery_day", *key)
-    twice = later.join(arrived, on=list(key), how="semi").select("delivery_day").unique()
-    return sorted(session.collect(twice)["delivery_day"])
+    twice = later.join(arrived, on=list(key), how="semi").select("delivery_day")
+    nowhere = without_twin(
+        session.read(RAW[table], last + timedelta(days=1), None), session.read(CLEANED[table]), key
+    )
+    days = nw.concat([twice, nowhere.select("delivery_day")]).unique()
+    return sorted(session.collect(days)["delivery_day"])
 
 
 def broken_rows(session: Session, first: date, last: date) -> pl.DataFrame:

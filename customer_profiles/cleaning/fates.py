@@ -51,5 +51,14 @@ def duplicates(raw: Rows, cleaned: Rows, key: Sequence[str], *, versioned: bool)
     return nw.concat([copies, twins.select(columns)])
 
 
+def without_twin(raw: Rows, cleaned: Rows, key: Sequence[str]) -> Rows:
+    """The sound raw rows that are not stored although their key did not arrive by their day."""
+    first = cleaned.group_by(*key).agg(nw.col("delivery_day").min().alias("arrived"))
+    absent = _sound(raw).select(*PLACE, *key).join(cleaned.select(PLACE), on=list(PLACE), how="anti")
+    return absent.join(first, on=list(key), how="left").filter(
+        nw.col("arrived").is_null() | (nw.col("arrived") > nw.col("delivery_day"))
+    )
+
+
 def _sound(raw: Rows) -> Rows:
     return raw.filter(~nw.col("exact_copy"), nw.col("broken_rules").list.len() == 0)

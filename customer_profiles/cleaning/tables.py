@@ -23,3 +23,17 @@ QUARANTINE = Table(
     ),
     order=("table_name", *PLACE),
 )
+
+REVEALED = Table(
+    "quarantine.revealed",
+    (
+        StoredColumn("revealed_on", pl.Date, False, "day on which somebody looked"),
+        StoredColumn("revealed_at", pl.Datetime("us", "UTC"), False, "when"),
+        StoredColumn("revealed_by", pl.String, False, "account of the machine"),
+        StoredColumn("table_name", pl.String, False, "delivered table"),
+        *ROW,
+    ),
+    order=("revealed_at", "table_name", *PLACE),
+    partition=("revealed_on",),
+)
+"""Who saw originals of quarantined rows in clear."""

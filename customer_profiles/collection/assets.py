@@ -1,20 +1,23 @@
-"""Assets of collection: ``raw/<table>`` for the ten delivered tables."""
+"""Assets of collection: ``raw/<table>`` for the ten delivered tables, and the ledger of deliveries."""
 
 from datetime import date
 from itertools import repeat
 from typing import Any
 
 import dagster as dg
-import polars as pl
 
-from customer_profiles.collection.loading import category_words, ledger, load_day
+from customer_profiles.collection.daily import TableDay, before_run, load_table_day
+from customer_profiles.collection.ledger import record_days
+from customer_profiles.collection.loading import category_words
 from customer_profiles.collection.sources.finding import lies_there
-from customer_profiles.collection.tables import RAW
+from customer_profiles.collection.tables import DELIVERIES, RAW
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.orchestration.metadata import about_table, row_count
+from customer_profiles.orchestration.metadata import table as table_of
 from customer_profiles.orchestration.partitions import (
     ALL_DAYS_IN_ONE_RUN,
     DAILY,
+    RUN_AGAIN,
     days_of,
     is_rebuild,
     store_days,
@@ -39,30 +42,52 @@ def raw_asset(table: str) -> dg.AssetsDefinition:
         pool="warehouse",
     )
     def raw(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
-        days, door = days_of(context), platform.door
+        days, loaded = days_of(context), dict[date, TableDay]()
         with platform.warehouse() as warehouse, platform.vault() as vault:
-            searched = table == "events" and lies_there(door.home, table)
-            searches = category_words(warehouse, door, days) if searched else repeat(None)
-            loaded_before = ledger(warehouse, table, days[0], days[-1])
+            before = before_run(warehouse, table, days, rebuild=is_rebuild(context))
+            searched = table == "events" and lies_there(platform.home, table)
+            searches = category_words(warehouse, platform.door, days) if searched else repeat(None)
 
             def load(day: date) -> dict[str, Any]:
-                loaded = load_day(
-                    warehouse,
-                    vault,
-                    door,
-                    table,
-                    day,
-                    known=loaded_before.filter(pl.col("delivery_day") == day),
-                    categories=next(searches),
-                    rebuild=is_rebuild(context),
-                )
-                if loaded.fate == "changed":
-                    context.log.warning(f"{table} of {day}: {loaded.says}")
-                return {**row_count(loaded.rows), "delivery": loaded.says}
+                loaded[day] = load_table_day(warehouse, vault, platform.door, before, day, next(searches))
+                for reason in (*loaded[day].refused, *loaded[day].warnings):
+                    context.log.warning(reason)
+                again = ", ".join(map(str, loaded[day].run_again))
+                notes = {**loaded[day].notes, **({RUN_AGAIN: again} if again else {})}
+                return {**row_count(loaded[day].rows), **notes}
 
-            store_days(context, platform, load)
+            try:
+                store_days(context, platform, load)
+            finally:
+                record_days(warehouse, table, loaded)
 
     return raw
 
 
-ASSETS = [raw_asset(table) for table in CONTRACTS]
+@dg.asset(
+    key=["raw", "deliveries"],
+    deps=[dg.AssetKey(["raw", table]) for table in CONTRACTS],
+    group_name="raw",
+    description="The ledger: each file that was loaded, its hash and rows, and the day of their arrival.",
+    kinds={"duckdb"},
+    partitions_def=DAILY,
+    backfill_policy=ALL_DAYS_IN_ONE_RUN,
+    metadata=about_table(DELIVERIES),
+    pool="warehouse",
+)
+def deliveries(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
+    """Show what the ten tables wrote into the ledger."""
+    days = days_of(context)
+    with platform.warehouse() as warehouse:
+        entries = warehouse.frame(DELIVERIES, days[0], days[-1])
+    of_days = entries.partition_by("delivery_day", as_dict=True)
+
+    def show(day: date) -> dict[str, Any]:
+        files = of_days.get((day,), entries.clear())
+        shown = files.select("source", "rows", "known_rows", "bytes", "file_day", "written_at", "sha256")
+        return {**row_count(files.height), "files": table_of(shown)}
+
+    store_days(context, platform, show)
+
+
+ASSETS = [*(raw_asset(table) for table in CONTRACTS), deliveries]

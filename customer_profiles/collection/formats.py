@@ -51,7 +51,7 @@ class Layout:
         return codecs.lookup(self.encoding).name in ("utf-8", "utf-8-sig", "ascii")
 
 
-def _open(file: Path, layout: Layout) -> BinaryIO:
+def open_text(file: Path, layout: Layout) -> BinaryIO:
     """The text of a file as UTF-8 bytes."""
     opened: Any = partial(gzip.open, file) if file.suffix == ".gz" else file.open
     stream: BinaryIO = opened("rb")
@@ -60,13 +60,14 @@ def _open(file: Path, layout: Layout) -> BinaryIO:
 
 @dataclass(frozen=True)
 class Survey:
-    """What a text file holds: line feeds and quotation marks."""
+    """What a text file holds: line feeds, quotation marks, and the bytes of its longest line or more."""
 
     lines: int
     quotes: int
+    longest: int
 
 
-def _survey(file: Path, layout: Layout, refuse: Refuse) -> Survey:
+def survey_text(file: Path, layout: Layout, refuse: Refuse) -> Survey:
     """Refuse what is no text of its encoding, and endless lines, before a parser meets them.
 
     In constant memory.
@@ -77,8 +78,8 @@ def _survey(file: Path, layout: Layout, refuse: Refuse) -> Survey:
         f"collection.longest_line_bytes"
     )
     decoder = codecs.getincrementaldecoder("utf-8")()
-    size = line = lines = quotes = 0
-    with _open(file, layout) as stream:
+    size = line = lines = quotes = longest = 0
+    with open_text(file, layout) as stream:
         while chunk := _next_chunk(stream, layout, lines, refuse):
             if not size and chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
                 raise refuse("it is UTF-16; deliver UTF-8 text")
@@ -89,6 +90,7 @@ def _survey(file: Path, layout: Layout, refuse: Refuse) -> Survey:
             longest_here = line + (len(chunk) if first < 0 else first)
             if longest_here > longest_line:
                 raise too_long
+            longest = max(longest, longest_here, _longest_within(chunk))
             line = longest_here if last < 0 else len(chunk) - last - 1
             if line > longest_line:
                 raise too_long
@@ -99,7 +101,12 @@ def _survey(file: Path, layout: Layout, refuse: Refuse) -> Survey:
     _require_utf8(decoder, b"", lines, refuse)
     if not size:
         raise refuse("it is empty; a day without rows is a header, or for NDJSON an empty line")
-    return Survey(lines, quotes)
+    return Survey(lines, quotes, max(longest, line))
+
+
+def _longest_within(chunk: bytes) -> int:
+    """Bytes between two line feeds that lie farthest apart, or all if there are none."""
+    return max(map(len, chunk.split(b"\n")))
 
 
 def _next_chunk(stream: BinaryIO, layout: Layout, lines: int, refuse: Refuse) -> bytes:
@@ -135,7 +142,7 @@ def _read_csv(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFrame,
     import pyarrow as pa
     from pyarrow import csv
 
-    survey = _survey(file, layout, refuse)
+    survey = survey_text(file, layout, refuse)
     ragged: Ragged = []
 
     def keep(row: Any) -> str:
@@ -145,25 +152,10 @@ def _read_csv(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFrame,
     before = layout.skip_lines + (not layout.header)  # lines that are no rows are counted
 
     try:
-        with _open(file, layout) as stream:
+        with open_text(file, layout) as stream:
             table = csv.read_csv(
                 stream if survey.lines else io.BytesIO(stream.read() + b"\n"),
-                read_options=csv.ReadOptions(
-                    use_threads=False,
-                    block_size=max(CHUNK, 2 * layout.longest_line),
-                    encoding="utf8",
-                    skip_rows=layout.skip_lines,
-                    column_names=list(layout.header) or None,
-                ),
-                parse_options=csv.ParseOptions(
-                    delimiter=layout.delimiter,
-                    quote_char=layout.quote or False,
-                    newlines_in_values=True,
-                    invalid_row_handler=keep,
-                ),
-                convert_options=csv.ConvertOptions(
-                    default_column_type=pa.string(), strings_can_be_null=False
-                ),
+                **csv_options(layout, 2 * layout.longest_line, keep),
             )
     except pa.ArrowInvalid:
         # the cause is left out: it may quote a row
@@ -180,6 +172,29 @@ def _read_csv(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFrame,
     return rows, ragged
 
 
+def csv_options(layout: Layout, block: int, keep: Callable[[Any], str]) -> dict[str, Any]:
+    """How pyarrow reads a CSV file: text alone, in order, ragged rows given to ``keep``."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    return {
+        "read_options": csv.ReadOptions(
+            use_threads=False,
+            block_size=max(CHUNK, block),
+            encoding="utf8",
+            skip_rows=layout.skip_lines,
+            column_names=list(layout.header) or None,
+        ),
+        "parse_options": csv.ParseOptions(
+            delimiter=layout.delimiter,
+            quote_char=layout.quote or False,
+            newlines_in_values=True,
+            invalid_row_handler=keep,
+        ),
+        "convert_options": csv.ConvertOptions(default_column_type=pa.string(), strings_can_be_null=False),
+    }
+
+
 def _last_row(rows: pl.DataFrame, ragged: Ragged) -> str:
     if ragged and ragged[-1][0] == rows.height + len(ragged):
         return ragged[-1][1]
@@ -187,11 +202,11 @@ def _last_row(rows: pl.DataFrame, ragged: Ragged) -> str:
 
 
 def _read_ndjson(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFrame, Ragged]:
-    _survey(file, layout, refuse)
+    survey_text(file, layout, refuse)
     cells: dict[str, list[str | None]] = {}
     height = 0
     ragged: Ragged = []
-    with _open(file, layout) as stream:
+    with open_text(file, layout) as stream:
         for number, line in enumerate((line for line in stream if line.strip()), start=1):
             row = json_row(line)
             if row is None:
@@ -215,7 +230,7 @@ def json_row(line: bytes) -> dict[str, str | None] | None:
         row = json.loads(line, object_pairs_hook=_named_once)
         if not isinstance(row, dict):
             return None
-        cells = {name: _json_text(value) for name, value in row.items()}
+        cells = {name: json_text(value) for name, value in row.items()}
         if b"\\u" in line:
             "".join(filter(None, [*cells, *cells.values()])).encode()  # half a surrogate pair is no text
     except (ValueError, RecursionError):
@@ -230,7 +245,8 @@ def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return named
 
 
-def _json_text(value: Any) -> str | None:
+def json_text(value: Any) -> str | None:
+    """A JSON value as the text of a cell."""
     if value is None or isinstance(value, str):
         return value
     return json.dumps(value, ensure_ascii=False)
@@ -267,8 +283,8 @@ def plain(column: pl.Series) -> pl.Series:
 
 def _read_fixed(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFrame, Ragged]:
     """Fixed-width lines. A line that ends before its last column begins is ragged."""
-    _survey(file, layout, refuse)
-    with _open(file, layout) as stream:
+    survey_text(file, layout, refuse)
+    with open_text(file, layout) as stream:
         lines = stream.read().decode("utf-8-sig").split("\n")[layout.skip_lines :]
     rows = pl.Series("line", [line.rstrip("\r") for line in lines if line.strip()], dtype=pl.String)
     whole = rows.str.len_chars() >= max(first for first, _ in layout.fixed.values())

@@ -49,13 +49,20 @@ def parse_rows(
     present = tuple(name for name in names if name in rows.columns)
     texts = rows.with_columns(
         *(as_text(rows.schema[name], pl.col(name)).alias(f"{name}|text") for name in present)
-    ).with_columns(_normalised(name, contract).alias(name) for name in present)
+    )
+    plain = texts.select(
+        (pl.col(f"{name}|text").str.len_bytes() == pl.col(f"{name}|text").str.len_chars()).all().alias(name)
+        for name in present
+    )
+    texts = texts.with_columns(
+        _normalised(name, contract, ascii_only=plain[name].item()).alias(name) for name in present
+    )
     kept = [name for name in rows.columns if name not in present]
     typed = texts.select(*kept, *_expressions(contract, tuple(names), present, timezone))
     marks = [name for name in typed.columns if name.startswith((BROKEN, REPAIRED))]
     found = typed.select(pl.col(marks).any()).row(0, named=True) if marks else {}
     return typed.select(
-        pl.exclude(*marks),
+        pl.exclude(marks),
         _marked(BROKEN, found).alias("broken"),
         _marked(REPAIRED, found).list.sort().alias("repairs"),
     )
@@ -113,11 +120,18 @@ def as_text(dtype: pl.DataType, cell: pl.Expr) -> pl.Expr:
     return cell.cast(pl.String)
 
 
-def _normalised(name: str, contract: type[Delivered]) -> pl.Expr:
+def _normalised(name: str, contract: type[Delivered], *, ascii_only: bool) -> pl.Expr:
+    """Trimmed NFKC, empty words as NULL. ASCII is its own NFKC, and finding that out is cheaper."""
     text = pl.col(f"{name}|text")
-    tidy = text if _kind(contract, name) == "free_text" else text.str.normalize("NFKC")
+    as_is = ascii_only or _kind(contract, name) == "free_text"
+    tidy = text if as_is else text.str.normalize("NFKC")
     trimmed = tidy.str.strip_chars()
     return pl.when(~trimmed.is_in(ABSENT)).then(trimmed)
+
+
+def _where(condition: pl.Expr, cells: pl.Expr) -> pl.Expr:
+    """The cells that need a second look. The others are NULL, and what is done with NULL costs little."""
+    return pl.when(condition).then(cells)
 
 
 def _text(name: str, _: Mapping[str, Any], __: str) -> Parsed:
@@ -126,10 +140,12 @@ def _text(name: str, _: Mapping[str, Any], __: str) -> Parsed:
 
 def _whole(name: str, _: Mapping[str, Any], __: str) -> Parsed:
     cell = pl.col(name)
-    as_decimal = cell.str.contains(WHOLE_AS_DECIMAL)
-    digits = pl.when(as_decimal).then(cell.str.replace(r"\.0+$", "")).otherwise(cell)
-    value = pl.when(digits.str.contains(WHOLE)).then(digits).cast(pl.Int64, strict=False)
-    non_finite = cell.str.contains(NON_FINITE)
+    plain = cell.cast(pl.Int64, strict=False)
+    rest = _where(plain.is_null(), cell)
+    as_decimal = rest.str.contains(WHOLE_AS_DECIMAL)
+    digits = pl.when(as_decimal).then(rest.str.replace(r"\.0+$", "")).otherwise(rest)
+    value = pl.coalesce(plain, _where(digits.str.contains(WHOLE), digits).cast(pl.Int64, strict=False))
+    non_finite = rest.str.contains(NON_FINITE)
     return Parsed(
         value,
         broken={"non_finite": non_finite, "unparsable": cell.is_not_null() & value.is_null() & ~non_finite},
@@ -149,15 +165,25 @@ def _decimal(name: str, _: Mapping[str, Any], __: str) -> Parsed:
 
 def _moment(name: str, _: Mapping[str, Any], timezone: str) -> Parsed:
     cell = pl.col(name)
-    day_precise = cell.str.contains(DATE_ONLY)
-    text = cell.str.replace(UTC, "+0000").str.replace("T", " ", literal=True).str.replace(OFFSET, "$1")
+    spaced = cell.str.replace("T", " ", literal=True)
+    plain = spaced.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
+    rest = _where(plain.is_null(), cell)
+    day_precise = (
+        pl.when(rest.is_null() & cell.is_not_null())
+        .then(pl.lit(value=False))
+        .otherwise(rest.str.contains(DATE_ONLY))
+    )
+    text = rest.str.replace(UTC, "+0000").str.replace("T", " ", literal=True).str.replace(OFFSET, "$1")
     zoned = text.str.contains(OFFSET) & ~day_precise
     local = pl.coalesce(
-        text.str.to_datetime(form, time_unit="us", strict=False)
-        for form in ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%d")
+        plain,
+        *(
+            text.str.to_datetime(form, time_unit="us", strict=False)
+            for form in ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%d")
+        ),
     )
     with_offset = pl.coalesce(
-        text.str.to_datetime(form, time_unit="us", strict=False, time_zone="UTC")
+        _where(zoned, text).str.to_datetime(form, time_unit="us", strict=False, time_zone="UTC")
         for form in ("%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%d %H:%M%#z")
     )
     in_zone = local.dt.replace_time_zone(timezone, ambiguous="earliest", non_existent="null")

@@ -15,6 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from customer_profiles.collection.formats import READERS, Layout, Ragged, Refuse
+from customer_profiles.collection.pieces import LARGE_FILE, PIECES
 from customer_profiles.settings import Mendable
 
 UNREADABLE = "ragged_row"
@@ -87,27 +88,59 @@ def digest(file: Path) -> str:
 
 def read_file(file: Path, source: str, layout: Layout, refuse: Refuse) -> ReadFile:
     """Read one file as it is. Raises ``DeliveryError`` if it is not what its name says."""
-    size = file.stat().st_size
-    if size == 0:
-        raise refuse("it is empty (0 bytes); a day without rows is a header, or for NDJSON an empty line")
     try:
+        before = file.stat()
+        if before.st_size == 0:
+            raise refuse("it is empty (0 bytes); a day without rows is a header, or for NDJSON an empty line")
         cells, ragged = READERS[layout.format](file, layout, refuse)
+        sha256, after = digest(file), file.stat()
     except (OSError, EOFError, zlib.error) as error:
         raise refuse(f"it cannot be read as {layout.format}: {error}; deliver it again") from error
+    if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+        raise refuse("it was written to while it was read; run again once it is whole")
     cells, places = placed(cells, ragged, source)
-    return ReadFile(cells, places, source, size, digest(file))
+    return ReadFile(cells, places, source, before.st_size, sha256)
 
 
-def placed(cells: pl.DataFrame, ragged: Ragged, source: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Number the rows by their place in the file, ragged ones in between as rows without cells."""
+def read_pieces(file: Path, source: str, layout: Layout, refuse: Refuse) -> Iterator[ReadFile]:
+    """Read one file as it is: a large one piece by piece. Raises ``DeliveryError`` as ``read_file`` does."""
+    try:
+        before = file.stat()
+        if before.st_size < LARGE_FILE or layout.format not in PIECES:
+            yield read_file(file, source, layout, refuse)
+            return
+        sha256, place = digest(file), 0
+        for rows, ragged in PIECES[layout.format](file, layout, refuse):
+            cells, places = placed(rows, ragged, source, place)
+            size = before.st_size if place == 0 else 0  # the sizes of its pieces add up to the file's
+            place += places.height
+            yield ReadFile(cells, places, source, size, sha256)
+        after = file.stat()
+    except (OSError, EOFError, zlib.error) as error:
+        raise refuse(f"it cannot be read as {layout.format}: {error}; deliver it again") from error
+    if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+        raise refuse("it was written to while it was read; run again once it is whole")
+
+
+def placed(
+    cells: pl.DataFrame, ragged: Ragged, source: str, before: int = 0
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Number the rows by their place in the file, ragged ones in between as rows without cells.
+
+    ``before`` rows of the file came in earlier pieces.
+    """
     height = cells.height + len(ragged)
     lines = pl.Series(LINE, [None], dtype=pl.String).new_from_index(0, height)
     if ragged:
-        lines = lines.scatter([number - 1 for number, _ in ragged], [line for _, line in ragged])
+        lines = lines.scatter([number - 1 - before for number, _ in ragged], [line for _, line in ragged])
         split = lines.is_null()
         cells = cells.select(pl.all().gather(split.set(~split, None).cum_sum() - 1))
     places = pl.DataFrame(
-        {"source": pl.repeat(source, height, eager=True), "row_number": range(1, height + 1), LINE: lines},
+        {
+            "source": pl.repeat(source, height, eager=True),
+            "row_number": range(before + 1, before + height + 1),
+            LINE: lines,
+        },
         schema_overrides={"source": pl.String, "row_number": pl.Int64},
     )
     return cells, places

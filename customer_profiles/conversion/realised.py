@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from customer_profiles.collection.loading import delivered
+from customer_profiles.collection.ledger import delivered
 from customer_profiles.conversion.artefacts import load_page, room
 from customer_profiles.conversion.findings import published_lift_holds
 from customer_profiles.conversion.labels import DEFINITIONS, labelled

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from customer_profiles.cleaning.tables import CLEANED
-from customer_profiles.collection.loading import delivered
+from customer_profiles.collection.ledger import delivered
 from customer_profiles.conversion.baselines import Model
 from customer_profiles.conversion.examples import (
     ELIGIBLE,

@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from customer_profiles.collection.loading import delivered
+from customer_profiles.collection.ledger import delivered
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.features import plots
 from customer_profiles.features.as_of import AsOf
@@ -54,10 +54,10 @@ def as_of_days(
 def identities(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
     """Links in force, and what they come to."""
     with platform.warehouse() as warehouse:
-        known = delivered(warehouse)
 
         def find(day: date) -> dict[str, Any]:
-            found = compute_identities(warehouse, AsOf(day, known), platform.settings.identity)
+            as_of = AsOf(day, delivered(warehouse, day))
+            found = compute_identities(warehouse, as_of, platform.settings.identity)
             merged = found.filter(pl.col("member_key") != pl.col("customer_key"))
             return {**row_count(found.height), "merged_customer_ids": merged["member_key"].n_unique()}
 
@@ -88,10 +88,9 @@ def family_asset(family: str) -> dg.AssetsDefinition:
     )
     def features(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
         with platform.warehouse() as warehouse:
-            known = delivered(warehouse)
 
             def compute(day: date) -> dict[str, Any]:
-                as_of = AsOf(day, known)
+                as_of = AsOf(day, delivered(warehouse, day))
                 rows = compute_family(warehouse, family, as_of, platform.settings)
                 unknown = [trait.name for trait in traits if not trait.observable(as_of)]
                 return {**row_count(rows), "unobservable_traits": ", ".join(unknown) or "none"}

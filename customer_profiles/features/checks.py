@@ -5,7 +5,7 @@ from datetime import date
 
 import polars as pl
 
-from customer_profiles.collection.loading import delivered
+from customer_profiles.collection.ledger import delivered
 from customer_profiles.features.as_of import AsOf
 from customer_profiles.features.catalogue import TRAITS
 from customer_profiles.features.compute import cleaned_tables, rows_with_a_planted_future, standing_links
@@ -31,7 +31,7 @@ def the_future_changes_nothing(platform: Platform, days: list[date]) -> Mapping[
         if not stored_days:
             return {}
         day = stored_days[-1]
-        as_of = AsOf(day, delivered(warehouse))
+        as_of = AsOf(day, delivered(warehouse, day))
         who, planted = rows_with_a_planted_future(warehouse, as_of, platform.settings)
         stored = warehouse.frame(CUSTOMER_FEATURES, day, day)
         same_who = who.equals(warehouse.frame(IDENTITIES, day, day, *who.columns))
@@ -48,7 +48,7 @@ def shared_identifiers_are_few(platform: Platform, days: list[date]) -> Mapping[
     """Of the newest day, how many identifiers are on so many customers that they link nobody."""
     most = platform.settings.identity.most_customers
     with platform.warehouse() as warehouse:
-        as_of = AsOf(days[-1], delivered(warehouse))
+        as_of = AsOf(days[-1], delivered(warehouse, days[-1]))
         if not as_of.has("identity_links"):
             return {}
         links = standing_links(warehouse, cleaned_tables(warehouse, as_of), as_of)

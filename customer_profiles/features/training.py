@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from customer_profiles.collection.loading import delivered
+from customer_profiles.collection.ledger import delivered
 from customer_profiles.features.as_of import AsOf
 from customer_profiles.features.identities import tied_together
 from customer_profiles.features.snapshots import is_held_out, training_snapshots

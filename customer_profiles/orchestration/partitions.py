@@ -16,6 +16,8 @@ DAILY = dg.DailyPartitionsDefinition(start_date="2026-01-01", timezone="Asia/Sha
 """Stands in the assets until ``build`` puts the settings' first day and zone in its place."""
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 REBUILD_TAG = "customer_profiles/rebuild"
+RUN_AGAIN = "days to run again"
+"""Metadata of a day that changed after later days were run: these days, with commas between."""
 ALL_DAYS_IN_ONE_RUN = dg.BackfillPolicy.single_run()
 PASSED_OVER = "not computed: a long run computes training snapshots and its newest days; run this day alone"
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from customer_profiles.cleaning.clean import FATES, row_fates
+from customer_profiles.collection.checks import EVERY_DELIVERY_WAS_READ as EVERY_READ
+from customer_profiles.collection.ledger import refusals
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.conversion.artefacts import champion, load_page, room, versions
 from customer_profiles.orchestration.platform import Platform
@@ -49,12 +51,19 @@ class Report:
     customers: int
     seconds: dict[str, float]
     in_service: str = ""
+    run_again: list[str] = field(default_factory=list)
 
 
-def make_report(platform: Platform, result: RunResult, fingerprint: str) -> Report:
-    """Read from the warehouse and the model folders what the run left there."""
+def make_report(
+    platform: Platform, result: RunResult, fingerprint: str, before: Report | None = None
+) -> Report:
+    """Read from the warehouse and the model folders what the run left there.
+
+    ``before`` is the report of the run before: days that it named and that were not run stay named.
+    """
     settings = platform.settings
     with platform.warehouse() as warehouse:
+        refused = refusals(warehouse, result.first, result.last)["reason"].unique(maintain_order=True)
         rows = {table: _fates(row_fates(warehouse, table, result.first, result.last)) for table in CONTRACTS}
         newest = max(warehouse.days(CUSTOMER_PROFILES), default=None)
         customers = warehouse.row_counts(CUSTOMER_PROFILES).get(newest, 0) if newest else 0
@@ -67,17 +76,29 @@ def make_report(platform: Platform, result: RunResult, fingerprint: str) -> Repo
         first=str(result.first),
         last=str(result.last),
         succeeded=result.succeeded,
-        failures=result.failures,
+        failures=[*refused, *(f for f in result.failures if not (refused.len() and EVERY_READ in f))],
         rows=rows,
         checks_passed=sum(check.passed for check in result.checks),
-        checks_failed=[asdict(check) for check in result.checks if not check.passed],
+        checks_failed=[
+            asdict(check) | ({"says": f"{refused.len()} named below"} if check.name == EVERY_READ else {})
+            for check in result.checks
+            if not check.passed
+        ],
         serves=_serves(settings),
         models=_figures(settings),
         segments=apart.to_dicts() if apart is not None else [],
         customers=customers,
         seconds=result.seconds,
         in_service=in_service(settings),
+        run_again=_run_again(result, before),
     )
+
+
+def _run_again(result: RunResult, before: Report | None) -> list[str]:
+    """What the run named, and what was named before and has not been run since."""
+    still = {date.fromisoformat(day) for day in before.run_again} if before else set()
+    run = {day for day in still if result.succeeded and result.first <= day <= result.last}
+    return [str(day) for day in sorted({*result.run_again, *still} - run)]
 
 
 def _serves(settings: Settings) -> str:
@@ -134,6 +155,13 @@ def load_report(home: Path) -> Report | None:
         return Report(**json.loads((home / FILE).read_text(encoding="utf-8")))
     except (FileNotFoundError, TypeError, ValueError):
         return None
+
+
+def forget_state(home: Path) -> None:
+    """Let the next run work although no file has changed: something else has."""
+    report = load_report(home)
+    if report is not None:
+        save_report(home, replace(report, fingerprint=""))
 
 
 def places(settings: Settings) -> dict[str, Path]:

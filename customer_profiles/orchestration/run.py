@@ -22,7 +22,7 @@ from customer_profiles.orchestration.alerts import tell
 from customer_profiles.orchestration.code_version import code_version
 from customer_profiles.orchestration.instance import PROCESS_TAG, end_dead_runs, open_instance
 from customer_profiles.orchestration.jobs import EVERYTHING
-from customer_profiles.orchestration.partitions import RANGE_END, RANGE_START, REBUILD_TAG
+from customer_profiles.orchestration.partitions import RANGE_END, RANGE_START, REBUILD_TAG, RUN_AGAIN
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.settings import Mendable, Settings
 from customer_profiles.warehouse.outbox import OutboxError
@@ -59,6 +59,8 @@ class RunResult:
     seconds: dict[str, float]
     failures: list[str]
     told: str = ""
+    run_again: tuple[date, ...] = ()
+    """Later days that were told from what this run changed."""
 
 
 def range_of_days(platform: Platform, first: date | None, last: date | None) -> tuple[date, date]:
@@ -114,6 +116,7 @@ def run_range(platform: Platform, first: date, last: date, *, rebuild: bool = Fa
         seconds=_seconds(result),
         failures=_failures(result),
         told=told,
+        run_again=_run_again(result),
     )
 
 
@@ -195,6 +198,16 @@ def _seconds(result: dg.ExecuteInProcessResult) -> dict[str, float]:
             layer = event.step_key.split("__")[0] if "__" in event.step_key else event.step_key
             seconds[layer] = seconds.get(layer, 0.0) + data.duration_ms / 1000
     return seconds
+
+
+def _run_again(result: dg.ExecuteInProcessResult) -> tuple[date, ...]:
+    named = set()
+    for event in result.all_events:
+        if event.event_type == DagsterEventType.ASSET_MATERIALIZATION:
+            found: Any = event.event_specific_data
+            again = found.materialization.metadata.get(RUN_AGAIN)
+            named |= {date.fromisoformat(day) for day in str(again.value).split(", ")} if again else set()
+    return tuple(sorted(named))
 
 
 def _failures(result: dg.ExecuteInProcessResult) -> list[str]:

@@ -65,6 +65,13 @@ def show_report(console: Console, settings: Settings, report: Report, told: str 
             console.print(f"{what:>18}: {place}", soft_wrap=True)
     for failure in report.failures:
         console.print(f"[red]failed:[/red] {escape(failure)}", soft_wrap=True)
+    if report.run_again:
+        first, last = report.run_again[0], report.run_again[-1]
+        console.print(
+            f"[yellow]run again:[/yellow] {days_in_words(first, last)}, told before an earlier day changed: "
+            f"customer-profiles run --from {first} --to {last}",
+            soft_wrap=True,
+        )
     here = settings.home == DEFAULT_HOME.resolve()
     home = "" if here else f" --home {settings.home}"
     look = "make ui" if here else f"customer-profiles ui{home}"

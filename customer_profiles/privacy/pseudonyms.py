@@ -5,7 +5,6 @@ Customer ids, anonymous ids and link identifiers go through the one function, so
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import unicodedata
 
@@ -23,13 +22,12 @@ class Pseudonyms:
     """HMAC-SHA-256 (RFC 2104) of normalised identifiers, cut to 128 bits, as 32 hex characters."""
 
     def __init__(self, secret: bytes) -> None:
-        self._keyed = hmac.new(secret, digestmod=hashlib.sha256)
+        self._secret = secret
 
     def key(self, identifier: str) -> str:
         """Key of one identifier."""
-        keyed = self._keyed.copy()
-        keyed.update(normalise(identifier).encode())
-        return keyed.hexdigest()[:KEY_CHARACTERS]
+        keyed = hmac.digest(self._secret, normalise(identifier).encode(), "sha256")
+        return keyed.hex()[:KEY_CHARACTERS]
 
     def keys(self, identifiers: pl.Series) -> pl.Series:
         """Keys of a column of identifiers, in its order; NULL stays NULL."""

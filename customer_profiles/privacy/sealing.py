@@ -8,7 +8,6 @@ a sealed value that was moved to another row does not open.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Iterable
 
@@ -27,14 +26,13 @@ class Seal:
 
     def __init__(self, key: bytes) -> None:
         self._cipher = AESGCM(key)
-        self._nonces = hmac.new(hmac.digest(key, b"nonces", "sha256"), digestmod=hashlib.sha256)
+        self._nonce_key = hmac.digest(key, b"nonces", "sha256")
 
     def seal(self, text: str, place: str) -> bytes:
         """Nonce and ciphertext of ``text``, bound to ``place``."""
         message, context = text.encode(), place.encode()
-        nonces = self._nonces.copy()
-        nonces.update(len(context).to_bytes(4, "big") + context + message)
-        nonce = nonces.digest()[:NONCE_BYTES]
+        told = len(context).to_bytes(4, "big") + context + message
+        nonce = hmac.digest(self._nonce_key, told, "sha256")[:NONCE_BYTES]
         return nonce + self._cipher.encrypt(nonce, message, context)
 
     def seal_all(self, texts: Iterable[str], places: Iterable[str]) -> list[bytes]:

@@ -11,7 +11,7 @@ import errno
 import hashlib
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -207,17 +207,47 @@ class Session:
         day = partition[table.day]
         if set(partition) != set(table.partition):
             raise WarehouseError(f"{table.name}: a partition is {table.partition}, not {tuple(partition)}")
+        self.delete(table, partition)
+        return self._insert(table, day, rows)
+
+    def append(self, table: Table, rows: pl.DataFrame) -> int:
+        """Add rows that are in the stated order, within the transaction that is open. Returns their number.
+
+        For parts of a partition that is filled piece by piece: what must not be there twice is deleted
+        before, in the same transaction.
+        """
+        return self._insert(table, None, rows, sort=False)
+
+    def _insert(self, table: Table, day: date | None, rows: Rows, *, sort: bool = True) -> int:
         with _named(table.name, day):
             self.ensure(table)
-            incoming = _incoming(table, rows)
-            where = " and ".join(f"{_quoted(name)} = ?" for name in table.partition)
-            self._connection.execute(f"delete from {table.name} where {where}", list(partition.values()))
-            self._connection.register("incoming", incoming)
+            self._connection.register("incoming", _incoming(table, rows))
             try:
-                counted = self._connection.execute(_insert(table)).fetchall()
+                counted = self._connection.execute(_insert(table, sort=sort)).fetchall()
             finally:
                 self._connection.unregister("incoming")
         return int(counted[0][0])
+
+    def flag_repeats(self, table: Table, within: Mapping[str, Sequence[Any]], value: str, flag: str) -> None:
+        """Set ``flag`` on each row whose ``value`` an earlier row has, in the stored order.
+
+        Looks at the rows whose columns have one of the values that ``within`` lists.
+        """
+        place = ", ".join(_quoted(name) for name in table.order)
+        here = " and ".join(f"list_contains(?, {table.name}.{_quoted(name)})" for name in within)
+        rows = f"select * from {table.name} where {here}"
+        repeated = (
+            f"select {place} from ({rows}) semi join (select {_quoted(value)} from ({rows}) group by 1 "
+            f"having count(*) > 1) using ({_quoted(value)}) "
+            f"qualify row_number() over (partition by {_quoted(value)} order by {place}) > 1"
+        )
+        same = " and ".join(f"{table.name}.{_quoted(name)} = again.{_quoted(name)}" for name in table.order)
+        with _named(table.name, None):
+            self._connection.execute(
+                f"update {table.name} set {_quoted(flag)} = true from ({repeated}) as again "
+                f"where {here} and {same}",
+                [list(values) for values in within.values()] * 3,
+            )
 
     def write(self, table: Table, partition: Mapping[str, Any], rows: Rows) -> int:
         """Replace one partition in a transaction of its own. Returns the number of rows."""
@@ -225,7 +255,7 @@ class Session:
             return self.replace(table, partition, rows)
 
     def delete(self, table: Table, partition: Mapping[str, Any]) -> None:
-        """Remove the rows of a partition, of which any of the partition columns may be given."""
+        """Remove the rows with these values: of a partition, or of a part of one."""
         self.ensure(table)
         where = " and ".join(f"{_quoted(name)} = ?" for name in partition)
         with _named(table.name, partition.get(table.day)):
@@ -267,9 +297,9 @@ def _incoming(table: Table, rows: Rows) -> Any:
     return rows.select(wanted).to_arrow()
 
 
-def _insert(table: Table) -> str:
+def _insert(table: Table, *, sort: bool) -> str:
     cells = [f"{_quoted(c.name)}::{SQL_TYPES[c.dtype]} as {_quoted(c.name)}" for c in table.columns]
-    order = f" order by {', '.join(map(_quoted, table.order))}" if table.order else ""
+    order = f" order by {', '.join(map(_quoted, table.order))}" if table.order and sort else ""
     rows = f"select {', '.join(cells)} from incoming"
     if table.row_hash:
         values = ", ".join(f"{_quoted(c.name)} := {_quoted(c.name)}" for c in table.columns)

@@ -55,7 +55,7 @@ def test_a_late_delivery_tells_which_days_to_run_again(platform: Platform) -> No
         deliver(platform, DAY)
         metadata, warnings = run(platform, instance, DAY)
         assert metadata["days to run again"] == NEXT
-        assert [f"run these days again: {NEXT}" in warning for warning in warnings] == [True]
+        assert ["run these days again: " in warning for warning in warnings] == [True, True]
         metadata, warnings = run(platform, instance, NEXT)
         assert metadata["dagster/row_count"] == 0
         metadata, warnings = run(platform, instance, DAY)

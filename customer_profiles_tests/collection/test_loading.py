@@ -6,7 +6,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from customer_profiles.collection.loading import category_words, delivered, ledger
+from customer_profiles.collection.ledger import delivered, ledger
+from customer_profiles.collection.loading import category_words
 from customer_profiles.collection.sources.finding import waiting_days
 from customer_profiles.collection.tables import PERSONAL, RAW
 
@@ -27,6 +28,7 @@ def test_a_changed_file_is_named_and_the_rows_as_loaded_stay(shop, sound) -> Non
     shop.deliver("orders", [sound("orders", quantity="5"), sound("orders", line_number="2")])
     loaded = shop.load("orders")
     assert (loaded.fate, loaded.rows) == ("changed", 1)
+    assert "its rows enter with the run of the newest day" in loaded.says
     assert "customer-profiles run --rebuild 2026-03-03" in loaded.says
     assert shop.raw("orders").equals(before)
 

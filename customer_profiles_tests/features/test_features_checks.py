@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 
 from customer_profiles.cleaning.clean import clean_day
-from customer_profiles.collection.loading import delivered, ledger, load_day
+from customer_profiles.collection.ledger import delivered, ledger
+from customer_profiles.collection.loading import load_day
 from customer_profiles.features.as_of import AsOf
 from customer_profiles.features.catalogue import FAMILY_TRAITS
 from customer_profiles.features.checks import shared_identifiers_are_few, the_future_changes_nothing

@@ -38,6 +38,7 @@ MODELS = {
 }
 GRAPH = {
     **{f"raw/{table}": set() for table in CONTRACTS},
+    "raw/deliveries": {f"raw/{table}" for table in CONTRACTS},
     **{f"cleaned/{table}": {f"raw/{table}"} for table in CONTRACTS},
     "quarantine/rows": {f"raw/{table}" for table in CONTRACTS},
     "features/identities": {"cleaned/identity_links", "cleaned/customers", "cleaned/orders"},
@@ -130,6 +131,7 @@ def test_jobs_and_schedules_are_there_to_start(definitions: dg.Definitions) -> N
         "daily_profiles_schedule",
         "conversion_training_schedule",
     }
+    assert {sensor.name for sensor in repository.sensor_defs} >= {"deliveries_sensor"}
     trained = repository.get_job("conversion_training").asset_layer.executable_asset_keys
     assert {key.to_user_string() for key in trained} == set(MODELS)
     daily = repository.get_job("daily_profiles").asset_layer.executable_asset_keys

@@ -13,7 +13,7 @@ from customer_profiles.collection.reading import (
     Part,
     ReadFile,
     digest,
-    read_file,
+    read_pieces,
     refusal,
 )
 from customer_profiles.collection.sources.home import Home
@@ -98,7 +98,7 @@ def _part(file: Path, table: str, day: date, home: Home) -> Part:
     layout = Layout(_format(file) or "", home.longest_line)
 
     def read() -> Iterator[ReadFile]:
-        yield read_file(file, source, layout, refusal(table, day, source))
+        yield from read_pieces(file, source, layout, refusal(table, day, source))
 
     return Part(source, file, partial(digest, file), read)
 

@@ -1,0 +1,204 @@
+"""Rows per second and peak memory of the door: collection and cleaning of one day's events.
+
+Beside it, on the same files, a bare Polars script and a pandas one that read, keep the sound rows and write
+Parquet: no keys, no sealing, no quarantine, no duplicates, no ledger. Every contender runs in a process of
+its own; peak memory is that process's. On a busy machine compare the CPU seconds.
+
+    python benchmarks/collection.py [--quick] [--rows 1000000 10000000] [--formats csv ndjson parquet]
+        [--contenders platform polars pandas] [--memory-limit 1GB] [--json PATH]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+DAY = date(2026, 3, 3)
+SEED, PIECE = 7, 500_000
+NAMES = ["page_view", "product_view", "search", "add_to_cart", "login"]
+CHANNELS = ["web", "app", "store"]
+
+
+def write_events(folder: Path, rows: int, form: str) -> Path:
+    """A day's events, piece by piece: one in fifty is broken, one in a hundred is delivered twice."""
+    import numpy as np
+    import polars as pl
+    from pyarrow import parquet
+
+    file = folder / "deliveries" / "events" / f"{DAY}.{form}"
+    file.parent.mkdir(parents=True)
+    random, writer = np.random.default_rng(SEED), None
+    with file.open("wb") as stream:
+        for start in range(0, rows, PIECE):
+            n = min(PIECE, rows - start)
+            piece = _piece(random, start, n, rows)
+            twice = piece.filter(pl.Series(random.random(n) < 0.01))
+            whole = pl.concat([piece, twice])
+            if form == "csv":
+                whole.write_csv(stream, include_header=start == 0)
+            elif form == "ndjson":
+                whole.write_ndjson(stream)
+            else:
+                table = whole.to_arrow()
+                writer = writer or parquet.ParquetWriter(stream, table.schema)
+                writer.write_table(table, row_group_size=100_000)
+        if writer:
+            writer.close()
+    return file
+
+
+def _piece(random: Any, start: int, n: int, rows: int) -> Any:
+    import polars as pl
+
+    def some(prefix: str, of: int) -> Any:
+        return pl.select(pl.format(prefix + "{}", pl.Series(random.integers(0, of, n)))).to_series()
+
+    def one_of(values: list[str]) -> Any:
+        return pl.Series(values).gather(random.integers(0, len(values), n))
+
+    seconds = pl.Series(random.integers(0, 80_000, n))
+    return pl.DataFrame(
+        {
+            "event_id": pl.select(pl.format("E{}", pl.int_range(start, start + n))).to_series(),
+            "event_at": pl.select(
+                (pl.datetime(2026, 3, 3) + pl.duration(seconds=seconds)).dt.strftime("%Y-%m-%d %H:%M:%S")
+            ).to_series(),
+            "event_name": one_of(NAMES),
+            "channel": one_of(CHANNELS),
+            "customer_id": some("C", max(rows // 20, 10)),
+            "product_id": some("P", 500),
+            "search_query": some("red shoes ", 9_000),
+            "dwell_ms": pl.Series(random.integers(0, 60_000, n)),
+        }
+    ).with_columns(
+        dwell_ms=pl.when(pl.Series(random.random(n) < 0.02)).then(-1).otherwise("dwell_ms"),
+        search_query=pl.when(pl.col("event_name") == "search").then("search_query"),
+    )
+
+
+def platform(file: Path, form: str, memory_limit: str) -> None:
+    """Through the door, cleaned, with quarantine: what a day's run does with one table."""
+    from customer_profiles.cleaning.clean import broken_rows, clean_day
+    from customer_profiles.cleaning.tables import QUARANTINE
+    from customer_profiles.collection.daily import before_run, load_table_day
+    from customer_profiles.collection.ledger import record_days
+    from customer_profiles.orchestration.platform import Platform
+    from customer_profiles.settings import load_settings
+
+    home = file.parents[2]
+    limits = {"memory_limit": memory_limit}
+    working = Platform(load_settings(home, warehouse=limits), {})
+    with working.warehouse() as warehouse, working.vault() as vault:
+        before = before_run(warehouse, "events", [DAY], rebuild=False)
+        ran = load_table_day(warehouse, vault, working.door, before, DAY, {})
+        record_days(warehouse, "events", {DAY: ran})
+        clean_day(warehouse, "events", DAY)
+        warehouse.write(QUARANTINE, {"delivery_day": DAY}, broken_rows(warehouse, DAY, DAY))
+
+
+def polars(file: Path, form: str, _: str) -> None:
+    """Read, keep the sound rows, write."""
+    import polars as pl
+
+    lazy = {"csv": pl.scan_csv, "ndjson": pl.scan_ndjson, "parquet": pl.scan_parquet}[form](file)
+    times = pl.col("event_at").str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False)
+    sound = pl.col("event_id").is_not_null() & pl.col("event_at").is_not_null() & (pl.col("dwell_ms") >= 0)
+    known = pl.col("event_name").is_in(NAMES) & pl.col("channel").is_in(CHANNELS)
+    out = file.with_name("polars.parquet")
+    lazy.with_columns(event_at=times).filter(sound & known).sink_parquet(out)
+    out.unlink()
+
+
+def pandas(file: Path, form: str, _: str) -> None:
+    """The same with pandas, all at once."""
+    import pandas as pd
+
+    read = {"csv": pd.read_csv, "ndjson": lambda f: pd.read_json(f, lines=True), "parquet": pd.read_parquet}
+    rows = read[form](file)
+    rows["event_at"] = pd.to_datetime(rows["event_at"], format="%Y-%m-%d %H:%M:%S", errors="coerce")
+    sound = rows["event_id"].notna() & rows["event_at"].notna() & (rows["dwell_ms"] >= 0)
+    known = rows["event_name"].isin(NAMES) & rows["channel"].isin(CHANNELS)
+    out = file.with_name("pandas.parquet")
+    rows[sound & known].to_parquet(out)
+    out.unlink()
+
+
+CONTENDERS = {"platform": platform, "polars": polars, "pandas": pandas}
+
+
+def measured(contender: str, file: Path, form: str, memory_limit: str) -> dict[str, Any]:
+    """Seconds and peak memory of a contender, in a process of its own."""
+    task = [sys.executable, __file__, "--one", contender, str(file), form, memory_limit]
+    done = subprocess.run(task, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{contender} on {form} failed:\n{done.stderr}")
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return answer
+
+
+def one(contender: str, file: Path, form: str, memory_limit: str) -> None:
+    """Run a contender here and print what it took; imports are left out."""
+    import polars as pl  # noqa: F401
+
+    began, worked = time.perf_counter(), time.process_time()
+    CONTENDERS[contender](file, form, memory_limit)
+    seconds, cpu = time.perf_counter() - began, time.process_time() - worked
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"seconds": round(seconds, 2), "cpu_seconds": round(cpu, 2), "peak_mb": round(peak)}))
+
+
+def show(results: list[dict[str, Any]]) -> None:
+    """A line a measurement; ``x`` is how many times what bare Polars took, by the clock and in CPU time."""
+    bare = {(r["format"], r["rows"]): r for r in results if r["contender"] == "polars"}
+    print(
+        f"{'contender':<10} {'format':<8} {'rows':>11} {'seconds':>8} {'x':>5} {'CPU s':>8} {'x':>5} ", end=""
+    )
+    print(f"{'rows/s':>10} {'peak MB':>8}")
+    for r in results:
+        base = bare.get((r["format"], r["rows"]), r)
+        times = [f"{r[of]:>8.1f} {r[of] / base[of]:>5.1f}" for of in ("seconds", "cpu_seconds")]
+        speed = f"{r['rows'] / r['seconds']:,.0f}"
+        print(
+            f"{r['contender']:<10} {r['format']:<8} {r['rows']:>11,} {' '.join(times)} {speed:>10} ", end=""
+        )
+        print(f"{r['peak_mb']:>8,}")
+
+
+def main() -> None:
+    """Write the files, run the contenders one after another, print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 10_000_000])
+    parser.add_argument("--formats", nargs="+", default=["csv", "ndjson", "parquet"])
+    parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
+    parser.add_argument("--memory-limit", default="1GB", help="DuckDB's; past it, it spills to disk")
+    parser.add_argument("--quick", action="store_true", help="100,000 rows")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.one:
+        contender, file, form, memory_limit = asked.one
+        one(contender, Path(file), form, memory_limit)
+        return
+    results = []
+    for rows in [100_000] if asked.quick else asked.rows:
+        for form in asked.formats:
+            with tempfile.TemporaryDirectory() as folder:
+                file = write_events(Path(folder), rows, form)
+                for contender in asked.contenders:
+                    took = measured(contender, file, form, asked.memory_limit)
+                    results.append({"contender": contender, "format": form, "rows": rows, **took})
+    show(results)
+    if asked.json:
+        asked.json.write_text(json.dumps(results, indent=1), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

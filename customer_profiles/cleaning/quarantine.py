@@ -1,0 +1,163 @@
+"""The quarantine as people use it: how many rows, by which rule, what one looks like, which to release."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import narwhals as nw
+import polars as pl
+
+from customer_profiles.cleaning.tables import PLACE, QUARANTINE, REVEALED
+from customer_profiles.collection.door import shape
+from customer_profiles.collection.formats import json_text
+from customer_profiles.collection.ledger import ledger
+from customer_profiles.collection.reading import UNREADABLE
+from customer_profiles.collection.releasing import ask_release, released_source
+from customer_profiles.collection.tables import RELEASES
+from customer_profiles.contracts import CONTRACTS, Pii
+from customer_profiles.contracts.columns import columns_of
+from customer_profiles.contracts.stored import delivered_columns
+from customer_profiles.privacy.sealing import Seal, place_of
+from customer_profiles.settings import Mendable
+from customer_profiles.warehouse import Session
+
+PLAIN_KINDS = ("moment", "date", "whole", "decimal", "choice", "flag")
+"""Kinds of column whose cells are shown unmasked, if they could be read: they hold no words."""
+ROW = ("delivery_day", *PLACE)
+
+
+class QuarantineError(Mendable, ValueError):
+    """No such rows. The message says which there are."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Which quarantined rows of a table and day are meant; all of them by default."""
+
+    table: str
+    day: date
+    rule: str | None = None
+    rows: Collection[int] = ()
+    source: str | None = None
+
+
+def counts_by_rule(session: Session, first: date | None, last: date | None) -> pl.DataFrame:
+    """Rows held and rows released, per day, table and rule; a row counts under every rule that it breaks."""
+    held = session.collect(
+        session.read(QUARANTINE, first, last).select("delivery_day", "table_name", *PLACE, "broken_rules")
+    )
+    asked = session.collect(session.read(RELEASES, first, last)).select("table_name", *ROW, released=True)
+    return (
+        held.join(asked, on=["table_name", *ROW], how="left")
+        .explode("broken_rules")
+        .group_by("delivery_day", "table_name", rule="broken_rules")
+        .agg(rows=pl.len(), released=pl.col("released").sum())
+        .sort("delivery_day", "table_name", "rule")
+    )
+
+
+def find_rows(session: Session, chosen: Chosen) -> pl.DataFrame:
+    """The chosen rows as ``quarantine.rows`` has them, with ``released_on``: the day on which they came in.
+
+    ``release`` is set for a row that was released; it waits while ``released_on`` is empty. Raises
+    ``QuarantineError`` if there are none.
+    """
+    if chosen.table not in CONTRACTS:
+        raise QuarantineError(f"{chosen.table!r} is no delivered table; they are {', '.join(CONTRACTS)}")
+    held = session.frame(QUARANTINE, chosen.day, chosen.day).filter(table_name=chosen.table)
+    wanted = [pl.lit(value=True)]
+    if chosen.rule:
+        wanted.append(pl.col("broken_rules").list.contains(chosen.rule))
+    if chosen.rows:
+        wanted.append(pl.col("row_number").is_in(list(chosen.rows)))
+    if chosen.source:
+        wanted.append(pl.col("source") == chosen.source)
+    found = held.filter(*wanted)
+    if found.is_empty():
+        rules = ", ".join(sorted(held["broken_rules"].explode().drop_nulls().unique())) or "none"
+        raise QuarantineError(
+            f"{chosen.table} of {chosen.day}: no such row in quarantine; rules broken there: {rules}. See: "
+            f"customer-profiles quarantine list"
+        )
+    asked = session.collect(session.read(RELEASES).filter(nw.col("table_name") == chosen.table))
+    came = ledger(session, chosen.table).select(came_as="source", released_on="delivery_day")
+    names = pl.struct("source", "release").map_elements(
+        lambda row: released_source(row["source"], row["release"]), return_dtype=pl.String
+    )
+    asked = asked.select(*ROW, "release").with_columns(came_as=names)
+    marked = found.join(asked.join(came, on="came_as", how="left"), on=list(ROW), how="left")
+    return marked.sort(*PLACE)
+
+
+def release_rows(session: Session, chosen: Chosen, now: datetime) -> int:
+    """Let the chosen rows in with the next run of the newest day. Returns their number.
+
+    Raises ``QuarantineError`` if all of them were released before, or cannot be split into columns.
+    """
+    found = find_rows(session, chosen)
+    whole = found.filter(~pl.col("broken_rules").list.contains(UNREADABLE))
+    if whole.is_empty():
+        raise QuarantineError(
+            f"{chosen.table} of {chosen.day}: a line that cannot be split into columns "
+            f"stays so: deliver it again"
+        )
+    released = ask_release(session, chosen.table, whole.select(ROW), now)
+    if not released:
+        raise QuarantineError(
+            f"{chosen.table} of {chosen.day}: these {whole.height:,} rows were released before; a row that "
+            f"is still broken stands in quarantine again, under the day on which it came in"
+        )
+    return released
+
+
+def original(row: Mapping[str, Any], seal: Seal) -> dict[str, str | None]:
+    """The cells of a quarantined row as they were delivered, personal data in clear."""
+    place = place_of(row["table_name"], row["delivery_day"], row["source"], row["row_number"], "original")
+    cells = json.loads(seal.open(row["original_sealed"], place))
+    return {name: json_text(value) for name, value in cells.items()}
+
+
+def masked(row: Mapping[str, Any], seal: Seal) -> dict[str, str | None]:
+    """The same with every cell that can hold words shown by its shape: ``9`` a digit, ``a`` a letter."""
+    columns, known = columns_of(CONTRACTS[row["table_name"]]), delivered_columns(row["table_name"])
+    unread = {rule.partition("|")[0] for rule in row["broken_rules"] if rule.endswith("|unparsable")}
+
+    def is_plain(name: str) -> bool:
+        metadata = (columns[name].metadata or {}) if name in known else {}
+        return metadata.get("pii") is Pii.NONE and metadata.get("kind") in PLAIN_KINDS and name not in unread
+
+    return {
+        name: cell if cell is None or is_plain(name) else shape(cell)
+        for name, cell in original(row, seal).items()
+    }
+
+
+def examples_by_rule(rows: pl.DataFrame, seal: Seal) -> list[dict[str, Any]]:
+    """Per table and rule: how many rows, and the first of them, masked."""
+    broken = rows.with_columns(rule="broken_rules").explode("rule")
+    groups = broken.sort("table_name", "rule", *PLACE).group_by("table_name", "rule", maintain_order=True)
+    return [
+        {
+            "table": table,
+            "rule": rule,
+            "rows": group.height,
+            "example": _in_a_line(masked(group.row(0, named=True), seal)),
+        }
+        for (table, rule), group in groups
+    ]
+
+
+def record_reveal(session: Session, rows: pl.DataFrame, who: str, now: datetime) -> None:
+    """Note who saw which originals in clear, and when."""
+    notes = {"revealed_on": now.date(), "revealed_at": now, "revealed_by": who}
+    seen = rows.select("table_name", *ROW).with_columns(pl.lit(v).alias(name) for name, v in notes.items())
+    with session.transaction():
+        session.append(REVEALED, seen.select(list(REVEALED.schema)).cast(dict(REVEALED.schema)))  # type: ignore[arg-type]
+
+
+def _in_a_line(cells: Mapping[str, str | None]) -> str:
+    return ", ".join(f"{name}={cell}" for name, cell in cells.items() if cell is not None)

@@ -1,0 +1,142 @@
+"""A table's share of a run: its own deliveries day by day, then what arrived late, and what to say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+
+import polars as pl
+
+from customer_profiles.collection.door import Door
+from customer_profiles.collection.ledger import ABSENT, LOADED, REFUSED, days_run, ledger
+from customer_profiles.collection.loading import Loaded, load_day, load_late
+from customer_profiles.collection.reading import DeliveryError
+from customer_profiles.collection.releasing import waiting_releases
+from customer_profiles.warehouse import Session
+
+
+@dataclass(frozen=True)
+class BeforeRun:
+    """What was known of a table before a run over ``days``: its ledger, and the days that were run."""
+
+    table: str
+    days: list[date]
+    rebuild: bool
+    entries: pl.DataFrame
+    run: Mapping[date, str]
+    """The days on which the table was looked for, with what became of its own delivery."""
+    all_run: list[date]
+    """The days of which any table was looked for."""
+
+    @cached_property
+    def later_days(self) -> list[date]:
+        """Days after the run's that were run before it: their profiles were told from what it changes."""
+        return [day for day in self.all_run if day > self.days[-1]]
+
+    @cached_property
+    def newest(self) -> date:
+        """The newest day that was ever run, this run's among them."""
+        return max([*self.all_run, self.days[-1]])
+
+
+@dataclass(frozen=True)
+class TableDay:
+    """What a run made of a table's deliveries of one day."""
+
+    fate: str
+    rows: int
+    says: str
+    refused: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    run_again: tuple[date, ...] = ()
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """What there is to say of it, by what it is about."""
+        return {"delivery": self.says} | ({"refused": "; ".join(self.refused)} if self.refused else {})
+
+
+def before_run(warehouse: Session, table: str, days: list[date], *, rebuild: bool) -> BeforeRun:
+    """What is known of a table when a run begins."""
+    entries, run = ledger(warehouse, table), days_run(warehouse, table)
+    loaded = dict.fromkeys(entries["file_day"].to_list(), LOADED)
+    return BeforeRun(table, days, rebuild, entries, loaded | run, sorted({*days_run(warehouse), *loaded}))
+
+
+def load_table_day(
+    warehouse: Session,
+    vault: Session,
+    door: Door,
+    before: BeforeRun,
+    day: date,
+    categories: Mapping[str, str] | None,
+) -> TableDay:
+    """Load a table's delivery of a day; on the newest day that was ever run, also what arrived late."""
+    known = before.entries.filter((pl.col("delivery_day") == day) | (pl.col("file_day") == day))
+    refused: tuple[str, ...] = ()
+    try:
+        own = load_day(
+            warehouse,
+            vault,
+            door,
+            before.table,
+            day,
+            known=known,
+            categories=categories,
+            rebuild=before.rebuild,
+            run_without=before.run.get(day) == ABSENT and day < before.newest,
+        )
+    except DeliveryError as error:
+        own, refused = Loaded("refused", says="its file was refused: zero rows"), (str(error),)
+        if known.filter(delivery_day=day, file_day=day).height:
+            own = Loaded("kept", says="its file was refused: the rows as loaded are kept")
+    late = Loaded("kept")
+    if day == before.newest:
+        late = _late(warehouse, vault, door, before, day, categories)
+    again = before.later_days if own.fate == "loaded" else []
+    return TableDay(
+        fate={"absent": ABSENT, "late": ABSENT, "refused": REFUSED}.get(own.fate, LOADED),
+        rows=own.rows + late.rows,
+        says="; ".join(filter(None, (own.says, late.says))),
+        refused=(*refused, *late.refused),
+        warnings=_warnings(before, day, own, again),
+        run_again=tuple(again),
+    )
+
+
+def _late(
+    warehouse: Session,
+    vault: Session,
+    door: Door,
+    before: BeforeRun,
+    day: date,
+    categories: Mapping[str, str] | None,
+) -> Loaded:
+    entries = ledger(warehouse, before.table)
+    run = {**before.run} | dict.fromkeys(entries["file_day"].to_list(), LOADED)
+    released = waiting_releases(warehouse, door, before.table, entries)
+    return load_late(
+        warehouse,
+        vault,
+        door,
+        before.table,
+        day,
+        entries=entries,
+        run=run,
+        released=released,
+        categories=categories,
+    )
+
+
+def _warnings(before: BeforeRun, day: date, own: Loaded, again: list[date]) -> tuple[str, ...]:
+    says = []
+    if own.fate in ("changed", "late") and day < before.newest:
+        says.append(f"{before.table} of {day}: {own.says}")
+    if again:
+        says.append(
+            f"{before.table} of {day} was loaded after later days were run; run these days again: "
+            f"{again[0]} to {again[-1]}"
+        )
+    return tuple(says)

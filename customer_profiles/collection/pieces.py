@@ -1,0 +1,131 @@
+"""Large files piece by piece, so that memory stays flat however long they are.
+
+Each yields the same cells and ragged lines as ``formats.READERS`` reads at once; ragged lines are numbered by
+their place in the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from customer_profiles.collection.formats import (
+    Layout,
+    Ragged,
+    Refuse,
+    csv_options,
+    json_row,
+    open_text,
+    plain,
+    survey_text,
+    tidy_names,
+)
+
+LARGE_FILE = 48_000_000
+"""Bytes from which on a file is read piece by piece."""
+ROWS, BLOCK = 100_000, 16_000_000
+"""Rows of a piece; bytes of a piece of CSV."""
+
+Piece = tuple[pl.DataFrame, Ragged]
+
+
+def _csv_pieces(file: Path, layout: Layout, refuse: Refuse) -> Iterator[Piece]:
+    import pyarrow as pa
+    from pyarrow import csv
+
+    survey = survey_text(file, layout, refuse)
+    ragged: Ragged = []
+    before = layout.skip_lines + (not layout.header)
+
+    def keep(row: Any) -> str:
+        ragged.append((row.number - before, row.text))
+        return "skip"
+
+    place = 0
+    try:
+        with (
+            open_text(file, layout) as stream,
+            csv.open_csv(stream, **csv_options(layout, max(BLOCK, 2 * survey.longest), keep)) as batches,
+        ):
+            names = tidy_names(batches.schema.names, refuse)
+            for batch in batches:
+                rows = pl.DataFrame(pl.from_arrow(pa.Table.from_batches([batch]).rename_columns(names)))
+                here = _within(ragged, place, rows.height)
+                del ragged[: len(here)]
+                place += rows.height + len(here)
+                yield rows, here
+    except pa.ArrowInvalid:
+        # the cause is left out: it may quote a row
+        raise refuse(
+            f"it cannot be split into rows after row {place}: a quotation mark is never closed, or a line "
+            f"has no end; deliver it again"
+        ) from None
+    if survey.quotes % 2:
+        raise refuse("a quotation mark is never closed; deliver it again")
+    if ragged:
+        yield rows.clear(), ragged
+
+
+def _within(ragged: Ragged, place: int, height: int) -> Ragged:
+    """The ragged lines among the ``height`` rows after ``place``, and those that follow at once.
+
+    The reader may already have met lines of the next piece.
+    """
+    end, here = place + height, 0
+    while here < len(ragged) and ragged[here][0] <= end + 1:
+        end, here = end + 1, here + 1
+    return ragged[:here]
+
+
+def _ndjson_pieces(file: Path, layout: Layout, refuse: Refuse) -> Iterator[Piece]:
+    survey_text(file, layout, refuse)
+    lines: list[dict[str, str | None]] = []
+    ragged: Ragged = []
+    with open_text(file, layout) as stream:
+        for number, line in enumerate((line for line in stream if line.strip()), start=1):
+            row = json_row(line)
+            if row is None:
+                ragged.append((number, line.decode("utf-8-sig").rstrip("\n")))
+            else:
+                lines.append(row)
+            if len(lines) + len(ragged) >= ROWS:
+                yield _of_objects(lines, refuse), ragged
+                lines, ragged = [], []
+    if lines or ragged:
+        yield _of_objects(lines, refuse), ragged
+
+
+def _of_objects(lines: list[dict[str, str | None]], refuse: Refuse) -> pl.DataFrame:
+    names = list(dict.fromkeys(name for row in lines for name in row))
+    cells = {name: [row.get(name) for row in lines] for name in names}
+    rows = pl.DataFrame(cells, schema=dict.fromkeys(names, pl.String))
+    rows.columns = tidy_names(rows.columns, refuse)
+    return rows
+
+
+def _parquet_pieces(file: Path, _: Layout, refuse: Refuse) -> Iterator[Piece]:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        with parquet.ParquetFile(file, pre_buffer=False) as whole:
+            for batch in whole.iter_batches(ROWS):
+                rows = pl.DataFrame(pl.from_arrow(pa.Table.from_batches([batch])))
+                rows.columns = tidy_names(rows.columns, refuse)
+                yield rows.with_columns(plain(rows[name]) for name in rows.columns), []
+    except pa.ArrowException as error:
+        reason = str(error).splitlines()[0]
+        raise refuse(f"it is not a whole Parquet file: {reason}; deliver it again") from error
+
+
+PIECES: dict[str, Callable[[Path, Layout, Refuse], Iterator[Piece]]] = {
+    "csv": _csv_pieces,
+    "csv.gz": _csv_pieces,
+    "ndjson": _ndjson_pieces,
+    "ndjson.gz": _ndjson_pieces,
+    "parquet": _parquet_pieces,
+}
+"""Reads a large file by its format. Others are read at once."""

@@ -1,0 +1,130 @@
+"""Quarantined rows that are let in again, once the mapping or the rule that kept them out is mended.
+
+Whoever asks for a release names rows; they come through the same door with the next run of the newest day,
+as rows of that day, under a source of their own. The row in quarantine stays what it was: history.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import narwhals as nw
+import polars as pl
+
+from customer_profiles.collection.arrivals import Arrival
+from customer_profiles.collection.door import Door
+from customer_profiles.collection.formats import json_text
+from customer_profiles.collection.reading import LINE, DeliveryError, Part, ReadFile
+from customer_profiles.collection.sources.finding import find_delivery
+from customer_profiles.collection.tables import PLACE, RAW, RELEASES
+from customer_profiles.privacy.sealing import place_of
+from customer_profiles.warehouse import Session
+
+ID_DIGITS = 8
+
+
+def released_source(source: str, release: str) -> str:
+    """The source under which released rows of ``source`` come in."""
+    return f"{source}@released-{release}"
+
+
+def ask_release(session: Session, table: str, rows: pl.DataFrame, now: datetime) -> int:
+    """Note that quarantined ``rows`` (delivery_day, source, row_number) may come in. Returns how many.
+
+    A row is released once; if it is still broken it stands in quarantine again, as a row of its new day.
+    """
+    asked = session.collect(session.read(RELEASES).filter(nw.col("table_name") == table))
+    new = rows.join(asked, on=["delivery_day", *PLACE], how="anti")
+    release = hashlib.sha256(now.isoformat().encode()).hexdigest()[:ID_DIGITS]
+    notes = {"table_name": table, "release": release, "released_at": now}
+    with session.transaction():
+        session.append(
+            RELEASES,
+            new.select("delivery_day", *PLACE)
+            .with_columns(pl.lit(value).alias(name) for name, value in notes.items())
+            .cast(dict(RELEASES.schema)),  # type: ignore[arg-type]
+        )
+    return new.height
+
+
+def waiting_releases(session: Session, door: Door, table: str, entries: pl.DataFrame) -> list[Arrival]:
+    """The released rows that have not come in yet, a part for every source. ``entries``: the whole ledger."""
+    asked = session.collect(session.read(RELEASES).filter(nw.col("table_name") == table))
+    of_files = {row["source"]: row for row in entries.iter_rows(named=True)}
+    waiting = []
+    for (day, source, release), rows in asked.sort("row_number").group_by(
+        "delivery_day", "source", "release", maintain_order=True
+    ):
+        name, entry = released_source(str(source), str(release)), of_files.get(str(source))
+        if entry is None or name in of_files:
+            continue
+        numbers = rows["row_number"].to_list()
+        read: Callable[[], Iterator[ReadFile]] = partial(
+            _read, session, door, table, day, str(source), name, numbers
+        )
+        if table in door.home.tables:
+            read = partial(_read_mapped, door, table, entry, name, numbers)
+        part = Part(name, None, partial(_digest, read), read)
+        waiting.append(Arrival(part, entry["file"], entry["file_day"]))
+    return waiting
+
+
+def _read(
+    session: Session, door: Door, table: str, day: Any, source: str, name: str, numbers: list[int]
+) -> Iterator[ReadFile]:
+    """The originals of rows as they were delivered, opened for the door alone."""
+    rows = session.read(RAW[table], day, day).filter(
+        nw.col("source") == source, nw.col("row_number").is_in(numbers)
+    )
+    held = session.collect(rows.select("row_number", "original_sealed").sort("row_number"))
+    opened = [
+        json.loads(door.seal.open(sealed, place_of(table, day, source, number, "original")))
+        for number, sealed in held.iter_rows()
+    ]
+    lines = [cells.get(LINE) if list(cells) == [LINE] else None for cells in opened]
+    columns = sorted({column for cells in opened for column in cells} - ({LINE} if any(lines) else set()))
+    yield ReadFile(
+        cells=pl.DataFrame(
+            {column: [json_text(cells.get(column)) for cells in opened] for column in columns},
+            schema=dict.fromkeys(columns, pl.String),
+        ),
+        places=pl.DataFrame(
+            {"source": [name] * held.height, "row_number": held["row_number"], LINE: lines},
+            schema={"source": pl.String, "row_number": pl.Int64, LINE: pl.String},
+        ),
+        source=name,
+        bytes=sum(len(sealed) for sealed in held["original_sealed"]),
+        sha256=hashlib.sha256(b"".join(held["original_sealed"])).hexdigest(),
+    )
+
+
+def _read_mapped(
+    door: Door, table: str, entry: Mapping[str, Any], name: str, numbers: list[int]
+) -> Iterator[ReadFile]:
+    """The same rows of a file that ``sources.yaml`` maps, read and mapped again.
+
+    Not from their originals: a mapping can look at a row's neighbours, to number the lines of an order.
+    """
+    delivery = find_delivery(door.home, table, entry["file_day"])
+    part = next((part for part in delivery.parts if part.source == entry["file"]), None) if delivery else None
+    if part is None or part.digest() != entry["sha256"]:
+        raise DeliveryError(
+            f"{table} of {entry['file_day']}: {entry['file']}: it is gone or was changed, so its rows cannot "
+            f"be mapped again; put it back as it was, or deliver them again"
+        )
+    for file in part.read():
+        chosen = file.places["row_number"].is_in(numbers)
+        places = file.places.filter(chosen).with_columns(source=pl.lit(name))
+        originals = None if file.originals is None else file.originals.filter(chosen)
+        cells = file.cells.filter(chosen)
+        yield replace(file, cells=cells, places=places, originals=originals, source=name, filtered={})
+
+
+def _digest(read: Callable[[], Iterator[ReadFile]]) -> str:
+    return next(read()).sha256

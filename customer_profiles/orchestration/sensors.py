@@ -1,0 +1,143 @@
+"""The sensor of deliveries: a new file asks for its day's run, a changed one for the newest day's."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+
+from customer_profiles.collection.reading import DeliveryError
+from customer_profiles.collection.sources.finding import delivered_days, find_delivery
+from customer_profiles.collection.sources.home import Home
+from customer_profiles.contracts import CONTRACTS
+from customer_profiles.orchestration.jobs import DAILY_PROFILES
+from customer_profiles.orchestration.platform import Platform
+from customer_profiles.settings import Settings
+
+SECONDS_BETWEEN_TICKS = 30
+
+State = list[Any]
+"""Of a file: its size, its time of writing, and whether a run was asked for it as it is."""
+
+
+class Watched(NamedTuple):
+    """A file that lies there: its table, the day for which it was delivered, and its state."""
+
+    table: str
+    day: date
+    size: int
+    written: int
+
+
+def deliveries_sensor(settings: Settings) -> dg.SensorDefinition:
+    """Watches the delivery places of a home."""
+
+    @dg.sensor(
+        name="deliveries_sensor",
+        job=DAILY_PROFILES,
+        minimum_interval_seconds=SECONDS_BETWEEN_TICKS,
+        description="A new file runs its day, once it is whole; a changed or late one runs the newest day.",
+    )
+    def watch(context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]) -> dg.SensorResult:
+        now = delivered_files(platform.home)
+        before: dict[str, State] | None = json.loads(context.cursor) if context.cursor else None
+        last_day = datetime.now(ZoneInfo(settings.timezone)).date() - timedelta(days=1)
+        due = _due(context.instance, now, before, settings.first_day, last_day)
+        newest = max((file.day for file in now.values() if file.day <= last_day), default=None)
+        requests = list(_requests(context.instance, now, due, newest))
+        cursor = {
+            name: [file.size, file.written, name in due or _was_asked(before, name, file)]
+            for name, file in now.items()
+        }
+        return dg.SensorResult(run_requests=requests, cursor=json.dumps(cursor))
+
+    return watch
+
+
+def delivered_files(home: Home) -> dict[str, Watched]:
+    """The files that deliveries consist of, by name. Those that nobody can tell apart are left to the run."""
+    files = {}
+    for table, day in _waiting(home):
+        try:
+            delivery = find_delivery(home, table, day)
+            for part in delivery.parts if delivery else ():
+                if part.file is not None:
+                    state = part.file.stat()
+                    written = max(state.st_mtime_ns, state.st_ctime_ns)  # a copy can keep the older time
+                    files[f"{table}: {part.source}"] = Watched(table, day, state.st_size, written)
+        except (DeliveryError, FileNotFoundError):
+            continue
+    return files
+
+
+def _waiting(home: Home) -> Iterator[tuple[str, date]]:
+    for table in CONTRACTS:
+        try:
+            yield from ((table, day) for day in delivered_days(home, table))
+        except DeliveryError:
+            continue
+
+
+def _due(
+    instance: dg.DagsterInstance,
+    now: Mapping[str, Watched],
+    before: Mapping[str, State] | None,
+    first_day: date,
+    last_day: date,
+) -> set[str]:
+    """Files for which a run is due: as they were a tick ago, and nobody asked yet.
+
+    A day waits as long as one of its files is being written.
+    """
+    still = {name for name, file in now.items() if _was_there(before, name, file)}
+    growing = {file.day for name, file in now.items() if name not in still}
+    return {
+        name
+        for name in still
+        if now[name].day not in growing
+        and first_day <= now[name].day <= last_day
+        and not _was_asked(before, name, now[name])
+    }
+
+
+def _requests(
+    instance: dg.DagsterInstance, now: Mapping[str, Watched], due: set[str], newest: date | None
+) -> Iterator[dg.RunRequest]:
+    """One run a day: that of the file, or the newest one if the file's day was run before it came.
+
+    What was written before its day was run is loaded: so a sensor that is switched on asks for nothing.
+    """
+    files: dict[date, list[str]] = {}
+    for name in sorted(due):
+        ran = _ran(instance, now[name])
+        if ran is not None and ran.timestamp() >= now[name].written / 1e9:
+            continue
+        day = now[name].day if ran is None or newest is None else newest
+        files.setdefault(day, []).append(name)
+    for day, names in sorted(files.items()):
+        states = json.dumps([[name, now[name].size, now[name].written] for name in names])
+        key = hashlib.sha256(states.encode()).hexdigest()[:16]
+        yield dg.RunRequest(run_key=f"{day}/{key}", partition_key=str(day))
+
+
+def _ran(instance: dg.DagsterInstance, file: Watched) -> datetime | None:
+    """When the file's table was last looked for on its day, unless what lay there was refused."""
+    records = instance.fetch_materializations(
+        dg.AssetRecordsFilter(dg.AssetKey(["raw", file.table]), asset_partitions=[str(file.day)]), limit=1
+    ).records
+    if not records or records[0].asset_materialization is None:
+        return None
+    if "refused" in records[0].asset_materialization.metadata:
+        return None
+    return datetime.fromtimestamp(records[0].timestamp, ZoneInfo("UTC"))
+
+
+def _was_there(before: Mapping[str, State] | None, name: str, file: Watched) -> bool:
+    return before is not None and before.get(name, [])[:2] == [file.size, file.written]
+
+
+def _was_asked(before: Mapping[str, State] | None, name: str, file: Watched) -> bool:
+    return _was_there(before, name, file) and bool(before and before[name][2])

@@ -1,0 +1,220 @@
+"""Quarantine that people use: counted, looked at without seeing anybody, and let in again once mended."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from customer_profiles.cleaning.clean import broken_rows
+from customer_profiles.cleaning.quarantine import (
+    Chosen,
+    QuarantineError,
+    counts_by_rule,
+    examples_by_rule,
+    find_rows,
+    masked,
+    original,
+    release_rows,
+)
+from customer_profiles.cleaning.tables import CLEANED, QUARANTINE, REVEALED
+from customer_profiles.collection.sources.load import load_home
+from customer_profiles.settings import load_settings
+from customer_profiles.warehouse import Warehouse
+
+DAY = date(2026, 3, 3)
+NEXT = DAY + timedelta(days=1)
+NOW = datetime(2026, 3, 5, 9, tzinfo=UTC)
+FATES = ("accepted", "repaired", "quarantined", "duplicate")
+
+
+def hold(shop, *days: date) -> None:
+    for day in days:
+        rows = broken_rows(shop.warehouse, day, day)
+        shop.warehouse.write(QUARANTINE, {"delivery_day": day}, rows)
+
+
+def fates(shop, table: str, day: date) -> dict[str, int]:
+    hold(shop, day)
+    (counted,) = shop.fates(table, day, day)
+    assert counted["received"] == sum(counted[fate] for fate in FATES)
+    return {fate: counted[fate] for fate in FATES if counted[fate]}
+
+
+@pytest.fixture
+def too_young(shop, sound):
+    """Two customers of 16 years, and an order without pieces, all held."""
+    young = [sound("customers", customer_id=f"C{n}", birth_date="2010-01-01") for n in (1, 2)]
+    shop.deliver("customers", young)
+    shop.deliver("orders", [sound("orders", quantity="0")])
+    for table in ("customers", "orders"):
+        shop.run(table, DAY, NEXT)
+    hold(shop, DAY, NEXT)
+    return shop
+
+
+def test_rows_are_counted_per_day_table_and_rule(too_young) -> None:
+    counts = counts_by_rule(too_young.warehouse, None, None)
+    assert counts.rows() == [
+        (DAY, "customers", "customer_is_underage", 2, 0),
+        (DAY, "orders", "quantity_is_zero", 1, 0),
+    ]
+
+
+def test_released_rows_come_in_on_the_newest_day_and_the_counts_add_up(too_young) -> None:
+    assert release_rows(too_young.warehouse, Chosen("customers", DAY, rows=[2]), NOW) == 1
+    too_young.door = too_young.door_with(minimum_age=16)
+    ran = too_young.run("customers", NEXT)
+    assert ran[NEXT].rows == 1
+    (row,) = too_young.warehouse.frame(CLEANED["customers"], NEXT, NEXT).iter_rows(named=True)
+    assert row["customer_key"] == too_young.keys.key("C2")
+    assert row["source"].startswith(f"customers/{DAY}.ndjson@released-")
+    assert (fates(too_young, "customers", DAY), fates(too_young, "customers", NEXT)) == (
+        {"quarantined": 2},
+        {"accepted": 1},
+    )
+    assert too_young.personal("customers", day=NEXT)[2, "customer_id"] == "C2"
+
+
+def test_a_released_row_is_marked_and_never_released_twice(too_young) -> None:
+    release_rows(too_young.warehouse, Chosen("customers", DAY, rows=[1]), NOW)
+    waiting = find_rows(too_young.warehouse, Chosen("customers", DAY, rows=[1]))
+    assert (waiting["release"].null_count(), waiting["released_on"].to_list()) == (0, [None])
+    with pytest.raises(QuarantineError, match="these 1 rows were released before"):
+        release_rows(too_young.warehouse, Chosen("customers", DAY, rows=[1]), NOW)
+    assert release_rows(too_young.warehouse, Chosen("customers", DAY), NOW + timedelta(1)) == 1
+    too_young.run("customers", NEXT)
+    found = find_rows(too_young.warehouse, Chosen("customers", DAY))
+    assert found["released_on"].to_list() == [NEXT, NEXT]
+    before = too_young.raw("customers", day=NEXT)
+    too_young.run("customers", DAY, NEXT)
+    assert too_young.raw("customers", day=NEXT).equals(before)
+
+
+def test_a_row_that_is_still_broken_stands_in_quarantine_again_and_can_be_released_again(too_young) -> None:
+    release_rows(too_young.warehouse, Chosen("orders", DAY), NOW)
+    too_young.run("orders", NEXT)
+    assert fates(too_young, "orders", NEXT) == {"quarantined": 1}
+    again = find_rows(too_young.warehouse, Chosen("orders", NEXT))
+    assert again["release"].to_list() == [None]
+    assert release_rows(too_young.warehouse, Chosen("orders", NEXT), NOW + timedelta(1)) == 1
+    too_young.run("orders", NEXT)
+    assert fates(too_young, "orders", NEXT) == {"quarantined": 2}
+    assert original(again.row(0, named=True), too_young.seal)["quantity"] == "0"
+
+
+def test_a_line_that_cannot_be_split_is_not_released(shop) -> None:
+    header = "customer_id,purpose,effective_at,status\n"
+    shop.deliver("consents", header + "C1,profiling,2026-03-01,granted\nC2,profiling\n")
+    shop.run("consents", DAY)
+    hold(shop, DAY)
+    with pytest.raises(QuarantineError, match="cannot be split into columns"):
+        release_rows(shop.warehouse, Chosen("consents", DAY), NOW)
+
+
+def test_a_rebuild_of_the_day_takes_back_what_was_released(too_young) -> None:
+    release_rows(too_young.warehouse, Chosen("customers", DAY), NOW)
+    too_young.run("customers", NEXT)
+    too_young.door = too_young.door_with(minimum_age=16)
+    too_young.run("customers", DAY, rebuild=True)
+    too_young.run("customers", NEXT)
+    assert fates(too_young, "customers", DAY) == {"accepted": 2}
+    assert fates(too_young, "customers", NEXT) == {}
+
+
+MAPPED = {
+    "order_id": "No",
+    "line_number": {"place_in": "No"},
+    "status_at": "When",
+    "ordered_at": "When",
+    "customer_id": "Who",
+    "quantity": {"constant": "1"},
+    "amount_minor": {"constant": "100"},
+    "currency": {"constant": "EUR"},
+}
+
+
+def test_rows_of_a_mapped_file_are_mapped_again_with_their_neighbours(shop, tmp_path: Path) -> None:
+    def map_status(**values: str) -> None:
+        columns = MAPPED | {"status": {"column": "State", "values": values}}
+        orders = {"kind": "files", "path": "exports/{day}.csv", "columns": columns}
+        (tmp_path / "sources.yaml").write_text(json.dumps({"tables": {"orders": [orders]}}))
+        shop.door = replace(shop.door, home=load_home(load_settings(tmp_path), {}))
+
+    file = tmp_path / "exports" / f"{DAY}.csv"
+    file.parent.mkdir()
+    lines = ["A,C1,2026-03-03 10:00:00,paid", "A,C1,2026-03-03 10:00:00,bezahlt"]
+    file.write_text("\n".join(["No,Who,When,State", *lines]) + "\n")
+    map_status()
+    shop.run("orders", DAY, NEXT)
+    hold(shop, DAY)
+    release_rows(shop.warehouse, Chosen("orders", DAY), NOW)
+    map_status(bezahlt="paid")
+    shop.run("orders", NEXT)
+    came = shop.warehouse.frame(CLEANED["orders"], NEXT, NEXT)
+    assert came.select("row_number", "line_number", "status").rows() == [(2, 2, "paid")]
+    assert fates(shop, "orders", NEXT) == {"accepted": 1}
+
+
+def test_words_are_masked_and_readable_cells_are_not(shop, sound) -> None:
+    broken = sound("orders", quantity="0", amount_minor="王芳 12", coupon_id="a@b.c", note="ring 2x")
+    shop.deliver("orders", [broken])
+    shop.run("orders", DAY)
+    hold(shop, DAY)
+    (row,) = find_rows(shop.warehouse, Chosen("orders", DAY)).to_dicts()
+    seen = masked(row, shop.seal)
+    assert (seen["quantity"], seen["status"], seen["ordered_at"]) == ("0", "paid", "2026-03-03 12:00:00")
+    assert (seen["amount_minor"], seen["coupon_id"], seen["note"]) == ("aa 99", "a@a.a", "aaaa 9a")
+    assert (seen["customer_id"], seen["order_id"]) == ("a9", "a9")
+    assert original(row, shop.seal) == broken
+
+
+def test_the_ui_shows_an_example_of_each_rule(too_young) -> None:
+    rows = broken_rows(too_young.warehouse, DAY, DAY)
+    shown = examples_by_rule(rows, too_young.seal)
+    assert [(each["table"], each["rule"], each["rows"]) for each in shown] == [
+        ("customers", "customer_is_underage", 2),
+        ("orders", "quantity_is_zero", 1),
+    ]
+    assert shown[0]["example"].startswith("birth_date=9999-99-99, customer_id=a9")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "says"),
+    [
+        (Chosen("order", DAY), "'order' is no delivered table; they are customers, "),
+        (Chosen("orders", NEXT), "no such row in quarantine; rules broken there: none"),
+        (Chosen("orders", DAY, rule="nonsense"), "rules broken there: quantity_is_zero"),
+    ],
+)
+def test_what_is_not_there_is_said(too_young, chosen: Chosen, says: str) -> None:
+    with pytest.raises(QuarantineError, match=says):
+        find_rows(too_young.warehouse, chosen)
+
+
+def test_from_the_terminal(too_young, command: Callable[..., Any], tmp_path: Path) -> None:
+    too_young.close()
+    home = ("--home", tmp_path)
+    listed = command("quarantine", "list", *home)
+    assert "customer_is_underage" in listed.out, listed.err
+    (tmp_path / "secrets").mkdir()
+    for name, secret in (("pseudonym.secret", b"s" * 32), ("vault.key", b"k" * 32)):
+        (tmp_path / "secrets" / name).write_bytes(base64.b64encode(secret))
+    shown = command("quarantine", "show", "customers", DAY, *home)
+    assert "customer_id: 'a9'" in shown.out, shown.err
+    assert "C1" not in shown.out
+    revealed = command("quarantine", "show", "customers", DAY, "--row", 1, "--reveal", *home)
+    assert "customer_id: 'C1'" in revealed.out
+    with Warehouse(tmp_path / "warehouse.duckdb").session() as session:
+        seen = session.frame(REVEALED)
+    assert seen.select("table_name", "row_number").rows() == [("customers", 1)]
+    released = command("quarantine", "release", "customers", DAY, *home)
+    assert f"2 rows of customers are released; they come in with the next run of {NEXT}" in released.out
+    again = command("quarantine", "release", "customers", DAY, *home)
+    assert (again.code, "released before" in again.err) == (1, True)

@@ -1,0 +1,72 @@
+"""A large file comes in piece by piece, and nobody can tell from the rows."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import polars as pl
+import pytest
+
+from customer_profiles.collection import pieces, reading
+from customer_profiles.collection.reading import DeliveryError
+from customer_profiles.collection.sources.finding import find_delivery
+
+DAY = date(2026, 3, 3)
+HEADER = "event_id,event_at,event_name,channel,customer_id,search_query\n"
+LINES = [f"E{n % 300},2026-03-03 10:00:00,search,web,C{n},red shoes {n % 2}\n" for n in range(900)]
+LINES[3], LINES[450], LINES[899] = "E3,ragged\n", LINES[7], "E899,2026-03-03,search\n"
+CSV = HEADER + "".join(LINES)
+
+
+@pytest.fixture(params=["csv", "ndjson", "parquet"])
+def delivered(request, shop) -> str:
+    form = str(request.param)
+    rows = pl.read_csv(CSV.encode(), truncate_ragged_lines=True)
+    content = {"csv": CSV, "ndjson": rows.write_ndjson() + '{"broken\n', "parquet": rows}[form]
+    shop.deliver("events", content, form=form)
+    return form
+
+
+def test_rows_are_those_of_the_file_read_at_once(
+    shop, delivered: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.run("events", DAY)
+    at_once = shop.raw("events"), shop.clean("events")
+    in_small_pieces(monkeypatch)
+    (part,) = reading_parts(shop)
+    assert len(list(part.read())) > 5
+    shop.run("events", DAY, rebuild=True)
+    assert shop.raw("events").equals(at_once[0])
+    assert shop.clean("events").equals(at_once[1])
+
+
+def test_what_only_the_whole_file_tells_still_refuses_it(shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_small_pieces(monkeypatch)
+    shop.deliver("events", CSV.replace("10:00:00", "ten o'clock"))
+    ran = shop.run("events", DAY)[DAY]
+    assert "cells cannot be read" in ran.refused[0], ran.refused
+    assert shop.raw("events").is_empty()
+    shop.deliver("events", CSV + '"never closed\n')
+    with pytest.raises(DeliveryError, match="quotation mark is never closed"):
+        shop.receive("events")
+
+
+def test_a_changed_large_file_brings_its_new_rows_alone(shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_small_pieces(monkeypatch)
+    shop.deliver("events", CSV)
+    shop.run("events", DAY, DAY + timedelta(1))
+    shop.deliver("events", CSV + "E900,2026-03-03 10:00:00,login,web,C1,\n")
+    ran = shop.run("events", DAY, DAY + timedelta(1))
+    assert ran[DAY + timedelta(1)].rows == 1
+
+
+def in_small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "LARGE_FILE", 1)
+    monkeypatch.setattr(pieces, "ROWS", 100)
+    monkeypatch.setattr(pieces, "BLOCK", 1_000)
+    monkeypatch.setattr("customer_profiles.collection.formats.CHUNK", 1_000)
+
+
+def reading_parts(shop):
+    delivery = find_delivery(shop.door.home, "events", DAY)
+    return delivery.parts if delivery else ()

@@ -1,0 +1,138 @@
+"""The sensor of deliveries: a run for every new state of a file, once it is whole, and never twice."""
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from customer_profiles.collection.assets import raw_asset
+from customer_profiles.definitions import build
+from customer_profiles.orchestration.platform import Platform
+from customer_profiles.settings import Settings, load_settings
+
+FIRST, SECOND, THIRD = date(2026, 3, 1), date(2026, 3, 2), date(2026, 3, 3)
+ORDER = (
+    "order_id,line_number,status_at,customer_id,ordered_at,status,quantity,amount_minor,currency\n"
+    "{name},1,2026-03-01 10:00:00,C1,2026-03-01 10:00:00,paid,1,100,CNY\n"
+)
+
+
+class Watch:
+    """A home under the sensor: deliver, tick, run what was asked for."""
+
+    def __init__(self, home: Path, instance: dg.DagsterInstance) -> None:
+        self.settings: Settings = load_settings(home, first_day=FIRST)
+        self.platform = Platform(self.settings, {})
+        self.instance = instance
+        self.definitions = build(self.settings, {"platform": self.platform})
+        self.cursor: str | None = None
+
+    def deliver(self, day: date, text: str = ORDER.format(name="o1"), name: str = "{day}.csv") -> Path:
+        file = self.settings.deliveries / "orders" / name.format(day=day)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        return file
+
+    def tick(self) -> list[tuple[str | None, str | None]]:
+        """What a tick asks for: (partition, run key)."""
+        sensor = self.definitions.resolve_sensor_def("deliveries_sensor")
+        context = dg.build_sensor_context(
+            instance=self.instance,
+            cursor=self.cursor,
+            definitions=self.definitions,
+            resources={"platform": self.platform},
+        )
+        told = sensor.evaluate_tick(context)
+        self.cursor = told.cursor
+        return [(request.partition_key, request.run_key) for request in told.run_requests or ()]
+
+    def days(self) -> list[str | None]:
+        return [day for day, _ in self.tick()]
+
+    def run(self, day: str) -> None:
+        """The day's orders, as a run that was asked for loads them."""
+        orders, resources = raw_asset("orders"), {"platform": self.platform}
+        dg.materialize([orders], partition_key=day, instance=self.instance, resources=resources)
+
+
+@pytest.fixture
+def watch(tmp_path: Path) -> Iterator[Watch]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Watch(tmp_path, instance)
+
+
+def test_a_new_file_is_waited_for_and_asked_for_once(watch: Watch) -> None:
+    watch.deliver(FIRST)
+    assert [watch.days() for _ in range(4)] == [[], ["2026-03-01"], [], []]
+
+
+def test_a_day_waits_while_one_of_its_files_grows(watch: Watch) -> None:
+    watch.deliver(FIRST, name="{day}/a.csv")
+    file = watch.deliver(FIRST, name="{day}/b.csv")
+    watch.deliver(SECOND)
+    watch.tick()
+    for n in range(2):
+        file.write_text(ORDER.format(name="x" * (n + 5)))
+        assert watch.days() == (["2026-03-02"] if n == 0 else [])
+    assert watch.days() == ["2026-03-01"]
+
+
+def test_a_file_that_is_being_sent_is_not_seen(watch: Watch) -> None:
+    file = watch.deliver(FIRST, name="{day}.csv.part")
+    assert [watch.days(), watch.days()] == [[], []]
+    file.rename(file.with_suffix(""))
+    assert [watch.days(), watch.days()] == [[], ["2026-03-01"]]
+
+
+def test_a_changed_file_asks_for_the_newest_day(watch: Watch) -> None:
+    for day in (FIRST, SECOND):
+        watch.deliver(day)
+        watch.tick()
+        watch.tick()
+        watch.run(str(day))
+    watch.deliver(FIRST, ORDER.format(name="o1, changed"))
+    assert [watch.days() for _ in range(3)] == [[], ["2026-03-02"], []]
+
+
+def test_a_file_that_came_after_its_day_was_run_asks_for_the_newest_day(watch: Watch) -> None:
+    watch.deliver(SECOND)
+    watch.run(str(FIRST))
+    watch.tick()
+    watch.tick()
+    watch.deliver(FIRST)
+    assert [watch.days(), watch.days()] == [[], ["2026-03-02"]]
+
+
+def test_a_refused_file_that_was_mended_asks_for_its_own_day(watch: Watch) -> None:
+    watch.deliver(FIRST, "order_id\n1\n")
+    watch.deliver(SECOND)
+    watch.tick()
+    assert watch.days() == ["2026-03-01", "2026-03-02"]
+    for day in (FIRST, SECOND):
+        watch.run(str(day))
+    watch.deliver(FIRST)
+    assert [watch.days(), watch.days()] == [[], ["2026-03-01"]]
+
+
+def test_what_was_loaded_before_the_sensor_was_switched_on_asks_for_nothing(watch: Watch) -> None:
+    watch.deliver(FIRST)
+    watch.run(str(FIRST))
+    watch.deliver(SECOND)
+    assert [watch.days() for _ in range(3)] == [[], ["2026-03-02"], []]
+
+
+def test_the_same_states_have_the_same_run_key_even_if_the_cursor_is_lost(watch: Watch) -> None:
+    watch.deliver(FIRST)
+    watch.tick()
+    ((_, key),) = watch.tick()
+    watch.cursor = None
+    watch.tick()
+    assert watch.tick() == [("2026-03-01", key)]
+
+
+def test_days_that_have_no_partition_are_left_alone(watch: Watch) -> None:
+    watch.deliver(date(2026, 2, 27))
+    watch.deliver(date(2199, 1, 1))
+    assert [watch.days(), watch.days()] == [[], []]
