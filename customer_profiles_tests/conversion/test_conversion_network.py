@@ -7,7 +7,8 @@ import pytest
 from customer_profiles.conversion import ConversionModel
 from customer_profiles.conversion.calibration import Calibration, fit_calibration, logit_of, sigmoid
 from customer_profiles.conversion.leaks import roc_auc
-from customer_profiles.conversion.network import TooFewExamples, batch_size, folds
+from customer_profiles.conversion.members import batch_size
+from customer_profiles.conversion.network import TooFewExamples, folds
 
 
 def planted(rows=2_000, seed=0):
@@ -100,8 +101,9 @@ def test_a_label_is_zero_or_one_and_as_long_as_the_table():
 
 
 def test_batches_grow_with_the_rows():
-    assert batch_size(30_000, 256) == 256
-    assert 200 < 1_000_000 / batch_size(1_000_000, 256) <= 400
+    assert batch_size(300) == 32
+    assert batch_size(30_000) == 256
+    assert 200 < 1_000_000 / batch_size(1_000_000) <= 400
 
 
 def test_calibration_is_left_alone_where_it_does_not_help():
