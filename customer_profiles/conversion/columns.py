@@ -73,12 +73,12 @@ def require(frame: pl.DataFrame, columns: Sequence[str]) -> None:
 
 
 def with_numbers(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
-    """Return ``frame`` with ``columns`` as Float64: times as days since 1970, durations as days.
+    """Return ``frame`` with ``columns`` as numbers: times as days since 1970, durations as days.
 
-    NULL, NaN, infinity and text that is no number become NULL. Raises ``InputsError`` naming the columns
-    in which not a single filled cell is a number.
+    Text that is no number becomes NULL. Raises ``InputsError`` naming the columns in which not a single
+    filled cell is a number.
     """
-    numbers = {name: _numbers(frame[name]) for name in columns}
+    numbers = {name: _numbers(frame[name]) for name in columns if not _counts(frame.schema[name])}
     lost = [
         f"{name} (such as {frame[name].drop_nulls()[0]!r})"
         for name, column in numbers.items()
@@ -94,16 +94,19 @@ def texts(column: pl.Series) -> pl.Series:
     return column.cast(pl.String).fill_null(MISSING)
 
 
+def _counts(dtype: pl.DataType) -> bool:
+    return dtype.is_numeric() or dtype in (pl.Boolean, pl.Null)
+
+
 def _numbers(column: pl.Series) -> pl.Series:
     dtype = column.dtype
     if dtype in (pl.Date, pl.Datetime):
-        column = column.cast(pl.Datetime("ms")).dt.epoch("ms") / MILLISECONDS_A_DAY
-    elif dtype == pl.Duration:
-        column = column.dt.total_milliseconds() / MILLISECONDS_A_DAY
-    elif dtype in (pl.String, pl.Categorical, pl.Enum):
-        column = column.cast(pl.String).str.strip_chars()
-    number = column.cast(pl.Float64, strict=False)
-    return number.replace([float("nan"), float("inf"), float("-inf")], None)
+        return column.cast(pl.Datetime("ms")).dt.epoch("ms") / MILLISECONDS_A_DAY
+    if dtype == pl.Duration:
+        return column.dt.total_milliseconds() / MILLISECONDS_A_DAY
+    if dtype == pl.Time:
+        return column.cast(pl.Int64).cast(pl.Float64)
+    return column.cast(pl.String, strict=False).str.strip_chars().cast(pl.Float64, strict=False)
 
 
 def _filled(column: pl.Series) -> bool:

@@ -47,4 +47,9 @@ def ramps(column: np.ndarray, at: np.ndarray) -> np.ndarray:
     0 before a stretch, 1 after it, linear inside. A function that is linear between the bends is a
     weighted sum of these columns.
     """
-    return np.clip((column[:, None] - at[:-1]) / np.diff(at), 0, 1).astype(np.float32)
+    stretches = np.arange(len(at), dtype=np.float64)
+    place = (
+        np.interp(column, at, stretches).astype(np.float32) if len(at) else np.zeros(len(column), np.float32)
+    )
+    behind = place[:, None] - stretches[:-1].astype(np.float32)
+    return np.asarray(np.clip(behind, 0, 1, out=behind))
