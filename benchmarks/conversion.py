@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from sklearn.model_selection import StratifiedKFold, train_test_split
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, train_test_split
 
 from customer_profiles.conversion import ConversionModel
 from customer_profiles.conversion.baselines import BASELINES, Model, RfmRule, rfm_applies
@@ -46,7 +46,17 @@ RIVALS = ("seed_recipe", "logistic_regression", "hist_gradient_boosting", RfmRul
 METRICS = ("roc_auc", "average_precision", "log_loss", "ece", "expected_over_actual", "lift_10")
 COLUMNS = ("dataset", "split", "model", "seed", *METRICS, "seconds")
 RANDOM, IN_TIME = "stratified 80/20", "last fifth in time"
-RECIPES: dict[str, dict[str, Any]] = {"the default": {}}
+RECIPES: dict[str, dict[str, Any]] = {
+    "default": {},
+    "without ramps": {"bends": 0},
+    "few ramps": {"bends": 16},
+    "no sparsity": {"sparsity": 0.0},
+    "more sparsity": {"sparsity": 2e-5},
+    "narrower": {"hidden": (64, 32)},
+    "faster": {"learning_rate": 3e-3},
+    "stronger decay": {"weight_decay": 0.5},
+    "more members": {"members": 10},
+}
 """What ``--tune`` compares: names of recipes and the arguments of ``ConversionModel``."""
 
 
@@ -159,13 +169,11 @@ def _in_time(dataset: str, rows: Rows) -> Task:
     return Task(dataset, IN_TIME, rows.at(np.arange(cut)), rows.at(np.arange(cut, len(rows.label))))
 
 
-def models(rows: Rows, seed: int) -> dict[str, Model]:
-    """The untrained models that suit the table."""
+def rivals(rows: Rows, seed: int) -> dict[str, Model]:
+    """The untrained baselines that suit the table."""
     kinds = column_kinds(rows.frame)
-    rivals = [name for name in RIVALS if name != RfmRule.kind or rfm_applies(rows.frame)]
-    return {ConversionModel.kind: ConversionModel(seed)} | {
-        name: BASELINES[name](*kinds, seed) for name in rivals
-    }
+    suitable = [name for name in RIVALS if name != RfmRule.kind or rfm_applies(rows.frame)]
+    return {name: BASELINES[name](*kinds, seed) for name in suitable}
 
 
 def measured(rows: Rows, probability: np.ndarray) -> dict[str, float]:
@@ -185,7 +193,8 @@ def compare(task: Task, seeds: Iterable[int]) -> Iterator[dict[str, Any]]:
             | measured(task.test, task.planted)
         )
     for seed in seeds:
-        for name, model in models(task.train, seed).items():
+        untrained: dict[str, Model] = {ConversionModel.kind: ConversionModel(seed)}
+        for name, model in (untrained | rivals(task.train, seed)).items():
             started = time.monotonic()
             model.fit(task.train.frame, task.train.label, task.train.customer_key, task.train.as_of)
             figures = measured(task.test, model.predict(task.test.frame))
@@ -194,27 +203,26 @@ def compare(task: Task, seeds: Iterable[int]) -> Iterator[dict[str, Any]]:
 
 def tune(dataset: str, split: str, train: Rows) -> Iterator[dict[str, Any]]:
     """How each recipe does on rows of the training set that it did not see; test rows are not here."""
-    for name, recipe in RECIPES.items():
+    for name in (*RECIPES, *rivals(train, 0)):
         started, probability = time.monotonic(), np.full(len(train.label), np.nan)
         for learn, hold in _folds(split, train):
             part = train.at(learn)
-            model = ConversionModel(0, **recipe).fit(part.frame, part.label, part.customer_key, part.as_of)
+            model = ConversionModel(0, **RECIPES[name]) if name in RECIPES else rivals(part, 0)[name]
+            model.fit(part.frame, part.label, part.customer_key, part.as_of)
             probability[hold] = model.predict(train.frame[hold])
         held = np.flatnonzero(~np.isnan(probability))
-        yield {
-            "dataset": dataset,
-            "split": f"training rows, {split}",
-            "model": name,
-            "seed": 0,
-            "seconds": time.monotonic() - started,
-        } | measured(train.at(held), probability[held])
+        about = {"dataset": dataset, "split": f"training rows, {split}", "model": name, "seed": 0}
+        yield about | {"seconds": time.monotonic() - started} | measured(train.at(held), probability[held])
 
 
 def _folds(split: str, train: Rows) -> list[tuple[np.ndarray, np.ndarray]]:
+    places = np.arange(len(train.label))
     if split == IN_TIME:
-        cut = len(train.label) * 4 // 5
-        return [(np.arange(cut), np.arange(cut, len(train.label)))]
-    return list(StratifiedKFold(3, shuffle=True, random_state=0).split(train.label, train.label))
+        cut = len(places) * 4 // 5
+        return [(places[:cut], places[cut:])]
+    if train.customer_key is None:
+        return list(StratifiedKFold(3, shuffle=True, random_state=0).split(places, train.label))
+    return list(StratifiedGroupKFold(3).split(places, train.label, train.customer_key))
 
 
 def print_rows(rows: list[dict[str, Any]]) -> None:

@@ -27,7 +27,7 @@ import polars as pl
 from customer_profiles.conversion import Batch, ConversionModel
 
 BATCH = 100_000
-COLUMNS = ("what", "rows", "inputs", "passes", "seconds", "peak_gb", "ratio")
+COLUMNS = ("what", "rows", "inputs", "passes", "seconds", "cpu_seconds", "peak_gb", "ratio")
 
 
 def table(rows: int, inputs: int, seed: int) -> tuple[pl.DataFrame, np.ndarray]:
@@ -58,24 +58,26 @@ def yardstick() -> float:
     return (time.monotonic() - started) / 10
 
 
-def measure(what: str, rows: int, inputs: int) -> dict[str, Any]:
+def measure(what: str, rows: int, inputs: int, passes: int) -> dict[str, Any]:
     """Do one thing and tell how long it took, and the most memory that this process ever held."""
     unit = yardstick()
-    model = ConversionModel(0, report=lambda line: print(f"  {line}", file=sys.stderr, flush=True))
-    if what == "from batches":
-        started = time.monotonic()
-        model.fit_batches(lambda: in_batches(rows, inputs))
-    elif what == "in memory":
+    model = ConversionModel(
+        0, epochs=passes, report=lambda line: print(f"  {line}", file=sys.stderr, flush=True)
+    )
+    if what == "in memory":
         frame, label = table(rows, inputs, 0)
-        started = time.monotonic()
-        model.fit(frame, label)
-    else:
+    elif what == "scoring":
         model.epochs = 1
         model.fit(*table(20_000, inputs, 0))
         frame, _ = table(rows, inputs, 1)
-        started = time.monotonic()
+    started, computed = time.monotonic(), time.process_time()
+    if what == "from batches":
+        model.fit_batches(lambda: in_batches(rows, inputs))
+    elif what == "in memory":
+        model.fit(frame, label)
+    else:
         model.predict(frame)
-    seconds = time.monotonic() - started
+    seconds, cpu = time.monotonic() - started, time.process_time() - computed
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     values = (
         what,
@@ -83,6 +85,7 @@ def measure(what: str, rows: int, inputs: int) -> dict[str, Any]:
         inputs,
         len(model.history_),
         round(seconds, 1),
+        round(cpu, 1),
         round(peak, 2),
         round(seconds / unit),
     )
@@ -93,6 +96,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     arguments.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 10_000_000])
     arguments.add_argument("--inputs", type=int, default=80)
+    arguments.add_argument("--passes", type=int, default=80, help="most passes over the rows")
     arguments.add_argument("--quick", action="store_true", help="200,000 rows")
     arguments.add_argument("--only", choices=("in memory", "from batches", "scoring"))
     arguments.add_argument("--json", type=Path, help="also write the rows here")
@@ -104,7 +108,7 @@ def main() -> None:
     for what, rows in plan:
         if chosen.only in (None, what):
             with multiprocessing.get_context("spawn").Pool(1) as alone:
-                found.append(alone.apply(measure, (what, rows, chosen.inputs)))
+                found.append(alone.apply(measure, (what, rows, chosen.inputs, chosen.passes)))
             print("".join(f"{found[-1][name]:>14}" for name in COLUMNS), flush=True)
     if chosen.json:
         chosen.json.write_text(json.dumps(found, indent=1))

@@ -14,9 +14,10 @@ No column needs to be listed: numbers, booleans, dates, categories and missing v
 their types. The baselines of ``conversion.baselines`` have the same ``fit`` and ``predict``.
 """
 
+from customer_profiles.conversion.batches import Batch, TooFewExamples
 from customer_profiles.conversion.columns import InputsError
 from customer_profiles.conversion.evaluation import Evaluation, evaluate
-from customer_profiles.conversion.network import Batch, ConversionModel, ModelFileError, TooFewExamples
+from customer_profiles.conversion.network import ConversionModel, ModelFileError
 
 __all__ = [
     "Batch",

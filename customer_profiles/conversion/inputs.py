@@ -151,7 +151,7 @@ class Inputs:
         frame = with_numbers(frame, numbers)
         matrix = numeric_matrix(frame, self.numeric_)
         unknown = np.isnan(matrix)
-        columns = filled(matrix, self.median_).T
+        columns = np.ascontiguousarray(filled(matrix, self.median_).T)
         curves = zip(columns, self.values_, self.scores_, strict=True)
         blocks = [np.interp(column, values, scores)[:, None] for column, values, scores in curves]
         blocks.append(unknown[:, self.missing_])

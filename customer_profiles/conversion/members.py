@@ -52,7 +52,6 @@ def build(width: int, base_rate: float, recipe: Recipe) -> Any:
     et al. 2016) that starts at zero, so that training begins at the base rate. Kernels are normal with
     variance 2 / fan-in (He et al. 2015): Keras' own scaling reads a member axis as part of a convolution.
     An L1 penalty on the first layer lets it ignore inputs that tell nothing, as trees do by themselves.
-    Without hidden layers the linear part is all.
     """
     keras = backend.keras()
     each, seed = recipe.members, recipe.seed
@@ -65,8 +64,6 @@ def build(width: int, base_rate: float, recipe: Recipe) -> Any:
     wide = keras.layers.EinsumDense(
         "bi,imo->bmo", (each, 1), bias_axes="mo", kernel_initializer="zeros", bias_initializer=start
     )(inputs)
-    if not recipe.hidden:
-        return keras.Model(inputs, wide)
     hidden, fan_in, equation = inputs, width, "bi,imh->bmh"
     for layer, units in enumerate(recipe.hidden, start=1):
         hidden = keras.layers.EinsumDense(
@@ -79,9 +76,8 @@ def build(width: int, base_rate: float, recipe: Recipe) -> Any:
         )(hidden)
         hidden = keras.layers.Dropout(recipe.dropout, seed=seed + 10 + layer)(hidden)
         fan_in, equation = units, "bmi,mih->bmh"
-    deep = keras.layers.EinsumDense(
-        "bmi,mio->bmo", (each, 1), kernel_initializer=kernel(len(recipe.hidden) + 1, fan_in)
-    )(hidden)
+    last = kernel(len(recipe.hidden) + 1, fan_in)
+    deep = keras.layers.EinsumDense("bmi,mio->bmo", (each, 1), kernel_initializer=last)(hidden)
     return keras.Model(inputs, keras.layers.Add()([deep, wide]))
 
 

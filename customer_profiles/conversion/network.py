@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar, Self
 from zipfile import BadZipFile
@@ -13,6 +14,14 @@ import numpy as np
 import polars as pl
 
 from customer_profiles.conversion import backend, members
+from customer_profiles.conversion.batches import (
+    Batch,
+    Part,
+    binary,
+    folds,
+    require_enough,
+    sampled,
+)
 from customer_profiles.conversion.calibration import Calibration, fit_calibration, logit_of, sigmoid
 from customer_profiles.conversion.columns import as_frame, column_kinds
 from customer_profiles.conversion.inputs import Inputs
@@ -21,8 +30,6 @@ from customer_profiles.projection.projection import Projection
 from customer_profiles.settings import Mendable
 
 NETWORK, DESCRIPTION = "network.keras", "model.json"
-FEWEST = 10
-"""Fewest rows of either class, and fewest customers, that five folds can learn from."""
 SAMPLE = 100_000
 """Rows on which inputs are fitted and passes are judged, and up to which a table is held as a matrix."""
 PART = 50_000
@@ -33,34 +40,8 @@ PARAMETERS = (
 )
 
 
-class TooFewExamples(Mendable, ValueError):  # noqa: N818
-    """There is not enough to learn from. The message says what there is."""
-
-
 class ModelFileError(Mendable, ValueError):
     """A stored model cannot be read. The message names its folder."""
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Part of a table that is too large to hold: rows, their label, and whose they are, if known."""
-
-    table: Any
-    label: Any
-    customer_key: Any = None
-
-
-@dataclass(frozen=True)
-class _Part:
-    """Rows of the training table as they are read: features, label, fold, and whether of the newest day."""
-
-    frame: pl.DataFrame
-    target: np.ndarray
-    fold: np.ndarray
-    newest: np.ndarray
-
-    def at(self, rows: np.ndarray) -> _Part:
-        return _Part(self.frame[rows], self.target[rows], self.fold[rows], self.newest[rows])
 
 
 class ConversionModel:
@@ -161,7 +142,7 @@ class ConversionModel:
         target = binary(label, frame.height)
         fold = folds(customer_key, frame.height, self.members, self.seed)
         newest = np.ones(len(target), bool) if as_of is None else np.asarray(as_of) == np.max(as_of)
-        rows = _Part(frame, target, fold, newest)
+        rows = Part(frame, target, fold, newest)
         if len(target) <= SAMPLE:
             return self._learn(lambda: [rows], rows, [len(target)], target.sum())
         order = np.random.default_rng(self.seed).permutation(len(target))
@@ -180,7 +161,7 @@ class ConversionModel:
         are held.
         """
 
-        def parts() -> Iterator[_Part]:
+        def parts() -> Iterator[Part]:
             generator = np.random.default_rng(self.seed)
             for batch in read():
                 frame = as_frame(batch.table)
@@ -188,16 +169,16 @@ class ConversionModel:
                 if batch.customer_key is not None:
                     fold = pl.Series(batch.customer_key).hash(self.seed).to_numpy() % self.members
                 everyone = np.ones(frame.height, bool)
-                yield _Part(frame, binary(batch.label, frame.height), fold.astype(np.int64), everyone)
+                yield Part(frame, binary(batch.label, frame.height), fold.astype(np.int64), everyone)
 
-        sample, sizes, positives = _sampled(parts(), self.seed)
+        sample, sizes, positives = sampled(parts(), SAMPLE, self.seed)
         return self._learn(parts, sample, sizes, positives)
 
     def _learn(
-        self, read: Callable[[], Iterable[_Part]], sample: _Part, sizes: list[int], positives: float
+        self, read: Callable[[], Iterable[Part]], sample: Part, sizes: list[int], positives: float
     ) -> Self:
         self.rows_, self.base_rate_ = sum(sizes), float(positives / max(sum(sizes), 1))
-        _enough(self.rows_, int(positives), sample.fold, self.members)
+        require_enough(self.rows_, int(positives), sample.fold, self.members)
         kinds = column_kinds(sample.frame, self.numeric, self.categories)
         self.inputs_ = Inputs(projection=self.projection, bends=self.bends).fit(sample.frame, *kinds)
         judged = self._arrays(sample)
@@ -217,7 +198,7 @@ class ConversionModel:
         self.out_of_fold_ = self.calibration_.apply(course.logit)
         return self
 
-    def _arrays(self, part: _Part) -> Arrays:
+    def _arrays(self, part: Part) -> Arrays:
         return self.inputs_.transform(part.frame), part.target, part.fold
 
     def _recipe(self) -> Recipe:
@@ -230,10 +211,12 @@ class ConversionModel:
         ``InputsError`` naming columns that are gone, or hold text where there were numbers.
         """
         frame = as_frame(table)
-        parts = [
-            members.logits(self.network_, self.inputs_.transform(frame[start : start + AT_ONCE]))
-            for start in range(0, max(frame.height, 1), AT_ONCE)
-        ]
+
+        def logits(start: int) -> np.ndarray:
+            return members.logits(self.network_, self.inputs_.transform(frame[start : start + AT_ONCE]))
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            parts = list(pool.map(logits, range(0, max(frame.height, 1), AT_ONCE)))
         return self.calibration_.apply(logit_of(sigmoid(np.concatenate(parts)).mean(axis=1)))
 
     def predict_proba(self, table: Any) -> np.ndarray:
@@ -280,69 +263,3 @@ class ConversionModel:
                 f" ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}); train again"
             ) from error
         return model
-
-
-def folds(customer_key: Any, rows: int, members: int, seed: int) -> np.ndarray:
-    """Return the fold (rows,) of each row: customers shuffled by ``seed``, all rows of one together."""
-    if customer_key is None:
-        codes = np.arange(rows)
-    else:
-        codes = np.unique(np.asarray(customer_key), return_inverse=True)[1]
-    dealt = np.random.default_rng(seed).permutation(codes.max(initial=0) + 1) % members
-    return np.asarray(dealt[codes])
-
-
-def binary(label: Any, rows: int) -> np.ndarray:
-    """Return ``label`` as (rows,) floats; raises ``ValueError`` unless it is that many 0 and 1."""
-    values = np.asarray(label)
-    if values.shape != (rows,):
-        raise ValueError(f"{rows} rows need as many labels, got an array of shape {values.shape}")
-    try:
-        target = values.astype(np.float64)
-    except (TypeError, ValueError):
-        target = np.full(rows, np.nan)
-    wrong = ~np.isin(target, (0, 1))
-    if wrong.any():
-        shown = ", ".join(sorted({repr(value) for value in values[wrong][:5].tolist()}))
-        raise ValueError(
-            f"a label is 0 or 1 in every row, but {wrong.sum()} of {rows} are not, such as {shown}"
-        )
-    return target
-
-
-def _sampled(parts: Iterable[_Part], seed: int) -> tuple[_Part, list[int], float]:
-    """Draw at most ``SAMPLE`` rows evenly from all; also return the parts' sizes and the positives.
-
-    Each row draws a number; the rows with the smallest numbers stay.
-    """
-    generator = np.random.default_rng(seed)
-    kept: _Part | None = None
-    drawn, sizes, positives = np.empty(0), [], 0.0
-    for part in parts:
-        sizes.append(len(part.target))
-        positives += part.target.sum()
-        drawn = np.concatenate([drawn, generator.random(len(part.target))])
-        kept = part if kept is None else _together(kept, part)
-        if len(drawn) > SAMPLE:
-            smallest = np.sort(np.argpartition(drawn, SAMPLE)[:SAMPLE])
-            kept, drawn = kept.at(smallest), drawn[smallest]
-    if kept is None:
-        raise TooFewExamples("there is no batch to learn from")
-    return kept, sizes, positives
-
-
-def _together(one: _Part, other: _Part) -> _Part:
-    return _Part(
-        pl.concat([one.frame, other.frame], how="vertical_relaxed"),
-        np.concatenate([one.target, other.target]),
-        np.concatenate([one.fold, other.fold]),
-        np.concatenate([one.newest, other.newest]),
-    )
-
-
-def _enough(rows: int, positives: int, fold: np.ndarray, members: int) -> None:
-    if min(positives, rows - positives) < FEWEST or len(np.unique(fold)) < members:
-        raise TooFewExamples(
-            f"{rows} rows with {positives} positives are too few to train on:"
-            f" at least {FEWEST} rows of each class and {members} customers are needed"
-        )

@@ -5,10 +5,10 @@ import polars as pl
 import pytest
 
 from customer_profiles.conversion import Batch, ConversionModel, InputsError, ModelFileError, network
+from customer_profiles.conversion.batches import TooFewExamples, folds
 from customer_profiles.conversion.calibration import Calibration, fit_calibration, logit_of, sigmoid
 from customer_profiles.conversion.leaks import roc_auc
 from customer_profiles.conversion.members import batch_size, passes
-from customer_profiles.conversion.network import TooFewExamples, folds
 
 
 def planted(rows=2_000, seed=0):
