@@ -52,7 +52,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "few ramps": {"bends": 16},
     "no sparsity": {"sparsity": 0.0},
     "more sparsity": {"sparsity": 2e-5},
-    "narrower": {"hidden": (64, 32)},
+    "wider": {"hidden": (128, 64)},
     "faster": {"learning_rate": 3e-3},
     "stronger decay": {"weight_decay": 0.5},
     "more members": {"members": 10},
@@ -127,10 +127,10 @@ def simulated(home: Path | None, quick: bool) -> Task:
         settings = load_settings(home) if home else _simulate(Path(folder), quick)
         platform = Platform(settings, os.environ)
         with platform.warehouse() as warehouse:
-            gathered = gather(warehouse, settings)
+            gathered = gather(warehouse, settings, settings.label.train[0])
         if isinstance(gathered, str):
             raise SystemExit(gathered)
-        train, test = gathered.examples
+        train, test = gathered.parts
         known = [n for n in (*NUMERIC, *CATEGORIES) if train.features[n].null_count() < len(train)]
         as_of, label = test.as_of[0].item(), settings.label
         true = conversion_probability(settings.home / "truth", as_of, label.gap_days, label.horizon_days)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+FEWEST = 10
+"""With fewer bends a column's ramps tell little beyond its normal score, and cost as much."""
+
 
 def normal_scores(known: np.ndarray, knots: int) -> tuple[np.ndarray, np.ndarray]:
     """At most ``knots`` ascending values of a column (rows,), and the standardised normal score of each.
@@ -30,10 +33,10 @@ def bends(known: np.ndarray, most: int) -> np.ndarray:
 
     Every distinct value, if they are few enough; else half of them at equal shares of the rows and half
     at equal shares of the distinct values, so that a stretch with few rows but many values is seen too.
-    A column of two values, or too few bends, gives none: its normal score says all.
+    A column of two values gives none, nor does a ``most`` below ``FEWEST``: its normal score says all.
     """
     values = np.unique(known)
-    if len(values) <= 2 or most < 3:
+    if len(values) <= 2 or most < FEWEST:
         return np.empty(0)
     if len(values) <= most:
         return values

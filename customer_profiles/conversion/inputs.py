@@ -40,8 +40,8 @@ class Inputs:
     knots
         Points of each column's empirical quantile function that are kept.
     bends
-        Most values at which a function of one column may bend (see ``encodings.ramps``); many columns
-        share ``MOST_RAMPS`` inputs, so that each gets fewer. 0 leaves the ramps out.
+        Most values at which a function of one column may bend (see ``encodings.ramps``). All columns
+        share ``MOST_RAMPS`` inputs: from about fifty columns on there are no ramps. 0 leaves them out.
     smallest_count
         A category seen less often counts as ``(other)``. Missing is a category.
     most_levels

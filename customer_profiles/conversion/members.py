@@ -165,8 +165,8 @@ def batch_size(rows: int) -> int:
 
 
 def passes(rows: int, most: int) -> int:
-    """At most so many passes: about ten million rows are seen in all, and every row at least three times."""
-    return int(min(most, max(3, 10_000_000 // rows)))
+    """At most so many passes: about five million rows are seen in all, and every row at least three times."""
+    return int(min(most, max(3, 5_000_000 // rows)))
 
 
 def log_loss(target: np.ndarray, logit: np.ndarray) -> float:

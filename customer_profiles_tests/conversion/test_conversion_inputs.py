@@ -102,7 +102,7 @@ def test_reloaded_inputs_give_the_same_numbers(tmp_path):
 
 def test_ramps_bend_at_every_value_and_add_up_to_any_function_of_it():
     frame = pl.DataFrame({"visits": [0, 1, 2, 5] * 50})
-    inputs = Inputs(bends=8).fit(frame, ["visits"], [])
+    inputs = Inputs(bends=12).fit(frame, ["visits"], [])
     assert inputs.names_ == ["visits", "visits above 0", "visits above 1", "visits above 2"]
     steps = inputs.transform(frame)[:, 1:]
     wanted = np.array([3.0, -1.0, 4.0, 1.0] * 50)
@@ -118,10 +118,12 @@ def test_bends_also_see_a_stretch_with_few_rows_and_many_values():
     assert (at > 0).sum() >= 15
 
 
-def test_many_columns_share_the_ramps():
+def test_many_columns_share_the_ramps_and_very_many_have_none():
     draw = np.random.default_rng(0)
     frame = pl.DataFrame(draw.normal(size=(300, 80)), schema=[f"n{n}" for n in range(80)])
-    assert len(Inputs(bends=96).fit(frame, frame.columns, []).names_) < 80 * 2 + MOST_RAMPS
+    inputs = Inputs(variance=None, bends=96)
+    assert 200 < len(inputs.fit(frame, frame.columns[:20], []).names_) < 20 + MOST_RAMPS
+    assert inputs.fit(frame, frame.columns, []).names_ == frame.columns
 
 
 def test_five_thousand_categories_keep_a_hundred():

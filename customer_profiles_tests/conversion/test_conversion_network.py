@@ -172,7 +172,7 @@ def test_a_label_is_zero_or_one_and_as_long_as_the_table():
 
 
 def test_batches_grow_and_passes_shrink_with_the_rows():
-    assert [passes(rows, 80) for rows in (1_000, 1_000_000, 50_000_000)] == [80, 10, 3]
+    assert [passes(rows, 80) for rows in (1_000, 1_000_000, 50_000_000)] == [80, 5, 3]
     assert batch_size(300) == 32
     assert batch_size(30_000) == 256
     assert 200 < 1_000_000 / batch_size(1_000_000) <= 400
