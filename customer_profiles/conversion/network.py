@@ -3,49 +3,71 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar, Self
+from zipfile import BadZipFile
 
 import numpy as np
 import polars as pl
 
-from customer_profiles.conversion import backend
+from customer_profiles.conversion import backend, members
+from customer_profiles.conversion.batches import (
+    Batch,
+    Part,
+    binary,
+    folds,
+    require_enough,
+    sampled,
+)
 from customer_profiles.conversion.calibration import Calibration, fit_calibration, logit_of, sigmoid
-from customer_profiles.conversion.inputs import Inputs, column_kinds
+from customer_profiles.conversion.columns import as_frame, column_kinds
+from customer_profiles.conversion.inputs import Inputs
+from customer_profiles.conversion.members import AT_ONCE, Arrays, Recipe
 from customer_profiles.projection.projection import Projection
+from customer_profiles.settings import Mendable
 
 NETWORK, DESCRIPTION = "network.keras", "model.json"
-FEWEST = 10
-"""Fewest rows of either class, and fewest customers, that five folds can learn from."""
-AT_ONCE = 16_384
-"""Rows that a prediction computes at once."""
+SAMPLE = 100_000
+"""Rows on which inputs are fitted and passes are judged, and up to which a table is held as a matrix."""
+PART = 50_000
+"""Rows of a larger table that are turned into inputs at once."""
+PARAMETERS = (
+    *("seed", "epochs", "patience", "members", "hidden", "dropout", "sparsity"),
+    *("learning_rate", "weight_decay", "bends"),
+)
 
 
-class TooFewExamples(ValueError):  # noqa: N818
-    """There is not enough to learn from. The message says what there is."""
+class ModelFileError(Mendable, ValueError):
+    """A stored model cannot be read. The message names its folder."""
 
 
 class ConversionModel:
-    """Probability that a customer converts.
+    """Probability that a customer converts, learnt from any table with a label of 0 and 1.
 
     Parameters
     ----------
     seed
         Of folds, weights, dropout and order of rows: same seed, data and machine, same weights.
     numeric, categories
-        Columns to read; ``None`` takes them from the table's types.
+        Columns to read; ``None`` takes all, by their types (see ``columns.column_kinds``).
     projection
         A fitted projection whose components are inputs; ``None`` fits one on the training rows.
     epochs, patience
-        Most passes over the rows, and how many without a better out-of-fold log loss end training.
+        Most passes over the rows (fewer from a hundred thousand rows on, see ``members.passes``), and
+        how many without a better out-of-fold log loss end training.
     members, hidden, dropout
         Networks in the ensemble, their layers' widths, and the share of units dropped.
-    learning_rate, weight_decay, batch
-        Of AdamW; the batch grows with the number of rows (see ``batch_size``).
+    sparsity
+        Of the L1 penalty on the first layer.
+    learning_rate, weight_decay
+        Of AdamW.
+    bends
+        Most values at which a function of one number may bend (see ``Inputs``).
     report
-        Is told of every epoch: its out-of-fold log loss and the time left.
+        Is told of every pass: its out-of-fold log loss and the time left.
 
     Attributes
     ----------
@@ -53,17 +75,16 @@ class ConversionModel:
         Fitted preprocessing, Keras network (logits, (rows, members, 1)) and correction.
     out_of_fold_
         (rows,) Calibrated probability of each training row from the member that never saw its
-        customer. Not stored.
+        customer; of a sample of them where there are more than ``SAMPLE``. Not stored.
     history_
-        Out-of-fold log loss after each epoch; ``epochs_`` is the best one.
+        Out-of-fold log loss after each pass; ``epochs_`` is the best one.
     base_rate_, rows_
         Share of positives and number of training rows.
 
     Notes
     -----
-    Deep ensembles (Lakshminarayanan et al. 2017) beside a wide linear part (Cheng et al. 2016) that
-    starts at zero, so that training begins at the base rate. Kernels are normal with variance
-    2 / fan-in (He et al. 2015): Keras' own scaling reads a member axis as part of a convolution.
+    The parameters' defaults were chosen on folds of training rows: ``benchmarks/conversion.py --tune``.
+    A GPU is used where TensorFlow sees one.
     """
 
     kind: ClassVar[str] = "conversion_network"
@@ -84,13 +105,14 @@ class ConversionModel:
         categories: Sequence[str] | None = None,
         projection: Projection | None = None,
         epochs: int = 80,
-        patience: int = 8,
+        patience: int = 4,
         members: int = 5,
-        hidden: tuple[int, int] = (64, 32),
+        hidden: tuple[int, ...] = (64, 32),
         dropout: float = 0.2,
+        sparsity: float = 6e-6,
         learning_rate: float = 1e-3,
         weight_decay: float = 0.01,
-        batch: int = 256,
+        bends: int = 96,
         report: Callable[[str], None] | None = None,
     ) -> None:
         self.seed = seed
@@ -102,125 +124,114 @@ class ConversionModel:
         self.members = members
         self.hidden = hidden
         self.dropout = dropout
+        self.sparsity = sparsity
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
-        self.batch = batch
+        self.bends = bends
         self.report = report
 
-    def fit(self, frame: pl.DataFrame, label: Any, customer_key: Any = None, as_of: Any = None) -> Self:
-        """Learn from ``frame``, one row per example, and ``label`` (rows,) of 0 and 1.
+    def fit(self, table: Any, label: Any, customer_key: Any = None, as_of: Any = None) -> Self:
+        """Learn from ``table``, one row per example, and ``label`` (rows,) of 0 and 1.
 
-        ``customer_key`` (rows,) keeps rows of one customer in one fold; without it every row is a
-        customer of its own. ``as_of`` (rows,) lets calibration look at the newest snapshot alone.
-        Raises ``TooFewExamples``, or ``ValueError`` for a label that is not 0 and 1.
+        ``table`` is a pandas, Polars or Arrow table. ``customer_key`` (rows,) keeps rows of one customer
+        in one fold; without it every row is a customer of its own. ``as_of`` (rows,) lets calibration
+        look at the newest snapshot alone. Raises ``TooFewExamples``, ``InputsError`` if no column tells
+        rows apart, or ``ValueError`` for a label that is not 0 and 1.
         """
+        frame = as_frame(table)
         target = binary(label, frame.height)
         fold = folds(customer_key, frame.height, self.members, self.seed)
-        _enough(target, fold, self.members)
-        kinds = column_kinds(frame)
-        self.inputs_ = Inputs(projection=self.projection).fit(
-            frame,
-            kinds[0] if self.numeric is None else self.numeric,
-            kinds[1] if self.categories is None else self.categories,
-        )
-        self.base_rate_, self.rows_ = float(target.mean()), len(target)
-        matrix = self.inputs_.transform(frame)
-        logit = self._train(matrix, target, fold)
         newest = np.ones(len(target), bool) if as_of is None else np.asarray(as_of) == np.max(as_of)
-        self.calibration_ = fit_calibration(logit, target, newest, fold)
-        self.out_of_fold_ = self.calibration_.apply(logit)
+        rows = Part(frame, target, fold, newest)
+        if len(target) <= SAMPLE:
+            return self._learn(lambda: [rows], rows, [len(target)], target.sum())
+        order = np.random.default_rng(self.seed).permutation(len(target))
+        cuts = [order[start : start + PART] for start in range(0, len(order), PART)]
+        sizes = [len(cut) for cut in cuts]
+        return self._learn(
+            lambda: (rows.at(cut) for cut in cuts), rows.at(order[:SAMPLE]), sizes, target.sum()
+        )
+
+    def fit_batches(self, read: Callable[[], Iterable[Batch]]) -> Self:
+        """Learn from a table that does not fit into memory.
+
+        ``read`` starts at the first row each time it is called and yields the same batches in the same
+        order: once to count and to draw a sample, then once per pass. Rows are shuffled inside a batch
+        only, so a batch should not be all of one day. At most one batch, its inputs and ``SAMPLE`` rows
+        are held.
+        """
+
+        def parts() -> Iterator[Part]:
+            generator = np.random.default_rng(self.seed)
+            for batch in read():
+                frame = as_frame(batch.table)
+                fold = generator.integers(self.members, size=frame.height)
+                if batch.customer_key is not None:
+                    fold = pl.Series(batch.customer_key).hash(self.seed).to_numpy() % self.members
+                everyone = np.ones(frame.height, bool)
+                yield Part(frame, binary(batch.label, frame.height), fold.astype(np.int64), everyone)
+
+        sample, sizes, positives = sampled(parts(), SAMPLE, self.seed)
+        return self._learn(parts, sample, sizes, positives)
+
+    def _learn(
+        self, read: Callable[[], Iterable[Part]], sample: Part, sizes: list[int], positives: float
+    ) -> Self:
+        self.rows_, self.base_rate_ = sum(sizes), float(positives / max(sum(sizes), 1))
+        require_enough(self.rows_, int(positives), sample.fold, self.members)
+        kinds = column_kinds(sample.frame, self.numeric, self.categories)
+        self.inputs_ = Inputs(projection=self.projection, bends=self.bends).fit(sample.frame, *kinds)
+        judged = self._arrays(sample)
+        recipe = self._recipe()
+        self.network_ = members.build(judged[0].shape[1], self.base_rate_, recipe)
+        whole = len(sample.target) == self.rows_
+        course = members.train(
+            self.network_,
+            recipe,
+            (lambda: [judged]) if whole else (lambda: map(self._arrays, read())),
+            sizes,
+            judged,
+            self.report,
+        )
+        self.history_, self.epochs_ = course.losses, course.best
+        self.calibration_ = fit_calibration(course.logit, sample.target, sample.newest, sample.fold)
+        self.out_of_fold_ = self.calibration_.apply(course.logit)
         return self
 
-    def predict(self, frame: pl.DataFrame) -> np.ndarray:
-        """Return the (rows,) calibrated probability of each row, strictly between 0 and 1."""
-        logits = self._logits(self.inputs_.transform(frame))
-        return self.calibration_.apply(logit_of(sigmoid(logits).mean(axis=1)))
+    def _arrays(self, part: Part) -> Arrays:
+        return self.inputs_.transform(part.frame), part.target, part.fold
 
-    def _train(self, matrix: np.ndarray, target: np.ndarray, fold: np.ndarray) -> np.ndarray:
-        """Fit the network, put its best weights back, and return the out-of-fold logits (rows,)."""
-        self.network_ = self._build(matrix.shape[1])
-        labels = np.repeat(target[:, None, None], self.members, axis=1).astype(np.float32)
-        weights = (fold[:, None] != np.arange(self.members)).astype(np.float32)
-        own = np.arange(len(target)), fold
-        shuffle = np.random.default_rng(self.seed)
-        size = batch_size(len(target), self.batch)
-        self.history_, best, kept = [], np.inf, (self.network_.get_weights(), np.empty(0))
-        started = time.monotonic()
-        for epoch in range(1, self.epochs + 1):
-            order = shuffle.permutation(len(target))
-            self.network_.fit(
-                matrix[order],
-                labels[order],
-                sample_weight=weights[order],
-                batch_size=size,
-                epochs=1,
-                shuffle=False,
-                verbose=0,
-            )
-            logit = self._logits(matrix)[own]
-            loss = log_loss(target, logit)
-            self.history_.append(loss)
-            if loss < best:
-                best, self.epochs_, kept = loss, epoch, (self.network_.get_weights(), logit)
-            self._tell(epoch, loss, time.monotonic() - started)
-            if epoch - self.epochs_ >= self.patience:
-                break
-        self.network_.set_weights(kept[0])
-        return kept[1]
+    def _recipe(self) -> Recipe:
+        return Recipe(**{name: getattr(self, name) for name in Recipe.__dataclass_fields__})
 
-    def _tell(self, epoch: int, loss: float, seconds: float) -> None:
-        if self.report is not None:
-            left = seconds / epoch * (self.epochs - epoch)
-            self.report(f"epoch {epoch}: out-of-fold log loss {loss:.4f}, at most {left:.0f} s left")
+    def predict(self, table: Any) -> np.ndarray:
+        """Return the (rows,) calibrated probability of each row, strictly between 0 and 1.
 
-    def _build(self, width: int) -> Any:
-        keras = backend.keras()
+        A category never seen counts as a rare one; an unknown number as the median. Raises
+        ``InputsError`` naming columns that are gone, or hold text where there were numbers.
+        """
+        frame = as_frame(table)
 
-        def kernel(layer: int, fan_in: int) -> Any:
-            return keras.initializers.RandomNormal(stddev=(2 / fan_in) ** 0.5, seed=self.seed + layer)
+        def logits(start: int) -> np.ndarray:
+            return members.logits(self.network_, self.inputs_.transform(frame[start : start + AT_ONCE]))
 
-        first, second = self.hidden
-        each = self.members
-        inputs = keras.Input((width,))
-        hidden = keras.layers.EinsumDense(
-            "bi,imh->bmh", (each, first), "relu", bias_axes="mh", kernel_initializer=kernel(1, width)
-        )(inputs)
-        hidden = keras.layers.Dropout(self.dropout, seed=self.seed + 11)(hidden)
-        hidden = keras.layers.EinsumDense(
-            "bmi,mih->bmh", (each, second), "relu", bias_axes="mh", kernel_initializer=kernel(2, first)
-        )(hidden)
-        hidden = keras.layers.Dropout(self.dropout, seed=self.seed + 12)(hidden)
-        deep = keras.layers.EinsumDense(
-            "bmi,mio->bmo",
-            (each, 1),
-            bias_axes="mo",
-            kernel_initializer=kernel(3, second),
-            bias_initializer=keras.initializers.Constant(float(logit_of(np.array(self.base_rate_)))),
-        )(hidden)
-        wide = keras.layers.EinsumDense("bi,imo->bmo", (each, 1), kernel_initializer="zeros")(inputs)
-        network = keras.Model(inputs, keras.layers.Add()([deep, wide]))
-        network.compile(
-            optimizer=keras.optimizers.AdamW(self.learning_rate, weight_decay=self.weight_decay),
-            loss=keras.losses.BinaryCrossentropy(from_logits=True),
-            steps_per_execution=8,
-        )
-        return network
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            parts = list(pool.map(logits, range(0, max(frame.height, 1), AT_ONCE)))
+        return self.calibration_.apply(logit_of(sigmoid(np.concatenate(parts)).mean(axis=1)))
 
-    def _logits(self, matrix: np.ndarray) -> np.ndarray:
-        parts = [
-            np.asarray(self.network_(matrix[start : start + AT_ONCE], training=False))[:, :, 0]
-            for start in range(0, len(matrix), AT_ONCE)
-        ]
-        return np.concatenate([np.empty((0, self.members)), *parts]).astype(np.float64)
+    def predict_proba(self, table: Any) -> np.ndarray:
+        """Return the (rows, 2) probabilities of 0 and of 1, as scikit-learn's classifiers do."""
+        probability = self.predict(table)
+        return np.column_stack([1 - probability, probability])
 
     def save(self, folder: Path) -> None:
         """Write the model into ``folder``: the network, arrays and JSON; nothing is pickled."""
+        folder = Path(folder)
         self.inputs_.save(folder)
         self.network_.save(folder / NETWORK)
-        parameters = ("seed", "epochs", "patience", "members", "hidden", "dropout", "learning_rate")
         description = {
             "kind": self.kind,
-            "parameters": {name: getattr(self, name) for name in (*parameters, "weight_decay", "batch")},
+            "parameters": {name: getattr(self, name) for name in PARAMETERS},
             "calibration": [self.calibration_.slope, self.calibration_.shift],
             "base_rate": self.base_rate_,
             "rows": self.rows_,
@@ -231,54 +242,24 @@ class ConversionModel:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what ``save`` wrote, in Keras' safe mode."""
+        """Read what ``save`` wrote, in Keras' safe mode.
+
+        Raises ``ModelFileError`` for a folder that is damaged, not whole or of another version.
+        """
+        folder = Path(folder)
         keras = backend.keras()
-
-        description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-        model = cls(**(description["parameters"] | {"hidden": tuple(description["parameters"]["hidden"])}))
-        model.inputs_ = Inputs.load(folder)
-        model.network_ = keras.saving.load_model(folder / NETWORK, compile=False, safe_mode=True)
-        model.calibration_ = Calibration(*description["calibration"])
-        model.base_rate_, model.rows_ = description["base_rate"], description["rows"]
-        model.epochs_, model.history_ = description["epochs"], description["history"]
+        try:
+            description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+            parameters = description["parameters"]
+            model = cls(**(parameters | {"hidden": tuple(parameters["hidden"])}))
+            model.inputs_ = Inputs.load(folder)
+            model.network_ = keras.saving.load_model(folder / NETWORK, compile=False, safe_mode=True)
+            model.calibration_ = Calibration(*description["calibration"])
+            model.base_rate_, model.rows_ = description["base_rate"], description["rows"]
+            model.epochs_, model.history_ = description["epochs"], description["history"]
+        except (BadZipFile, EOFError, KeyError, OSError, TypeError, ValueError) as error:
+            raise ModelFileError(
+                f"the model in {folder} is damaged, not whole or of another version"
+                f" ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}); train again"
+            ) from error
         return model
-
-
-def folds(customer_key: Any, rows: int, members: int, seed: int) -> np.ndarray:
-    """Return the fold (rows,) of each row: customers shuffled by ``seed``, all rows of one together."""
-    if customer_key is None:
-        codes = np.arange(rows)
-    else:
-        codes = np.unique(np.asarray(customer_key), return_inverse=True)[1]
-    dealt = np.random.default_rng(seed).permutation(codes.max(initial=0) + 1) % members
-    return np.asarray(dealt[codes])
-
-
-def batch_size(rows: int, smallest: int) -> int:
-    """A batch that grows with the rows, in powers of two: at most about 400 steps an epoch."""
-    return int(smallest * 2 ** max(0, np.ceil(np.log2(rows / (400 * smallest)))))
-
-
-def log_loss(target: np.ndarray, logit: np.ndarray) -> float:
-    """Mean negative log likelihood of ``target`` (rows,) 0 or 1 under ``logit`` (rows,)."""
-    return float(np.mean(np.logaddexp(0, logit) - target * logit))
-
-
-def binary(label: Any, rows: int) -> np.ndarray:
-    """Return ``label`` as (rows,) floats; raises ``ValueError`` unless it is that many 0 and 1."""
-    target = np.asarray(label).astype(np.float64)
-    if target.shape != (rows,):
-        raise ValueError(f"{rows} rows need as many labels, got an array of shape {target.shape}")
-    if not np.isin(target, (0, 1)).all():
-        raise ValueError(f"a label is 0 or 1, got {np.unique(target)[:5].tolist()}")
-    return target
-
-
-def _enough(target: np.ndarray, fold: np.ndarray, members: int) -> None:
-    positives = int(target.sum())
-    few = min(positives, len(target) - positives)
-    if few < FEWEST or len(np.unique(fold)) < members:
-        raise TooFewExamples(
-            f"{len(target)} rows with {positives} positives are too few to train on:"
-            f" at least {FEWEST} rows of each class and {members} customers are needed"
-        )

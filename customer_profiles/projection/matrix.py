@@ -7,12 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
+LARGEST = 1e150
+"""From here on a number's square, and with it a variance, would be infinite."""
+
 
 def numeric_matrix(frame: pl.DataFrame, columns: Sequence[str]) -> np.ndarray:
     """Return numeric and boolean ``columns`` as a (rows, columns) float64 matrix.
 
-    NULL, NaN and infinities all come back as NaN: unknown. Raises ``ValueError`` that names the
-    columns that are absent or hold neither numbers nor booleans.
+    NULL, NaN, infinities and numbers of ``LARGEST`` or more come back as NaN: unknown. Raises
+    ``ValueError`` that names the columns that are absent or hold neither numbers nor booleans.
     """
     absent = [name for name in columns if name not in frame.columns]
     if absent:
@@ -21,7 +24,8 @@ def numeric_matrix(frame: pl.DataFrame, columns: Sequence[str]) -> np.ndarray:
     if wrong:
         raise ValueError(f"columns are neither numbers nor booleans: {', '.join(wrong)}")
     matrix = frame.select(pl.col(name).cast(pl.Float64) for name in columns).to_numpy()
-    return np.where(np.isfinite(matrix), matrix, np.nan)
+    matrix = matrix.reshape(frame.height, len(columns))
+    return np.where(np.abs(matrix) < LARGEST, matrix, np.nan)
 
 
 def filled(matrix: np.ndarray, values: np.ndarray) -> np.ndarray:

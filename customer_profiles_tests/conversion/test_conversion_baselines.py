@@ -58,7 +58,7 @@ def test_reloaded_each_predicts_the_same(name, tmp_path):
     assert np.abs(STORABLE[name].load(tmp_path).predict(other) - model.predict(other)).max() <= 1e-12
 
 
-def test_the_copied_trees_are_scikit_learns_own_with_missing_values_and_categories():
+def test_the_copied_trees_are_scikit_learns_own_with_missing_values():
     draw = np.random.default_rng(1)
     matrix = np.column_stack(
         [draw.integers(0, 40, 3_000), draw.integers(0, 3, 3_000), draw.normal(size=3_000)]
@@ -66,7 +66,7 @@ def test_the_copied_trees_are_scikit_learns_own_with_missing_values_and_categori
     matrix[draw.random(matrix.shape) < 0.1] = np.nan
     label = np.nan_to_num(matrix[:, 0] % 3) + np.nan_to_num(matrix[:, 2]) + draw.normal(size=3_000) > 1.5
     with threadpool_limits(1):
-        original = HistGradientBoostingClassifier(categorical_features=[0, 1], max_iter=20).fit(matrix, label)
+        original = HistGradientBoostingClassifier(max_iter=20).fit(matrix, label)
         expected = original.decision_function(matrix)
     assert np.abs(Trees.of(original).logit(matrix) - expected).max() < 1e-9
 
@@ -88,7 +88,7 @@ def test_the_rfm_rule_takes_the_first_column_that_is_known():
     assert not rfm_applies(frame.drop("orders_90"))
 
 
-def test_more_categories_than_the_trees_can_hold_are_no_trouble():
+def test_a_category_for_every_row_is_no_trouble():
     frame, label = planted()
     crowded = frame.with_columns(city=pl.int_range(pl.len()).cast(pl.String))
     probability = BoostedTrees(NUMERIC, CATEGORIES).fit(crowded, label).predict(frame)

@@ -4,7 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from customer_profiles.conversion.inputs import Inputs, InputsError
+from customer_profiles.conversion.encodings import bends
+from customer_profiles.conversion.inputs import MOST_RAMPS, Inputs, InputsError
 
 NUMERIC, CATEGORIES = ["spend", "visits", "returning"], ["city"]
 
@@ -97,3 +98,59 @@ def test_reloaded_inputs_give_the_same_numbers(tmp_path):
     inputs.save(tmp_path)
     other = table(seed=9)
     assert (Inputs.load(tmp_path).transform(other) == inputs.transform(other)).all()
+
+
+def test_ramps_bend_at_every_value_and_add_up_to_any_function_of_it():
+    frame = pl.DataFrame({"visits": [0, 1, 2, 5] * 50})
+    inputs = Inputs(bends=12).fit(frame, ["visits"], [])
+    assert inputs.names_ == ["visits", "visits above 0", "visits above 1", "visits above 2"]
+    steps = inputs.transform(frame)[:, 1:]
+    wanted = np.array([3.0, -1.0, 4.0, 1.0] * 50)
+    design = np.column_stack([steps, np.ones(len(steps))])
+    fitted = design @ np.linalg.lstsq(design, wanted, rcond=None)[0]
+    assert fitted == pytest.approx(wanted, abs=1e-4)
+
+
+def test_bends_also_see_a_stretch_with_few_rows_and_many_values():
+    crowd, few = np.zeros(10_000), np.arange(1, 201)
+    at = bends(np.concatenate([crowd, few]), 40)
+    assert len(at) <= 42
+    assert (at > 0).sum() >= 15
+
+
+def test_many_columns_share_the_ramps_and_very_many_have_none():
+    draw = np.random.default_rng(0)
+    frame = pl.DataFrame(draw.normal(size=(300, 80)), schema=[f"n{n}" for n in range(80)])
+    inputs = Inputs(variance=None, bends=96)
+    assert 200 < len(inputs.fit(frame, frame.columns[:20], []).names_) < 20 + MOST_RAMPS
+    assert inputs.fit(frame, frame.columns, []).names_ == frame.columns
+
+
+def test_five_thousand_categories_keep_a_hundred():
+    names = [f"product_{n % 5_000}" for n in range(20_000)] + [f"often_{n % 150}" for n in range(7_500)]
+    levels = Inputs().fit(pl.DataFrame({"product": names}), [], ["product"]).levels_["product"]
+    assert len(levels) == 101
+    assert levels[-1] == "(other)"
+
+
+def test_dates_and_extreme_values_give_finite_inputs():
+    frame = table().with_columns(
+        since=pl.date(2020, 1, 1) + pl.duration(days=pl.int_range(pl.len())),
+        huge=pl.when(pl.int_range(pl.len()) % 3 == 0).then(1e100).otherwise(-1e100),
+        boundless=pl.when(pl.int_range(pl.len()) % 3 == 0).then(1e300).otherwise(float("-inf")),
+    )
+    inputs = Inputs(bends=96).fit(frame, [*NUMERIC, "since", "huge", "boundless"], CATEGORIES)
+    assert inputs.numeric_ == [*NUMERIC, "since", "huge"]
+    assert np.isfinite(inputs.transform(frame.with_columns(spend=pl.lit(float("inf"))))).all()
+
+
+def test_a_number_that_comes_as_words_is_refused():
+    inputs = Inputs().fit(table(), NUMERIC, CATEGORIES)
+    assert np.isfinite(inputs.transform(table().with_columns(pl.col("visits").cast(pl.String)))).all()
+    with pytest.raises(InputsError, match=r"visits \(such as 'many'\)"):
+        inputs.transform(table().with_columns(visits=pl.lit("many")))
+
+
+def test_a_table_without_information_is_refused():
+    with pytest.raises(InputsError, match="none of the 2 columns tells rows apart"):
+        Inputs().fit(pl.DataFrame({"same": [1] * 9, "word": ["x"] * 9}), ["same"], ["word"])

@@ -4,10 +4,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from customer_profiles.conversion import ConversionModel
+from customer_profiles.conversion import Batch, ConversionModel, InputsError, ModelFileError, network
+from customer_profiles.conversion.batches import TooFewExamples, folds
 from customer_profiles.conversion.calibration import Calibration, fit_calibration, logit_of, sigmoid
 from customer_profiles.conversion.leaks import roc_auc
-from customer_profiles.conversion.network import TooFewExamples, batch_size, folds
+from customer_profiles.conversion.members import batch_size, passes
 
 
 def planted(rows=2_000, seed=0):
@@ -65,6 +66,76 @@ def test_reloaded_it_predicts_the_same(fitted, tmp_path):
     assert kinds == {".npz", ".json", ".keras"}
 
 
+def test_pandas_polars_and_arrow_are_scored_alike(fitted):
+    frame, _, _ = planted(200, seed=5)
+    expected = fitted.predict(frame)
+    table = frame.to_pandas().set_index(np.arange(200)[::-1])
+    assert fitted.predict(table) == pytest.approx(expected, abs=1e-6)
+    assert fitted.predict(frame.to_arrow()) == pytest.approx(expected, abs=1e-6)
+    assert fitted.predict_proba(frame).sum(axis=1) == pytest.approx(1)
+    assert fitted.predict(frame.head(0)).shape == (0,)
+
+
+def test_odd_rows_are_scored_and_a_feature_that_is_gone_is_named(fitted):
+    odd = pl.DataFrame(
+        {
+            "spend": [None, float("inf"), -1e300],
+            "visits": [0.0] * 3,
+            "age": [None] * 3,
+            "city": ["", None, "X"],
+        }
+    )
+    assert np.isfinite(fitted.predict(odd)).all()
+    with pytest.raises(InputsError, match="lacks 2 of the model's 4 columns: visits, city"):
+        fitted.predict(odd.drop("visits", "city"))
+
+
+def test_a_stored_model_that_is_cut_or_of_another_version_is_refused(fitted, tmp_path):
+    fitted.save(tmp_path / "cut")
+    network = tmp_path / "cut" / "network.keras"
+    network.write_bytes(network.read_bytes()[:1_000])
+    fitted.save(tmp_path / "older")
+    description = tmp_path / "older" / "model.json"
+    description.write_text(description.read_text().replace('"dropout"', '"spread"'))
+    (tmp_path / "empty").mkdir()
+    for name in ("cut", "older", "empty"):
+        with pytest.raises(ModelFileError, match=f"{name} is damaged, not whole or of another version"):
+            ConversionModel.load(tmp_path / name)
+
+
+def test_a_table_in_batches_is_learnt_like_a_whole_one(fitted, monkeypatch):
+    """The sample holds a quarter of the rows: inputs and stopping rest on it, weights on all."""
+    monkeypatch.setattr(network, "SAMPLE", 1_000)
+    frame, label, _ = planted(4_000)
+    keys = np.arange(4_000) // 2
+    cuts = [slice(start, start + 700) for start in range(0, 4_000, 700)]
+    read = lambda: (Batch(frame[cut], label[cut], keys[cut]) for cut in cuts)  # noqa: E731
+    model = ConversionModel(seed=1, epochs=12).fit_batches(read)
+    assert (model.rows_, len(model.out_of_fold_)) == (4_000, 1_000)
+    other, bought, _ = planted(seed=7)
+    assert roc_auc(bought, model.predict(other)) > roc_auc(bought, fitted.predict(other)) - 0.03
+
+
+def test_a_large_table_is_read_in_parts(monkeypatch):
+    monkeypatch.setattr(network, "SAMPLE", 300)
+    monkeypatch.setattr(network, "PART", 200)
+    frame, label, _ = planted(700)
+    said = []
+    model = ConversionModel(epochs=2, report=said.append).fit(frame, label)
+    assert (model.rows_, len(model.out_of_fold_)) == (700, 300)
+    assert len(said) == 2
+    assert "out-of-fold log loss" in said[0]
+    assert said[1].endswith("at most 0 s left")
+
+
+def test_no_batch_and_one_class_in_batches_are_refused():
+    frame, label, _ = planted(200)
+    with pytest.raises(TooFewExamples, match="no batch"):
+        ConversionModel().fit_batches(lambda: iter(()))
+    with pytest.raises(TooFewExamples, match="200 rows with 0 positives"):
+        ConversionModel().fit_batches(lambda: [Batch(frame, label * 0)])
+
+
 def test_all_rows_of_a_customer_stand_in_one_fold():
     keys = np.array(["a", "b", "c", "d", "e", "f"] * 3)
     fold = folds(keys, len(keys), 5, seed=1)
@@ -93,15 +164,18 @@ def test_one_class_and_ten_rows_are_too_few():
 
 def test_a_label_is_zero_or_one_and_as_long_as_the_table():
     frame, label, _ = planted(200)
-    with pytest.raises(ValueError, match="0 or 1"):
-        ConversionModel().fit(frame, label + 1)
+    for wrong in (label + 1, np.where(label, "yes", "no"), [None, *label[1:]]):
+        with pytest.raises(ValueError, match="a label is 0 or 1"):
+            ConversionModel().fit(frame, wrong)
     with pytest.raises(ValueError, match="200 rows need as many labels"):
         ConversionModel().fit(frame, label[:50])
 
 
-def test_batches_grow_with_the_rows():
-    assert batch_size(30_000, 256) == 256
-    assert 200 < 1_000_000 / batch_size(1_000_000, 256) <= 400
+def test_batches_grow_and_passes_shrink_with_the_rows():
+    assert [passes(rows, 80) for rows in (1_000, 1_000_000, 50_000_000)] == [80, 5, 3]
+    assert batch_size(300) == 32
+    assert batch_size(30_000) == 256
+    assert 200 < 1_000_000 / batch_size(1_000_000) <= 400
 
 
 def test_calibration_is_left_alone_where_it_does_not_help():

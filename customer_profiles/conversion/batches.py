@@ -1,0 +1,109 @@
+"""Training rows as they are read: a whole table, or batches of one that does not fit into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from customer_profiles.settings import Mendable
+
+FEWEST = 10
+"""Fewest rows of either class, and fewest customers, that five folds can learn from."""
+
+
+class TooFewExamples(Mendable, ValueError):  # noqa: N818
+    """There is not enough to learn from. The message says what there is."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Part of a table that is too large to hold: rows, their label, and whose they are, if known."""
+
+    table: Any
+    label: Any
+    customer_key: Any = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows of the training table as they are read: features, label, fold, and whether of the newest day."""
+
+    frame: pl.DataFrame
+    target: np.ndarray
+    fold: np.ndarray
+    newest: np.ndarray
+
+    def at(self, rows: np.ndarray) -> Part:
+        """The rows with these numbers."""
+        return Part(self.frame[rows], self.target[rows], self.fold[rows], self.newest[rows])
+
+
+def folds(customer_key: Any, rows: int, members: int, seed: int) -> np.ndarray:
+    """Return the fold (rows,) of each row: customers shuffled by ``seed``, all rows of one together."""
+    if customer_key is None:
+        codes = np.arange(rows)
+    else:
+        codes = np.unique(np.asarray(customer_key), return_inverse=True)[1]
+    dealt = np.random.default_rng(seed).permutation(codes.max(initial=0) + 1) % members
+    return np.asarray(dealt[codes])
+
+
+def binary(label: Any, rows: int) -> np.ndarray:
+    """Return ``label`` as (rows,) floats; raises ``ValueError`` unless it is that many 0 and 1."""
+    values = np.asarray(label)
+    if values.shape != (rows,):
+        raise ValueError(f"{rows} rows need as many labels, got an array of shape {values.shape}")
+    try:
+        target = values.astype(np.float64)
+    except (TypeError, ValueError):
+        target = np.full(rows, np.nan)
+    wrong = ~np.isin(target, (0, 1))
+    if wrong.any():
+        shown = ", ".join(sorted({repr(value) for value in values[wrong][:5].tolist()}))
+        raise ValueError(
+            f"a label is 0 or 1 in every row, but {wrong.sum()} of {rows} are not, such as {shown}"
+        )
+    return target
+
+
+def sampled(parts: Iterable[Part], most: int, seed: int) -> tuple[Part, list[int], float]:
+    """Draw at most ``most`` rows evenly from all; also return the parts' sizes and the positives.
+
+    Each row draws a number; the rows with the smallest numbers stay.
+    """
+    generator = np.random.default_rng(seed)
+    kept: Part | None = None
+    drawn, sizes, positives = np.empty(0), [], 0.0
+    for part in parts:
+        sizes.append(len(part.target))
+        positives += part.target.sum()
+        drawn = np.concatenate([drawn, generator.random(len(part.target))])
+        kept = part if kept is None else _together(kept, part)
+        if len(drawn) > most:
+            smallest = np.sort(np.argpartition(drawn, most)[:most])
+            kept, drawn = kept.at(smallest), drawn[smallest]
+    if kept is None:
+        raise TooFewExamples("there is no batch to learn from")
+    return kept, sizes, positives
+
+
+def _together(one: Part, other: Part) -> Part:
+    return Part(
+        pl.concat([one.frame, other.frame], how="vertical_relaxed"),
+        np.concatenate([one.target, other.target]),
+        np.concatenate([one.fold, other.fold]),
+        np.concatenate([one.newest, other.newest]),
+    )
+
+
+def require_enough(rows: int, positives: int, fold: np.ndarray, members: int) -> None:
+    """Raise ``TooFewExamples`` unless every fold can learn from both classes."""
+    if min(positives, rows - positives) < FEWEST or len(np.unique(fold)) < members:
+        raise TooFewExamples(
+            f"{rows} rows with {positives} positives are too few to train on:"
+            f" at least {FEWEST} rows of each class and {members} customers are needed"
+        )

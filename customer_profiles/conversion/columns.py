@@ -1,0 +1,137 @@
+"""Any table as columns of numbers and of text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+
+from customer_profiles.settings import Mendable
+
+MISSING = "(missing)"
+FEW = 20
+"""Text that reads as numbers is a category all the same if it has no more distinct values than this."""
+MILLISECONDS_A_DAY = 86_400_000
+
+
+class InputsError(Mendable, ValueError):
+    """The table does not hold what the model reads. The message names the columns."""
+
+
+def as_frame(table: Any) -> pl.DataFrame:
+    """Return a pandas, Polars or Arrow table (anything that narwhals reads) as a Polars frame.
+
+    A pandas column that mixes types is read as text; its index is left out. Raises ``InputsError``
+    for anything else.
+    """
+    import narwhals as nw
+
+    if isinstance(table, pl.DataFrame):
+        return table
+    if nw.dependencies.is_pandas_dataframe(table):
+        table = _without_mixed_columns(table)
+    try:
+        frame: pl.DataFrame = nw.from_native(table, eager_only=True).to_polars()
+    except TypeError as error:
+        raise InputsError(
+            f"a table is a pandas, Polars or Arrow table in memory, got {type(table).__name__}"
+        ) from error
+    return frame
+
+
+def column_kinds(
+    frame: pl.DataFrame, numeric: Sequence[str] | None = None, categories: Sequence[str] | None = None
+) -> tuple[list[str], list[str]]:
+    """The columns that are read as numbers and as categories: those named, or all of their kind.
+
+    Numbers are numeric, boolean and time columns, and text of which every filled cell reads as a number,
+    unless it looks like a code: a leading zero, or no more than ``FEW`` distinct values. Other text is a
+    category; lists, structs and columns without a type are left out.
+    """
+    numbers: list[str] = []
+    words: list[str] = []
+    for name, dtype in frame.schema.items():
+        if dtype.is_numeric() or dtype.is_temporal() or dtype == pl.Boolean:
+            numbers.append(name)
+        elif dtype in (pl.String, pl.Categorical, pl.Enum):
+            (numbers if _reads_as_numbers(frame[name]) else words).append(name)
+    return (
+        numbers if numeric is None else list(numeric),
+        words if categories is None else list(categories),
+    )
+
+
+def require(frame: pl.DataFrame, columns: Sequence[str]) -> None:
+    """Raise ``InputsError`` naming the ``columns`` that the table lacks."""
+    absent = [name for name in columns if name not in frame.columns]
+    if absent:
+        raise InputsError(
+            f"the table lacks {len(absent)} of the model's {len(columns)} columns: {', '.join(absent)};"
+            " deliver them, or train again without them"
+        )
+
+
+def with_numbers(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+    """Return ``frame`` with ``columns`` as numbers: times as days since 1970, durations as days.
+
+    Text that is no number becomes NULL. Raises ``InputsError`` naming the columns in which not a single
+    filled cell is a number.
+    """
+    numbers = {name: _numbers(frame[name]) for name in columns if not _counts(frame.schema[name])}
+    lost = [
+        f"{name} (such as {frame[name].drop_nulls()[0]!r})"
+        for name, column in numbers.items()
+        if column.null_count() == len(column) and _filled(frame[name])
+    ]
+    if lost:
+        raise InputsError(f"the model reads numbers, but the table holds none in {', '.join(lost)}")
+    return frame.with_columns(numbers.values())
+
+
+def texts(column: pl.Series) -> pl.Series:
+    """The column as text; what is missing is a category of its own."""
+    return column.cast(pl.String).fill_null(MISSING)
+
+
+def _counts(dtype: pl.DataType) -> bool:
+    return dtype.is_numeric() or dtype in (pl.Boolean, pl.Null)
+
+
+def _numbers(column: pl.Series) -> pl.Series:
+    dtype = column.dtype
+    if dtype in (pl.Date, pl.Datetime):
+        return column.cast(pl.Datetime("ms")).dt.epoch("ms") / MILLISECONDS_A_DAY
+    if dtype == pl.Duration:
+        return column.dt.total_milliseconds() / MILLISECONDS_A_DAY
+    if dtype == pl.Time:
+        return column.cast(pl.Int64).cast(pl.Float64)
+    return column.cast(pl.String, strict=False).str.strip_chars().cast(pl.Float64, strict=False)
+
+
+def _filled(column: pl.Series) -> bool:
+    """Whether any cell holds text with something to read in it."""
+    if column.dtype not in (pl.String, pl.Categorical, pl.Enum):
+        return False
+    return bool((column.cast(pl.String).str.strip_chars() != "").any())
+
+
+def _reads_as_numbers(column: pl.Series) -> bool:
+    text = column.cast(pl.String).str.strip_chars()
+    filled = text.filter(text.is_not_null() & (text != ""))
+    if filled.n_unique() <= FEW or filled.str.contains(r"^0\d").any():
+        return False
+    return filled.cast(pl.Float64, strict=False).null_count() == 0
+
+
+def _without_mixed_columns(table: Any) -> Any:
+    """Give a pandas table names that are text, and no column that Arrow could not type."""
+    import pandas as pd
+
+    mixed = {}
+    for place, name in enumerate(table.dtypes.astype(str)):
+        column = table.iloc[:, place]
+        if name == "object" and pd.api.types.infer_dtype(column, skipna=True).startswith("mixed"):
+            mixed[place] = column.map(str, na_action="ignore")
+    named = table.set_axis([str(name) for name in table.columns], axis=1)
+    return named.assign(**{named.columns[place]: column for place, column in mixed.items()})

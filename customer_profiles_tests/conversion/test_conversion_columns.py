@@ -1,0 +1,73 @@
+"""Columns: any table as numbers and text."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from customer_profiles.conversion.columns import InputsError, as_frame, column_kinds, with_numbers
+
+
+def kinds(**columns):
+    return column_kinds(pl.DataFrame(columns))
+
+
+def test_kinds_follow_types():
+    numeric, categories = kinds(
+        age=[1, 2],
+        spend=[0.5, None],
+        returning=[True, None],
+        since=[date(2026, 1, 1), None],
+        seen=[datetime(2026, 1, 1, tzinfo=UTC), None],
+        city=["北京", None],
+        empty=[None, None],
+        tags=[["a"], ["b"]],
+    )
+    assert numeric == ["age", "spend", "returning", "since", "seen"]
+    assert categories == ["city"]
+
+
+def test_text_that_holds_numbers_is_numbers_unless_it_looks_like_a_code():
+    amounts = [f" {n}.5" for n in range(30)] + ["", None]
+    postcodes = [f"0{n}" for n in range(32)]
+    grades = [str(n % 5) for n in range(32)]
+    words = [*amounts[:-1], "none"]
+    numeric, categories = kinds(amounts=amounts, postcodes=postcodes, grades=grades, words=words)
+    assert (numeric, categories) == (["amounts"], ["postcodes", "grades", "words"])
+
+
+def test_everything_that_counts_becomes_a_number_and_the_rest_unknown():
+    frame = pl.DataFrame(
+        {
+            "since": [date(1970, 1, 2), None, None],
+            "seen": [datetime(1970, 1, 1, 12, tzinfo=UTC), None, None],
+            "lasted": [timedelta(days=2), None, None],
+            "returning": [True, False, None],
+            "typed": [" 2.5 ", "n/a", ""],
+        }
+    )
+    numbers = with_numbers(frame, frame.columns)
+    assert numbers.row(0) == (1.0, 0.5, 2.0, True, 2.5)
+    assert numbers["typed"].to_list() == [2.5, None, None]
+
+
+def test_words_where_the_model_reads_numbers_are_refused_by_name():
+    with pytest.raises(InputsError, match=r"age \(such as 'old'\)"):
+        with_numbers(pl.DataFrame({"age": ["old", "young"], "spend": [1, 2]}), ["age", "spend"])
+
+
+def test_pandas_arrow_and_polars_give_the_same_frame():
+    table = pd.DataFrame({"age": [1.0, np.nan], "city": ["北京", None], 3: ["a", 1]}, index=[7, 7])
+    frame = as_frame(table)
+    assert frame.columns == ["age", "city", "3"]
+    assert frame["3"].to_list() == ["a", "1"]
+    assert as_frame(frame) is frame
+    assert as_frame(pa.table({"age": [1, 2]}))["age"].to_list() == [1, 2]
+
+
+def test_what_is_no_table_is_refused():
+    with pytest.raises(InputsError, match="got ndarray"):
+        as_frame(np.zeros((2, 2)))
