@@ -41,6 +41,7 @@ GRAPH = {
     **{f"cleaned/{table}": {f"raw/{table}"} for table in CONTRACTS},
     "quarantine/rows": {f"raw/{table}" for table in CONTRACTS},
     "features/identities": {"cleaned/identity_links", "cleaned/customers", "cleaned/orders"},
+    "cleaned/drift": {f"cleaned/{table}" for table in CONTRACTS},
     **FAMILIES,
     "features/customer_features": set(FAMILIES),
     "features/summary": {"features/customer_features"},
@@ -52,10 +53,17 @@ GRAPH = {
         "features/principal_components",
         "models/segmentation",
     },
+    "profiles/drift": {
+        "features/customer_features",
+        "features/principal_components",
+        "profiles/conversion_scores",
+        "profiles/segments",
+    },
     "profiles/customer_profiles": {
         "features/customer_features",
         "profiles/conversion_scores",
         "profiles/segments",
+        "profiles/drift",
     },
 }
 BLOCKING_EVERYWHERE = {"rows_reconcile", "contract_holds"}
