@@ -179,7 +179,7 @@ class DriftSettings(_Section):
     level_warn: float = Field(
         0.15, gt=0, description="relative change of a number's geometric mean that warns"
     )
-    slow_warn: float = Field(0.08, gt=0, description="the same, crept in over two weeks")
+    slow_warn: float = Field(0.1, gt=0, description="the same, crept in over two weeks")
     missing_warn: float = Field(0.03, gt=0, description="change of the share of NULLs that warns")
     missing_error: float = Field(0.25, gt=0, description="change that is an error")
     fall_warn: float = Field(0.2, gt=0, description="share of the usual rows whose absence warns")

@@ -88,11 +88,11 @@ def world_of(session: Session, models: Models, label: LabelSettings) -> World:
     """The days that the models know, as the counts number them."""
     first = min((min(days) for days in delivered(session).values() if days), default=date(1970, 1, 1))
     if models.days is None:
-        return World(growing=GROWING, first_day=day_number(first))
+        return World(growing=GROWING, first_day=day_number(first), panel=True)
     learned, judged = [day_number(day) for day in models.days.train], [day_number(models.days.test)]
     matured = [day_number(day + _until_mature(label)) for day in models.days.all]
     frozen = {TRAITS_OF: learned, LABELS: matured, **dict.fromkeys((COMPONENTS, SCORED, PARTED), judged)}
-    return World(frozen, GROWING, day_number(first), frozen_is_error=True)
+    return World(frozen, GROWING, day_number(first), frozen_is_error=True, panel=True)
 
 
 def store_counts(session: Session, days: Sequence[date], models: Models, label: LabelSettings) -> None:

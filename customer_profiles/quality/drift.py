@@ -35,6 +35,8 @@ NEWEST_DAYS, NEWEST_WITHIN = 2, 7
 TRAILING, FROZEN, EARLIER, NEWEST = "trailing", "frozen", "earlier", "newest"
 LATENESS = "(days late)"
 NONE = np.empty(0, dtype=np.int64)
+FEWEST_TESTS, SERIOUS = 100, 0.1
+"""One watched table warns as rarely as many do. An error needs so much less chance than a warning."""
 URGENCY: dict[str, int] = {"error": 3, "warn": 2, "chance": 1}
 
 
@@ -44,13 +46,15 @@ class World:
 
     ``frozen`` maps a table to the day numbers from which the model in service learned. ``growing`` names
     (table, column) pairs that count all history, whose length is told from ``first_day`` on.
-    ``frozen_is_error``: whether a difference from the frozen days can be more than a warning.
+    ``frozen_is_error``: whether a difference from the frozen days can be more than a warning. ``panel``:
+    whether each day holds the same customers again.
     """
 
     frozen: Mapping[str, Sequence[int]] = field(default_factory=dict)
     growing: frozenset[tuple[str, str]] = frozenset()
     first_day: int = 0
     frozen_is_error: bool = False
+    panel: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,9 +101,8 @@ def drift_of_day(columns: Iterable[History], day: int, world: World, settings: D
         place = int(np.searchsorted(history.days, day))
         if place < len(history.days) and history.days[place] == day:
             measured += _measured(history, place, world, settings)
-    q_values = iter(
-        statistics.benjamini_hochberg(np.array([t.p_value for _, tests in measured for t in tests]))
-    )
+    p_values = np.array([test.p_value for _, tests in measured for test in tests])
+    q_values = iter(statistics.benjamini_hochberg(p_values, FEWEST_TESTS))
     judged = [
         _judged(drift, [(test, float(next(q_values))) for test in tests], world, settings)
         for drift, tests in measured
@@ -131,7 +134,7 @@ def _measured(history: History, today: int, world: World, settings: DriftSetting
     learned_from = frozen.size and today <= frozen[-1]
     if frozen.size and history.kind != "missing" and not learned_from:
         measured.append(_against_model(history, today, frozen, before, settings))
-    slow = slow_test(history, today, settings) if history.kind == "number" else None
+    slow = slow_test(history, today, settings, panel=world.panel) if history.kind == "number" else None
     return [*measured, *([_crept(history, slow)] if slow else [])]
 
 
@@ -274,7 +277,7 @@ def _judged(drift: Drift, tests: list[tuple[Test, float]], world: World, setting
         verdict: Verdict = "stable"
         if test.value >= warn:
             verdict = "chance" if q_value > settings.false_discoveries else "warn"
-        if verdict == "warn" and test.value >= error:
+        if verdict == "warn" and test.value >= error and q_value <= SERIOUS * settings.false_discoveries:
             verdict = "error"
         found.append(
             replace(

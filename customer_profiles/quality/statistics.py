@@ -132,16 +132,16 @@ def median(values: np.ndarray) -> float:
     return float(of_list(values.tolist()))
 
 
-def benjamini_hochberg(p_values: np.ndarray) -> np.ndarray:
+def benjamini_hochberg(p_values: np.ndarray, fewest: int = 1) -> np.ndarray:
     """Return q-values: the false discovery rate at which each test would be told.
 
-    Benjamini and Hochberg 1995.
+    Benjamini and Hochberg 1995. As if there were at least ``fewest`` tests.
     """
     p = np.asarray(p_values, dtype=np.float64)
     if not p.size:
         return p
     order = np.argsort(p)
-    raised = p[order] * p.size / np.arange(1, p.size + 1)
+    raised = p[order] * max(p.size, fewest) / np.arange(1, p.size + 1)
     q = np.empty_like(p)
     q[order] = np.minimum.accumulate(raised[::-1])[::-1].clip(max=1)
     return q

@@ -2,8 +2,8 @@
 
 A day is expected to be as its weekday was, raised or lowered as all recent days are. Medians tell both, so
 a holiday among them moves nothing. The spread around the expectation is that of the days before, and a
-change must exceed half of the effect that warns by more than that spread explains: where days are few or
-noisy, nothing is told.
+change must exceed a quarter of the effect that warns by more than that spread explains: where days are few
+or noisy, nothing is told.
 """
 
 from __future__ import annotations
@@ -18,11 +18,15 @@ from customer_profiles.quality.thresholds import thresholds
 from customer_profiles.settings import DriftSettings
 
 FEWEST_WEEKDAYS = 3
+OWN_WAY = 1.2
+"""Spreads by which the median of a weekday must lie off that of all days to count: two standard errors."""
+NOTHING = 1 / 4
+"""The part of the effect that warns which is nothing to speak of, even where it is certain."""
 OFTEN_EMPTY = 0.2
 FEWEST_VALUES, FEWEST_LEVEL_ROWS = 32, 30
 """A level is told of magnitudes alone: hours, months and stars have a shape, which says more."""
-EFFECTIVE = 3
-"""Days of one week resemble one another: seven tell about as much as three that do not."""
+WEEKS_TOLD = 1.34
+"""Standard deviations of a week's mean by which a ramp over two weeks, seen from four, is uncertain."""
 GRADUAL, DAYS_OF_A_WEEK = (0.2, 0.9), 5
 """A change is slow if the week before the last had this much of it; each week needs so many days."""
 
@@ -61,16 +65,20 @@ class Expected:
         return float(2 * stdtr(max(self.days - 1, 1), -beyond / max(self.spread, floor, 1e-12)))
 
 
-def expected(values: np.ndarray, days: np.ndarray, today: int) -> Expected:
+def expected(values: np.ndarray, days: np.ndarray, today: int, *, rhythm: bool = False) -> Expected:
     """Expect of the day number ``today`` what the earlier ``days`` with ``values`` suggest.
 
-    The median of the same weekdays, plus the median of what all days lie above theirs (a two-way fit by
-    medians, after Tukey 1977). With fewer than ``FEWEST_WEEKDAYS`` of the weekday: the median of all.
+    The median of all; or that of the same weekdays, plus the median of what all days lie above theirs (a
+    two-way fit by medians, after Tukey 1977), if there is a ``rhythm`` or the weekday shows one: the median
+    of a few days is a rough one. It takes at least ``FEWEST_WEEKDAYS`` of the weekday.
     """
     by_weekday = [values[days % WEEK == weekday] for weekday in range(WEEK)]
     told = [weekday for weekday in range(WEEK) if len(by_weekday[weekday]) >= FEWEST_WEEKDAYS]
+    middle, spread = median_and_spread(values)
     if today % WEEK not in told:
-        return Expected(*median_and_spread(values), len(values))
+        return Expected(middle, spread, len(values))
+    if not rhythm and abs(median(by_weekday[today % WEEK]) - middle) <= OWN_WAY * spread:
+        return Expected(middle, spread, len(values))
     centres = {weekday: median(by_weekday[weekday]) for weekday in told}
     residuals = np.concatenate([by_weekday[weekday] - centre for weekday, centre in centres.items()])
     level, spread = median_and_spread(residuals)
@@ -90,11 +98,13 @@ def volume_test(history: History, today: int, settings: DriftSettings) -> Test |
         if len(days) >= FEWEST_WEEKDAYS and np.mean(history.rows[days] == 0) > OFTEN_EMPTY:
             return None
     places = delivered[history.rows[delivered] > 0]
-    usual = expected(np.log(history.rows[places]), history.days[places], int(history.days[today]))
+    usual = expected(
+        np.log(history.rows[places]), history.days[places], int(history.days[today]), rhythm=True
+    )
     now, rows = float(history.rows[today]), float(np.exp(usual.value))
     name = "fall" if now < rows else "rise"
     warn, _ = thresholds(settings, history.table, history.column, name)
-    margin = -np.log(max(1 - warn / 2, 1e-9)) if name == "fall" else np.log(1 + warn / 2)
+    margin = -np.log(max(1 - warn * NOTHING, 1e-9)) if name == "fall" else np.log(1 + warn * NOTHING)
     floor = float(np.sqrt(1 / max(now, 1) + 1 / rows))
     p_value = usual.p_value(float(np.log(max(now, 0.5))), float(margin), floor)
     return Test(name, abs(now / rows - 1), p_value, now, rows, now, rows)
@@ -110,7 +120,7 @@ def missing_test(history: History, today: int, places: np.ndarray, settings: Dri
     usual = expected(angles, history.days[places], int(history.days[today]))
     share, now = float(np.sin(usual.value) ** 2), float(null[today] / rows[today])
     warn, _ = thresholds(settings, history.table, history.column, "missing")
-    nearer = float(np.clip(share + np.sign(now - share) * warn / 2, 0, 1))
+    nearer = float(np.clip(share + np.sign(now - share) * warn * NOTHING, 0, 1))
     margin = abs(float(_angle(nearer)) - usual.value)
     p_value = usual.p_value(float(_angle(now)), margin, float(0.5 / np.sqrt(rows[today])))
     return Test(
@@ -130,56 +140,72 @@ def level_test(history: History, today: int, places: np.ndarray, settings: Drift
     floor = float(np.sqrt(variance / level.rows[today] + variance / reference_rows))
     now = float(level.mean[today])
     warn, _ = thresholds(settings, history.table, history.column, "level")
-    p_value = usual.p_value(now, float(np.log1p(warn / 2)), floor)
+    p_value = usual.p_value(now, float(np.log1p(warn * NOTHING)), floor)
     effect = float(np.expm1(abs(now - usual.value)))
     means = float(np.exp(now)), float(np.exp(usual.value))
     return Test("level", effect, p_value, *means, float(level.rows[today]), reference_rows)
 
 
-def slow_test(history: History, today: int, settings: DriftSettings) -> Test | None:
-    """Hold the last week against the four weeks that ended two weeks ago: what creeps is seen here.
+def slow_test(history: History, today: int, settings: DriftSettings, *, panel: bool = False) -> Test | None:
+    """Fit a ramp to the last two weeks, which starts where the four weeks before them lie.
 
-    Rows or levels of numbers, on the logarithm. It counts as slow only if the week before had part of it;
-    a volume creeps only down. ``None`` if there are too few days, or nothing creeps.
+    Rows or levels of numbers, on the logarithm; the effect is the ramp's height today. It is slow only if the
+    week before the last had part of it, and a volume creeps only down. Days of a ``panel`` hold the same
+    customers: all of them tell no more than one. ``None`` if there are too few days, or nothing creeps.
     """
     numbers = history.kind == "number"
     rows = history.levels.rows if numbers else history.rows
     enough = rows >= (FEWEST_LEVEL_ROWS if numbers else 1)
-    last, previous, older = (
+    recent, older = (
         places[enough[places]]
         for places in (
-            between(history, today, WEEK - 1, 0),
-            between(history, today, 2 * WEEK - 1, WEEK),
+            between(history, today, 2 * WEEK - 1, 0),
             between(history, today, 6 * WEEK - 1, 2 * WEEK),
         )
     )
+    ago = history.days[today] - history.days[recent]
+    last, previous = recent[ago < WEEK], recent[ago >= WEEK]
     if min(len(last), len(previous)) < DAYS_OF_A_WEEK or len(older) < 2 * WEEK:
         return None
-    if rows[last].sum() < settings.fewest_rows:
-        return None
-    if numbers and not _is_magnitude(history, older):
+    if rows[last].sum() < settings.fewest_rows or (numbers and not _is_magnitude(history, older)):
         return None
     values = history.levels.mean if numbers else np.log(np.maximum(rows, 1))
     beyond = _beyond_weekday(values, history.days, older)
-    away = float(np.mean(beyond[last]))
-    part = float(np.mean(beyond[previous])) / away if away else 0.0
+    ramp = 1 - ago / (2 * WEEK)
+    away = float(ramp @ beyond[recent] / (ramp @ ramp))
+    part = float(np.mean(beyond[previous]) / np.mean(beyond[last])) if beyond[last].any() else 0.0
     if not GRADUAL[0] <= part <= GRADUAL[1] or (away > 0 and not numbers):
         return None
     _, spread = median_and_spread(beyond[older])
-    spread *= (len(older) / (len(older) - WEEK)) ** 0.5
-    weeks = Expected(0.0, spread * (1 / EFFECTIVE + WEEK / EFFECTIVE / len(older)) ** 0.5, len(older) - WEEK)
+    variance = 1 / (ramp @ ramp) + (ramp.sum() / (ramp @ ramp)) ** 2 / len(older)
+    days_apart = spread * (variance * _days_per_independent_day(beyond[older])) ** 0.5
+    error = max(days_apart, _spread_of_weeks(beyond[older], history.days[older]) * WEEKS_TOLD)
+    told = float(rows[last].mean() / 2 if panel else rows[last].sum())
+    sampling = ((float(np.mean(history.levels.variance[last])) if numbers else 1.0) / told) ** 0.5
     warn, _ = thresholds(settings, history.table, history.column, "slow")
-    sampling = (
-        float(np.sqrt(np.mean(history.levels.variance[last]) / rows[last].sum()))
-        if numbers
-        else float(np.sqrt(1 / rows[last].sum()))
-    )
-    p_value = weeks.p_value(away, float(np.log1p(warn / 2)), sampling)
+    p_value = Expected(0.0, error, len(older)).p_value(away, float(np.log1p(warn * NOTHING)), sampling)
     now = float(np.mean(values[last]))
-    means = float(np.exp(now)), float(np.exp(now - away))
-    return Test(
-        "slow", float(np.expm1(abs(away))), p_value, *means, float(rows[last].sum()), float(rows[older].sum())
-    )
+    means = float(np.exp(now)), float(np.exp(now - np.mean(beyond[last])))
+    rows_of = float(rows[last].sum()), float(rows[older].sum())
+    return Test("slow", float(np.expm1(abs(away))), p_value, *means, *rows_of)
+
+
+def _spread_of_weeks(values: np.ndarray, days: np.ndarray) -> float:
+    """The standard deviation of weekly means: what wanders, wanders from week to week."""
+    weeks = (days - days[0]) // WEEK
+    means = [float(np.mean(values[weeks == week])) for week in np.unique(weeks)]
+    return float(np.std(means, ddof=1)) if len(means) > 1 else 0.0
+
+
+def _days_per_independent_day(values: np.ndarray) -> float:
+    """How many days that follow one another tell as much as one that is independent of the others.
+
+    (1 + r) / (1 - r), with r the correlation of neighbours (Bayley and Hammersley 1946).
+    """
+    if not np.ptp(values):
+        return 1.0
+    r = float(np.clip(np.corrcoef(values[:-1], values[1:])[0, 1], 0, 0.8))
+    return (1 + r) / (1 - r)
 
 
 def _beyond_weekday(values: np.ndarray, days: np.ndarray, usual: np.ndarray) -> np.ndarray:
