@@ -58,20 +58,22 @@ def plot_of_day(
     """
     told = sorted(rows.filter(pl.col(counts.day) == day).iter_rows(named=True), key=worst_first)
     near = [row for row in told if row["value"] is not None and row["value"] >= WORTH_A_PICTURE * row["warn"]]
-    worst = list(
-        {(row["table_name"], row["column_name"], row["family"]): row for row in reversed(near)}.values()
-    )
-    drawn = worst[::-1][:DRAWN]
-    if not drawn:
+    if not near:
         return None
-    counted = read_counts(session, counts, [day], world, settings)
-    known = {
-        (h.table, h.column, h.kind): h for h in histories(counted, counts.day) if day_number(day) in h.days
-    }
+    counted = histories(read_counts(session, counts, [day], world, settings), counts.day)
+    known = {(h.table, h.column, h.kind): h for h in counted if day_number(day) in h.days}
+    worst = {_history_of(row): row for row in reversed(near) if _history_of(row) in known}
+    drawn = list(worst.values())[::-1][:DRAWN]
     panels = [
         _panel(row, known, rows.filter(pl.col(counts.day) <= day), day, world, settings) for row in drawn
     ]
-    return drift_plot(panels)
+    return drift_plot(panels) if panels else None
+
+
+def _history_of(row: dict[str, Any]) -> tuple[str, str, str]:
+    """Table, column and kind of the counts behind a row of a table of drift."""
+    kind = {"volume": "rows", "lateness": "number"}.get(row["family"], row["family"])
+    return row["table_name"], row["column_name"], kind
 
 
 def _panel(
@@ -82,8 +84,7 @@ def _panel(
     world: World,
     settings: DriftSettings,
 ) -> Panel:
-    family = {"volume": "rows", "lateness": "number"}.get(row["family"], row["family"])
-    history = known[row["table_name"], row["column_name"], family]
+    history = known[_history_of(row)]
     today = int(np.searchsorted(history.days, day_number(day)))
     places = compared_with(history, today, row["reference"], world, settings)
     same = ["table_name", "column_name", "family", "reference", "statistic"]
