@@ -80,7 +80,7 @@ def month_of_rows(folder: Path) -> dict[str, list[pl.DataFrame]]:
 def drawn(pool: pl.DataFrame, rows: float, day: int, random: np.random.Generator) -> pl.DataFrame:
     """About so many rows of the month, as they fall on one day.
 
-    Every n-th day of a customer, with all its rows: each shop day has the same customers, as a shop's days have.
+    Every n-th day of a customer, with all its rows: the days have the same customers, as a shop's have.
     """
     part = rows * random.lognormal(0, 0.05) / pool.height
     up_to = np.floor(np.arange(pool["whose_day"].max() + 2) * part + random.random()).astype(int)
@@ -198,19 +198,31 @@ def _scores_shifted(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(score=1 / (1 + (-(pl.col("logit") + high)).exp()))
 
 
+def _times(rows: pl.DataFrame, factor: float) -> pl.DataFrame:
+    return rows.with_columns((pl.col("amount_minor") * factor).round().cast(pl.Int64))
+
+
+def _frozen(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.with_columns(spend=pl.lit(rows["spend"].median()).cast(pl.Int64))
+
+
+def _later(rows: pl.DataFrame, hours: int) -> pl.DataFrame:
+    return rows.with_columns((pl.col("event_hour") + hours) % 24)
+
+
 Change = Callable[[pl.DataFrame, int], pl.DataFrame]
 CASES: dict[str, tuple[str, Change, int]] = {
-    "number scaled by 1.3": ("orders", lambda rows, _: rows.with_columns((pl.col("amount_minor") * 1.3).round().cast(pl.Int64)), 1),
+    "number scaled by 1.3": ("orders", lambda rows, _: _times(rows, 1.3), 1),
     "category share moved by 10 points": ("events", lambda rows, _: _moved(rows, "channel", 0.10), 1),
     "missing share 1 % to 6 %": ("events", lambda rows, _: _nulls(rows, "device", 0.06), 1),
     "volume down by 30 %": ("events", lambda rows, _: rows.sample(fraction=0.7, seed=1), 1),
-    "unit change, yuan to fen": ("orders", lambda rows, _: rows.with_columns(pl.col("amount_minor") * 100), 1),
-    "time zone off by 8 hours": ("events", lambda rows, _: rows.with_columns((pl.col("event_hour") + 8) % 24), 1),
+    "unit change, yuan to fen": ("orders", lambda rows, _: _times(rows, 100), 1),
+    "time zone off by 8 hours": ("events", lambda rows, _: _later(rows, 8), 1),
     "one channel silent": ("events", lambda rows, _: rows.filter(pl.col("channel") != "store"), 1),
-    "model input frozen": ("customer_features", lambda rows, _: rows.with_columns(spend=pl.lit(rows["spend"].median()).cast(pl.Int64)), 1),
+    "model input frozen": ("customer_features", lambda rows, _: _frozen(rows), 1),
     "scores drifting by PSI 0.25": ("conversion_scores", lambda rows, _: _scores_shifted(rows), 1),
-    "slow drift of 1 % a day": ("orders", lambda rows, day: rows.with_columns((pl.col("amount_minor") * 1.01 ** (day + 1)).round().cast(pl.Int64)), 15),
-}  # fmt: skip
+    "slow drift of 1 % a day": ("orders", lambda rows, day: _times(rows, 1.01 ** (day + 1)), 15),
+}
 """Name -> table, what is done to the rows of the n-th day since, and on how many days."""
 
 

@@ -141,7 +141,8 @@ def drift_check(
 
     def find(platform: Platform, days: list[date]) -> Mapping[date, Finding]:
         with platform.warehouse() as warehouse:
-            rows = drift_rows(warehouse, drift, tables, days[0] - COURSE, days[-1])
+            first = min(days[0], days[-1] - COURSE)
+            rows = drift_rows(warehouse, drift, tables, first, days[-1])
             found = findings(rows.filter(pl.col(drift.day).is_in(days)), drift.day)
             if found:
                 newest, known = max(found), world(platform, warehouse)

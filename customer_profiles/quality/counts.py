@@ -118,13 +118,17 @@ def number_counts(cells: nw.LazyFrame[Any], day: str) -> nw.LazyFrame[Any]:
     ``cells`` holds ``day``, ``column_name`` and ``value``.
     """
     value = nw.col("value").cast(nw.Float64)
-    known = cells.filter(value.is_finite()).select(day, "column_name", size=_size(value), sign=_sign(value))
+    known = cells.filter(value.is_finite()).select(day, "column_name", size=value.abs(), sign=_sign(value))
+    size = nw.col("size")
+    keeps_its_own = (size < 2 * GRAIN) & (size == size.floor())  # most counts are such: no logarithm for them
+    exponent = nw.when(~keeps_its_own).then(size).log(base=2.0).floor()
     return (
-        known.with_columns(width=nw.lit(2.0) ** nw.col("size").log(base=2.0).floor() / GRAIN)
+        known.with_columns(width=nw.lit(2.0) ** exponent / GRAIN)
         .select(
             day,
             "column_name",
-            low=(nw.col("size") / nw.col("width")).floor() * nw.col("width") * nw.col("sign"),
+            low=nw.col("sign")
+            * nw.when(keeps_its_own).then(size).otherwise((size / nw.col("width")).floor() * nw.col("width")),
         )
         .group_by(day, "column_name", "low")
         .agg(nw.len().cast(nw.Int64).alias("rows"))
@@ -164,11 +168,6 @@ def _long(counted: pl.DataFrame, day: str) -> pl.DataFrame:
 
 def _kind(counted: pl.DataFrame, kind: Kind) -> pl.DataFrame:
     return counted.with_columns(pl.lit(kind).alias("kind"))
-
-
-def _size(value: nw.Expr) -> nw.Expr:
-    """The absolute value; 1 for 0, of which there is no logarithm (its sign, 0, puts it into its bin)."""
-    return nw.when(value != 0).then(value.abs()).otherwise(nw.lit(1.0))
 
 
 def _sign(value: nw.Expr) -> nw.Expr:

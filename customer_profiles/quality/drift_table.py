@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from datetime import date
 from typing import Any
 
@@ -14,7 +14,7 @@ from customer_profiles.quality.drift import URGENCY, Drift
 from customer_profiles.quality.finding import Finding
 from customer_profiles.warehouse import Table
 
-MOST_NAMED = 5
+MOST_NAMED, DETAILED = 5, 14
 ABOUT: dict[str, tuple[PolarsType, bool, str]] = {
     "table_name": (pl.String, False, "what was measured"),
     "column_name": (pl.String, False, "its column, or (rows)"),
@@ -59,11 +59,12 @@ def rows_of(drifts: Iterable[Drift], day: date, table: Table) -> pl.DataFrame:
 
 
 def findings(rows: pl.DataFrame, day: str) -> dict[date, Finding]:
-    """A finding per day of a table of drift."""
-    return {
-        part[day][0]: finding(part.drop(day).to_dicts())
-        for part in rows.partition_by(day, maintain_order=True)
-    }
+    """A finding per day of a table of drift; with details of the newest days and of those that fail."""
+    found: dict[date, Finding] = {}
+    for part in reversed(rows.sort(day).partition_by(day, maintain_order=True)):
+        told = finding(part.drop(day).to_dicts())
+        found[part[day][0]] = told if len(found) < DETAILED or not told.passed else replace(told, details=[])
+    return found
 
 
 def finding(drifts: Sequence[Mapping[str, Any]]) -> Finding:

@@ -10,6 +10,7 @@ import narwhals as nw
 import numpy as np
 import polars as pl
 
+from customer_profiles.quality.counts import NO_COLUMN
 from customer_profiles.quality.drift import World, compared_with, drift_of_day
 from customer_profiles.quality.drift_plot import Panel, drift_plot, shapes_of
 from customer_profiles.quality.drift_table import rows_of, worst_first
@@ -32,13 +33,24 @@ def measure_days(
 
 
 def read_counts(
-    session: Session, counts: Table, days: Sequence[date], world: World, settings: DriftSettings
+    session: Session,
+    counts: Table,
+    days: Sequence[date],
+    world: World,
+    settings: DriftSettings,
+    columns: Sequence[str] | None = None,
 ) -> pl.DataFrame:
-    """The counts of the days, of the eight weeks before them, and of those that the model learned from."""
+    """The counts of the days, of the eight weeks before them, and of those that the model learned from.
+
+    Of all columns, or of some, which then come with the rows of their tables.
+    """
     first = days[0] - timedelta(days=2 * settings.trailing_days + 7)
     frozen = {date(1970, 1, 1) + timedelta(days=int(day)) for known in world.frozen.values() for day in known}
-    earlier = [session.frame(counts, day, day) for day in sorted(frozen) if day < first or day > days[-1]]
-    return pl.concat([*earlier, session.frame(counts, first, days[-1])])
+    spans = [(day, day) for day in sorted(frozen) if day < first or day > days[-1]] + [(first, days[-1])]
+    rows = [session.read(counts, *span) for span in spans]
+    if columns is not None:
+        rows = [part.filter(nw.col("column_name").is_in([NO_COLUMN, *columns])) for part in rows]
+    return pl.concat(session.collect(part) for part in rows)
 
 
 def drift_rows(
@@ -60,7 +72,8 @@ def plot_of_day(
     near = [row for row in told if row["value"] is not None and row["value"] >= WORTH_A_PICTURE * row["warn"]]
     if not near:
         return None
-    counted = histories(read_counts(session, counts, [day], world, settings), counts.day)
+    columns = [row["column_name"] for row in near]
+    counted = histories(read_counts(session, counts, [day], world, settings, columns), counts.day)
     known = {(h.table, h.column, h.kind): h for h in counted if day_number(day) in h.days}
     worst = {_history_of(row): row for row in reversed(near) if _history_of(row) in known}
     drawn = list(worst.values())[::-1][:DRAWN]

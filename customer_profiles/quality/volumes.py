@@ -72,13 +72,13 @@ def expected(values: np.ndarray, days: np.ndarray, today: int, *, rhythm: bool =
     two-way fit by medians, after Tukey 1977), if there is a ``rhythm`` or the weekday shows one: the median
     of a few days is a rough one. It takes at least ``FEWEST_WEEKDAYS`` of the weekday.
     """
+    middle, spread = median_and_spread(values)
+    alike = values[days % WEEK == today % WEEK]
+    own_way = rhythm or (len(alike) > 0 and abs(median(alike) - middle) > OWN_WAY * spread)
+    if len(alike) < FEWEST_WEEKDAYS or not own_way:
+        return Expected(middle, spread, len(values))
     by_weekday = [values[days % WEEK == weekday] for weekday in range(WEEK)]
     told = [weekday for weekday in range(WEEK) if len(by_weekday[weekday]) >= FEWEST_WEEKDAYS]
-    middle, spread = median_and_spread(values)
-    if today % WEEK not in told:
-        return Expected(middle, spread, len(values))
-    if not rhythm and abs(median(by_weekday[today % WEEK]) - middle) <= OWN_WAY * spread:
-        return Expected(middle, spread, len(values))
     centres = {weekday: median(by_weekday[weekday]) for weekday in told}
     residuals = np.concatenate([by_weekday[weekday] - centre for weekday, centre in centres.items()])
     level, spread = median_and_spread(residuals)
