@@ -131,6 +131,23 @@ def doctor(
 
 
 @app.command()
+def drift(
+    day: Annotated[
+        datetime | None, typer.Option(formats=DAY, help="The day to tell of; by default the newest.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Also what is stable.")] = False,
+    home: HomeOption = None,
+) -> None:
+    """Print what of a day has drifted: from the days before, and from those that the model learned from."""
+    from customer_profiles.orchestration.drift_report import drift_of
+    from customer_profiles.orchestration.platform import Platform
+    from customer_profiles.orchestration.screen import show_drift
+
+    platform = Platform(load_settings(home), os.environ)
+    show_drift(out, *drift_of(platform, _day(day)), everything=every)
+
+
+@app.command()
 def ui(home: HomeOption = None, port: Annotated[int, typer.Option(min=1, max=65535)] = 3000) -> None:
     """Start the Dagster webserver and daemon on 127.0.0.1, with this home's instance."""
     from customer_profiles.orchestration.instance import prepare_instance

@@ -155,11 +155,42 @@ class SegmentSettings(_Section):
         return self
 
 
-class DriftSettings(_Section):
-    """Population stability index."""
+class DriftLimits(_Section):
+    """From which effect on a column drifts; those that are not given are the platform's."""
 
-    warn: float = Field(0.10, gt=0, description="index that warns")
+    warn: float | None = Field(None, gt=0)
+    error: float | None = Field(None, gt=0)
+    share_warn: float | None = Field(None, gt=0)
+    level_warn: float | None = Field(None, gt=0)
+    slow_warn: float | None = Field(None, gt=0)
+    missing_warn: float | None = Field(None, gt=0)
+    missing_error: float | None = Field(None, gt=0)
+    fall_warn: float | None = Field(None, gt=0)
+    fall_error: float | None = Field(None, gt=0)
+    rise_warn: float | None = Field(None, gt=0)
+
+
+class DriftSettings(_Section):
+    """From which effect on a day drifts, given that chance does not explain it."""
+
+    warn: float = Field(0.10, gt=0, description="population stability index that warns")
     error: float = Field(0.25, gt=0, description="index that is an error")
+    share_warn: float = Field(0.05, gt=0, description="change of a category's share that warns")
+    level_warn: float = Field(
+        0.15, gt=0, description="relative change of a number's geometric mean that warns"
+    )
+    slow_warn: float = Field(0.1, gt=0, description="the same, crept in over two weeks")
+    missing_warn: float = Field(0.03, gt=0, description="change of the share of NULLs that warns")
+    missing_error: float = Field(0.25, gt=0, description="change that is an error")
+    fall_warn: float = Field(0.2, gt=0, description="share of the usual rows whose absence warns")
+    fall_error: float = Field(0.6, gt=0, description="share whose absence is an error")
+    rise_warn: float = Field(2.0, gt=0, description="rows too many, as a share of the usual, that warn")
+    false_discoveries: float = Field(
+        0.05, gt=0, lt=1, description="share of a day's alarms that may be chance"
+    )
+    trailing_days: int = Field(28, ge=7, description="delivered days before that a day is held against")
+    fewest_rows: int = Field(100, ge=1, description="fewer rows on either side are too few to tell")
+    columns: dict[str, DriftLimits] = Field({}, description="thresholds of single columns: table.column")
 
     @model_validator(mode="after")
     def _warning_comes_first(self) -> Self:

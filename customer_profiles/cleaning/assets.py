@@ -7,8 +7,9 @@ import dagster as dg
 import polars as pl
 
 from customer_profiles.cleaning.clean import broken_rows, clean_day, days_to_run_again
+from customer_profiles.cleaning.drift import store_counts, world_of
 from customer_profiles.cleaning.quarantine import examples_by_rule
-from customer_profiles.cleaning.tables import CLEANED, QUARANTINE
+from customer_profiles.cleaning.tables import CLEANED, COUNTS, DRIFT, QUARANTINE
 from customer_profiles.collection.tables import RAW
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.orchestration.metadata import about_table, row_count, rows_as_table
@@ -20,6 +21,7 @@ from customer_profiles.orchestration.partitions import (
     store_days,
 )
 from customer_profiles.orchestration.platform import Platform
+from customer_profiles.quality.measuring import measure_days
 
 
 def cleaned_asset(delivered: str) -> dg.AssetsDefinition:
@@ -87,4 +89,30 @@ def quarantine_rows(context: dg.AssetExecutionContext, platform: dg.ResourcePara
         store_days(context, platform, keep)
 
 
-ASSETS = [*(cleaned_asset(table) for table in CONTRACTS), quarantine_rows]
+@dg.asset(
+    key=["cleaned", "drift"],
+    deps=[dg.AssetKey(["cleaned", table]) for table in CONTRACTS],
+    group_name="cleaned",
+    description=(
+        "How far each day's deliveries lie from the days before and from those that the model learned from: "
+        "volume, lateness, missing shares, categories and numbers. Told from counts kept of every day."
+    ),
+    kinds={"duckdb", "numpy"},
+    partitions_def=DAILY,
+    backfill_policy=ALL_DAYS_IN_ONE_RUN,
+    metadata=about_table(DRIFT),
+    pool="warehouse",
+)
+def drift(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
+    """Count the days, then measure each."""
+    days, settings = days_of(context), platform.settings
+    with platform.warehouse() as warehouse:
+        store_counts(warehouse, days[0], days[-1])
+        world = world_of(settings)
+        measured = dict(measure_days(warehouse, COUNTS, DRIFT, days, world, settings.drift))
+        store_days(
+            context, platform, lambda day: row_count(warehouse.write(DRIFT, {DRIFT.day: day}, measured[day]))
+        )
+
+
+ASSETS = [*(cleaned_asset(table) for table in CONTRACTS), quarantine_rows, drift]

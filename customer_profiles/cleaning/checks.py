@@ -6,15 +6,18 @@ from datetime import date
 import dagster as dg
 
 from customer_profiles.cleaning.clean import row_fates
+from customer_profiles.cleaning.drift import world_of
 from customer_profiles.cleaning.orphans import orphan_counts
-from customer_profiles.cleaning.tables import CLEANED
+from customer_profiles.cleaning.tables import CLEANED, COUNTS, DRIFT
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.contracts.stored import key_columns
-from customer_profiles.orchestration.checks import contract_check, day_check, suite_check
+from customer_profiles.orchestration.checks import contract_check, day_check, drift_check, suite_check
 from customer_profiles.orchestration.platform import Platform
+from customer_profiles.quality.drift import World
 from customer_profiles.quality.finding import Finding
 from customer_profiles.quality.reconciliation import orphans_are_few, rows_add_up
 from customer_profiles.quality.suites import table_suite
+from customer_profiles.warehouse import Session
 
 EXPECTED_DAILY = ("orders",)
 """Tables of which a day without rows is worth a look. Any other may be silent, or not be delivered."""
@@ -81,6 +84,23 @@ def references_are_known(table: str, other: str, column: str) -> dg.AssetChecksD
     )
 
 
+def _world(platform: Platform, _: Session) -> World:
+    return world_of(platform.settings)
+
+
+def arrives_as_usual(table: str) -> dg.AssetChecksDefinition:
+    """Volume, lateness, missing shares, categories and numbers of a delivery."""
+    return drift_check(
+        ["cleaned", table],
+        "arrives_as_usual",
+        "volume, lateness, missing shares, categories and numbers are those of the days before",
+        COUNTS,
+        DRIFT,
+        _world,
+        [table],
+    )
+
+
 CHECKS = [
     *(rows_reconcile(table) for table in CONTRACTS),
     *(contract_check(CLEANED[table], key_columns(table)) for table in CONTRACTS),
@@ -90,4 +110,5 @@ CHECKS = [
     ),
     *(references_are_known(table, "customers", "customer_key") for table in NAMES_CUSTOMERS),
     *(references_are_known(table, "products", "product_id") for table in NAMES_PRODUCTS),
+    *(arrives_as_usual(table) for table in CONTRACTS),
 ]

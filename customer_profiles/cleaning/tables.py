@@ -6,6 +6,8 @@ import polars as pl
 
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.contracts.stored import ROW, StoredColumn, cleaned_columns
+from customer_profiles.quality.counts import counts_table
+from customer_profiles.quality.drift_table import drift_table
 from customer_profiles.warehouse import Table
 
 PLACE = ("source", "row_number")
@@ -37,3 +39,7 @@ REVEALED = Table(
     partition=("revealed_on",),
 )
 """Who saw originals of quarantined rows in clear."""
+COUNTS = counts_table("cleaned.day_counts", ROW[0])
+"""What is kept of each day's cleaned tables to compare later days with."""
+DRIFT = drift_table("cleaned.drift", ROW[0])
+"""How far each day's deliveries lie from what usually arrives."""

@@ -5,7 +5,7 @@ from datetime import date
 
 import polars as pl
 
-from customer_profiles.conversion.artefacts import champion, load
+from customer_profiles.conversion.artefacts import champion
 from customer_profiles.conversion.findings import (
     champion_is_trusted,
     eligible_customers_are_scored,
@@ -13,16 +13,12 @@ from customer_profiles.conversion.findings import (
 )
 from customer_profiles.conversion.labels import about
 from customer_profiles.conversion.realised import realised_lift
-from customer_profiles.conversion.snapshots import CATEGORIES, NUMERIC
 from customer_profiles.conversion.tables import SCORES
 from customer_profiles.features.tables import CUSTOMER_FEATURES
-from customer_profiles.features.training import training_rows
 from customer_profiles.orchestration.checks import contract_check, day_check, model_check
 from customer_profiles.orchestration.platform import Platform
-from customer_profiles.quality.drift import drift_findings
 from customer_profiles.quality.finding import Finding
 
-SCORE = "conversion_probability"
 KEY = ["profiles", "conversion_scores"]
 
 
@@ -39,30 +35,6 @@ def _scored(platform: Platform, days: list[date]) -> Mapping[date, Finding]:
                 }
             )
     return findings
-
-
-def _drift(platform: Platform, days: list[date]) -> Mapping[date, Finding]:
-    """Inputs and scores of the newest scored day against those of the newest training snapshot.
-
-    Of the profile's label, the first in ``label.train``.
-    """
-    settings = platform.settings
-    label = settings.label.train[0]
-    serving = champion(settings.models, label)
-    with platform.warehouse() as warehouse:
-        scored = [day for day in warehouse.days(SCORES) if day in days]
-        training = training_rows(warehouse, settings.label, newest=True)
-        if serving is None or not scored or isinstance(training, str):
-            return {}
-        day = scored[-1]
-        scores = warehouse.frame(SCORES, day, day).filter(pl.col("label") == label)
-        current = warehouse.frame(CUSTOMER_FEATURES, day, day).join(
-            scores.select("customer_key", SCORE), on="customer_key"
-        )
-    reference = about(training.rows, label)
-    reference = reference.with_columns(pl.Series(SCORE, load(serving.folder).predict(reference)))
-    inputs = [name for name in (*NUMERIC, *CATEGORIES) if reference[name].null_count() < reference.height]
-    return {day: drift_findings(reference, current, [*inputs, SCORE], settings.drift)}
 
 
 def _trusted(platform: Platform) -> Finding | None:
@@ -94,12 +66,6 @@ CHECKS = [
         "every eligible customer, and nobody else, has a probability",
         _scored,
         blocking=True,
-    ),
-    day_check(
-        KEY,
-        "model_still_knows_its_world",
-        "PSI of the model's inputs and scores against its newest training snapshot",
-        _drift,
     ),
     model_check(KEY, "champion_is_trusted", "the champion's training lies within its trust period", _trusted),
     model_check(

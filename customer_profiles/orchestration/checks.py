@@ -7,23 +7,29 @@ several results of one name, so the results of single days are logged as events 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from itertools import accumulate
 from typing import Any
 
 import dagster as dg
+import polars as pl
 
-from customer_profiles.orchestration.metadata import rows_as_table
+from customer_profiles.orchestration.metadata import picture, rows_as_table
 from customer_profiles.orchestration.partitions import days_of
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.quality.claims import Suite, finding_of
 from customer_profiles.quality.contract import breaches, contract_finding, wrong_columns
+from customer_profiles.quality.drift import World
+from customer_profiles.quality.drift_table import findings
 from customer_profiles.quality.finding import Finding
-from customer_profiles.warehouse import Table
+from customer_profiles.quality.measuring import COURSE, drift_rows, plot_of_day
+from customer_profiles.warehouse import Session, Table
 from customer_profiles.warehouse.tables import SQL_TYPES
 
 FindDays = Callable[[Platform, list[date]], Mapping[date, Finding]]
 FindOnce = Callable[[Platform], Finding | None]
+FindWorld = Callable[[Platform, Session], World]
 MOST_NAMED = 10
 DAYS_LOGGED, MOST_TOLD = 14, 100
 """Newest days of a range that get an event of their own, as every failing day does (an event costs some
@@ -40,10 +46,12 @@ def day_check(
     *,
     blocking: bool = False,
     after: Sequence[Sequence[str]] = (),
+    newest_decides: bool = False,
 ) -> dg.AssetChecksDefinition:
     """A check with a finding per day. ``find`` may leave out days about which there is nothing to say.
 
-    ``after`` names assets that must have been stored before the check runs.
+    ``after`` names assets that must have been stored before the check runs. With ``newest_decides`` the
+    overall result is the newest day's: what follows concerns that day alone.
     """
 
     @dg.asset_check(
@@ -61,7 +69,7 @@ def day_check(
             newest = sorted(findings)[-DAYS_LOGGED:]
             logged = {day: f for day, f in findings.items() if day in newest or not f.passed}
             _log_days(context, dg.AssetKey(asset), name, logged)
-        return overall(findings)
+        return overall(findings, newest_decides=newest_decides)
 
     return check
 
@@ -118,6 +126,35 @@ def suite_check(table: Table, suite: Suite) -> dg.AssetChecksDefinition:
     return day_check(table.name.split("."), "expectations_are_met", f"suite {suite.name}", find)
 
 
+def drift_check(
+    asset: Sequence[str],
+    name: str,
+    description: str,
+    counts: Table,
+    drift: Table,
+    world: FindWorld,
+    tables: Sequence[str],
+    *,
+    blocking: bool = False,
+) -> dg.AssetChecksDefinition:
+    """Nothing of ``tables`` has drifted, told from the rows of a table of drift; the worst are drawn."""
+
+    def find(platform: Platform, days: list[date]) -> Mapping[date, Finding]:
+        with platform.warehouse() as warehouse:
+            first = min(days[0], days[-1] - COURSE)
+            rows = drift_rows(warehouse, drift, tables, first, days[-1])
+            found = findings(rows.filter(pl.col(drift.day).is_in(days)), drift.day)
+            if found:
+                newest, known = max(found), world(platform, warehouse)
+                plot = plot_of_day(warehouse, counts, rows, newest, known, platform.settings.drift)
+                found[newest] = replace(found[newest], plot=plot)
+        return found
+
+    measured = drift.name.split(".")
+    after = [] if list(asset) == measured else [measured]
+    return day_check(asset, name, description, find, blocking=blocking, after=after, newest_decides=blocking)
+
+
 def _newest_within(days: Sequence[date], rows: Mapping[date, int], most: int) -> list[date]:
     """The newest of the ascending ``days`` that hold at most so many rows together; at least one."""
     running = list(accumulate(rows.get(day, 0) for day in reversed(days)))
@@ -138,13 +175,13 @@ def model_check(
     return check
 
 
-def overall(findings: Mapping[date, Finding]) -> dg.AssetCheckResult:
+def overall(findings: Mapping[date, Finding], *, newest_decides: bool = False) -> dg.AssetCheckResult:
     """One result for all days: that of the worst, newest day, with the failing days named."""
     if not findings:
         return dg.AssetCheckResult(passed=True, metadata={"says": "there is nothing to check yet"})
     failing = sorted(day for day, finding in findings.items() if not finding.passed)
     serious = [day for day in failing if findings[day].severity == "error"]
-    shown = max(serious or failing or findings)
+    shown = max(findings) if newest_decides else max(serious or failing or findings)
     named = ", ".join(str(day) for day in failing[:MOST_NAMED])
     unnamed = len(failing) - MOST_NAMED
     more = f" and {unnamed} more, the last {failing[-1]}" if unnamed > 0 else ""
@@ -179,6 +216,8 @@ def metadata_of(finding: Finding) -> dict[str, Any]:
     metadata = {"value": _readable(finding.value), "threshold": _readable(finding.threshold)}
     if finding.details:
         metadata["details"] = rows_as_table(finding.details)
+    if finding.plot:
+        metadata["plot"] = picture(finding.plot)
     return metadata
 
 

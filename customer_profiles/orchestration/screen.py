@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -22,6 +24,8 @@ from rich.table import Table
 from customer_profiles.cleaning.clean import FATES
 from customer_profiles.orchestration.report import SHOWN, Report, days_in_words, places
 from customer_profiles.settings import DEFAULT_HOME, Settings
+
+DRIFTED = ("error", "warn", "chance")
 
 
 @contextmanager
@@ -77,6 +81,37 @@ def show_report(console: Console, settings: Settings, report: Report, told: str 
     look = "make ui" if here else f"customer-profiles ui{home}"
     advice = look if report.succeeded else f"mend what failed, then run again: customer-profiles run{home}"
     console.print(f"next: [bold]{advice}[/bold]", soft_wrap=True)
+
+
+def show_drift(console: Console, day: date, drifts: list[dict[str, Any]], *, everything: bool) -> None:
+    """Print a day's drift, worst first; by default only what lies above a threshold."""
+    seen = Counter(drift["verdict"] for drift in drifts)
+    console.rule(f"drift on {day}")
+    console.print(", ".join(f"{count} {verdict}" for verdict, count in seen.items()))
+    told = [drift for drift in drifts if everything or drift["verdict"] in DRIFTED]
+    if not told:
+        console.print("nothing lies above its threshold; --all shows every column")
+        return
+    table = _table("above their thresholds, worst first" if not everything else "all columns", "column")
+    for name in ("verdict", "against"):
+        table.add_column(name)
+    for name in ("statistic", "value", "warns", "rows", "of"):
+        table.add_column(name, justify="right")
+    table.add_column("what moved")
+    for drift in told:
+        moved = drift["moved"] + (f"; new: {drift['unseen']}" if drift["unseen"] else "")
+        table.add_row(
+            f"{drift['table_name']}.{drift['column_name']}",
+            drift["verdict"],
+            drift["reference"],
+            drift["statistic"],
+            "" if drift["value"] is None else f"{drift['value']:.3f}",
+            "" if drift["warn"] is None else f"{drift['warn']:g}",
+            f"{drift['rows']:,}",
+            f"{drift['reference_rows']:,}",
+            escape(moved),
+        )
+    console.print(table)
 
 
 def _rows(report: Report) -> Table:

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 from customer_profiles.contracts.stored import StoredColumn
 from customer_profiles.conversion.tables import SCORES
-from customer_profiles.features.tables import CUSTOMER_FEATURES
+from customer_profiles.features.tables import AS_OF, CUSTOMER_FEATURES
+from customer_profiles.quality.counts import counts_table
+from customer_profiles.quality.drift_table import drift_table
 from customer_profiles.segments.tables import SEGMENTS
 from customer_profiles.warehouse import Table
 
@@ -29,3 +31,8 @@ CUSTOMER_PROFILES = Table(
     order=("customer_key",),
     partition=("as_of",),
 )
+
+COUNTS = counts_table("profiles.day_counts", AS_OF, "table_name", "model_version")
+"""What is kept of each day's profiles, scores and segments to compare later days with."""
+DRIFT = drift_table("profiles.drift", AS_OF)
+"""How far each day's profiles lie from those of the days before and those that the model learned from."""

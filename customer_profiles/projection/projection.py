@@ -98,6 +98,18 @@ class Projection:
         farthest = FARTHEST * self.scale_
         return np.asarray(from_mean.clip(-farthest, farthest) / self.scale_ @ self.components_.T)
 
+    def reconstruction_error(self, frame: pl.DataFrame) -> np.ndarray:
+        """Return how far each row lies from what its components tell of it, in standard deviations.
+
+        The root of the mean squared residual over the columns (Jackson and Mudholkar 1979 use its square);
+        large for customers such as the projection has never seen. Reads ``frame`` as ``transform`` does.
+        """
+        components = self.transform(frame)
+        farthest = FARTHEST * self.scale_
+        from_mean = filled(numeric_matrix(frame, self.columns_), self.mean_) - self.mean_
+        residual = from_mean.clip(-farthest, farthest) / self.scale_ - components @ self.components_
+        return np.asarray(np.sqrt(np.mean(residual**2, axis=1)))
+
     @property
     def names(self) -> list[str]:
         """``component_1`` to ``component_k``."""

@@ -86,11 +86,21 @@ def _in_a_sentence(results: Sequence[ClaimResult], broken: Sequence[ClaimResult]
     held = f"{len(results) - len(broken)} of {len(results)} claims hold on {rows:,} rows"
     if not broken:
         return held
-    names = ", ".join(
-        f"{result.claim.name} ({result.unexpected:,} rows)" if result.unexpected else result.claim.name
-        for result in broken
-    )
-    return f"{held}; broken: {names}"
+    return f"{held}; broken: {'; '.join(map(_in_words, broken))}"
+
+
+def _in_words(result: ClaimResult) -> str:
+    """A broken claim in the words of its column's description, with what was seen and what was expected."""
+    claim = result.claim
+    about = f"{claim.name} ({claim.says})" if claim.says else claim.name
+    seen = f"{result.unexpected:,} rows" if result.unexpected else _readable(result.observed)
+    examples = f", such as {', '.join(result.examples)}" if result.examples else ""
+    expected = f", expected {claim.threshold}" if claim.threshold not in (0, None) else ""
+    return f"{about}: {result.note or seen + expected + examples}"
+
+
+def _readable(observed: Any) -> str:
+    return f"{observed:,.6g}" if isinstance(observed, int | float) else str(observed)
 
 
 def _row(result: ClaimResult) -> dict[str, Any]:

@@ -1,222 +1,367 @@
-"""Drift: how far the values of a day lie from those that a model was trained on.
+"""Drift: how far a day lies from the days before it and from those that the model learned from.
 
-The measure is the population stability index over bins of the reference. Its usual thresholds (0.10,
-0.25) say nothing at small samples, where chance alone exceeds them: a column drifts only above both
-the threshold and the level that chance explains.
+A day is arithmetic on stored counts (``quality/counts.py``). An alarm needs both:
+
+- an effect worth a look: a statistic above its threshold;
+- evidence that chance does not explain it. A test's p-value is the larger of what sampling alone gives at
+  these sizes and what the column's own days give: a column whose days always differ must differ more.
+  Over all tests of a day the false discovery rate is held (Benjamini and Hochberg 1995).
+
+Against the trailing days a shape must lie far from all of them *and* from those of the same weekday: a
+Saturday differs from the week, and a broken Saturday differs from the Saturdays too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from itertools import pairwise
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
-import polars as pl
 
-from customer_profiles.quality.finding import Finding
+from customer_profiles.quality import statistics
+from customer_profiles.quality.coarse import Binned, binned
+from customer_profiles.quality.history import WEEK, History, trailing
+from customer_profiles.quality.thresholds import thresholds
+from customer_profiles.quality.volumes import Test, level_test, missing_test, slow_test, volume_test
 from customer_profiles.settings import DriftSettings
 
-BINS = 10
-RARE_SHARE = 0.01
-FEWEST_ROWS = 100
-CONFIDENCE = 0.99
-MOST_NAMED = 5
-NULL, RARE, UNSEEN = "(null)", "(rare)", "(unseen)"
+Verdict = Literal["error", "warn", "chance", "stable", "too few rows", "too few days"]
+FEWEST_DAYS = 7
+GROWN = 1.1
+"""A trait that counts all history grows with it: where the shop's history is this much longer than that
+of the reference, only the newest days before are comparable."""
+NEWEST_DAYS, NEWEST_WITHIN = 2, 7
+TRAILING, FROZEN, EARLIER, NEWEST = "trailing", "frozen", "earlier", "newest"
+LATENESS = "(days late)"
+NONE = np.empty(0, dtype=np.int64)
+FEWEST_TESTS, SERIOUS = 100, 0.1
+"""One watched table warns as rarely as many do. An error needs so much less chance than a warning."""
+URGENCY: dict[str, int] = {"error": 3, "warn": 2, "chance": 1}
 
 
 @dataclass(frozen=True)
-class Bins:
-    """Reference and current rows counted over the same bins."""
+class World:
+    """What a day is held against beside its own history.
 
-    names: list[str]
-    reference: np.ndarray
-    current: np.ndarray
-    unseen: list[str]
+    ``frozen`` maps a table to the day numbers from which the model in service learned. ``growing`` names
+    (table, column) pairs that count all history, whose length is told from ``first_day`` on.
+    ``frozen_is_error``: whether a difference from the frozen days can be more than a warning. ``panel``:
+    whether each day holds the same customers again.
+    """
+
+    frozen: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    growing: frozenset[tuple[str, str]] = frozenset()
+    first_day: int = 0
+    frozen_is_error: bool = False
+    panel: bool = False
 
 
 @dataclass(frozen=True)
-class ColumnDrift:
-    """One column's drift; ``verdict`` is stable, chance, warn, error or too few rows."""
+class Drift:
+    """How far one column of one table lies from one reference on a day.
 
-    column: str
-    verdict: str
-    psi: float
-    chance: float
-    bins: int
-    reference_null_share: float
-    current_null_share: float
-    moved_most: str
-    unseen: str
-
-
-def psi(reference: np.ndarray, current: np.ndarray) -> float:
-    """Return the population stability index of two vectors of counts over the same bins.
-
-    PSI = sum of (p - q) ln(p / q), with p and q the bins' shares now and in the reference: the
-    symmetric Kullback-Leibler divergence (Kullback and Leibler 1951; as PSI in Siddiqi, Credit Risk
-    Scorecards, 2006). Half a row is added to every bin, so that an empty one stays finite.
+    ``statistic`` is the one furthest above its threshold, with its ``value``, thresholds, p-value and
+    q-value. The distances are those of the shape, where there is one. ``moved`` says in words what moved
+    most, ``unseen`` names categories that the reference does not hold.
     """
-    q, p = (
-        (np.asarray(counts, dtype=np.float64) + 0.5) / (np.sum(counts) + 0.5 * len(counts))
-        for counts in (reference, current)
-    )
-    return float(np.sum((p - q) * np.log(p / q)))
+
+    table_name: str
+    column_name: str
+    family: str
+    reference: str
+    verdict: Verdict
+    statistic: str = ""
+    value: float | None = None
+    warn: float | None = None
+    error: float | None = None
+    p_value: float | None = None
+    q_value: float | None = None
+    rows: int = 0
+    reference_rows: int = 0
+    psi: float | None = None
+    jensen_shannon: float | None = None
+    kolmogorov_smirnov: float | None = None
+    wasserstein: float | None = None
+    cramers_v: float | None = None
+    moved: str = ""
+    unseen: str = ""
 
 
-def chance_psi(bins: int, reference_rows: int, current_rows: int, confidence: float = CONFIDENCE) -> float:
-    """Return the PSI that chance alone stays below with ``confidence``, where nothing drifts.
+Measured = tuple[Drift, list[Test]]
 
-    Without drift PSI / (1/n + 1/m) is about chi-square with bins - 1 degrees of freedom, hence its
-    expectation (bins - 1)(1/n + 1/m) (Yurdakul, Statistical Properties of Population Stability Index,
-    Western Michigan University, 2018).
+
+def drift_of_day(columns: Iterable[History], day: int, world: World, settings: DriftSettings) -> list[Drift]:
+    """Measure every column that was counted on the day number ``day``, against each reference.
+
+    Worst first.
     """
-    from scipy.stats import chi2
+    measured: list[Measured] = []
+    for history in columns:
+        place = int(np.searchsorted(history.days, day))
+        if place < len(history.days) and history.days[place] == day:
+            measured += _measured(history, place, world, settings)
+    p_values = np.array([test.p_value for _, tests in measured for test in tests])
+    q_values = iter(statistics.benjamini_hochberg(p_values, FEWEST_TESTS))
+    judged = [
+        _judged(drift, [(test, float(next(q_values))) for test in tests], world, settings)
+        for drift, tests in measured
+    ]
+    return sorted(
+        judged, key=lambda d: (-URGENCY.get(d.verdict, 0), -_excess(d), d.table_name, d.column_name)
+    )
 
-    if bins < 2:
-        return 0.0
-    return float(chi2.ppf(confidence, bins - 1)) * (1 / reference_rows + 1 / current_rows)
+
+def _measured(history: History, today: int, world: World, settings: DriftSettings) -> list[Measured]:
+    """The comparisons of one column, each with its tests."""
+    if history.kind == "rows":
+        return _measured_volume(history, today, settings)
+    if history.rows[today] == 0:
+        return []
+    frozen = _frozen(history, world)
+    if history.version and today in frozen:
+        return []  # what the model says of a day that it learned from was counted to compare with
+    before = trailing(history, today, settings.trailing_days)
+    if history.version:
+        before = np.setdiff1d(
+            before, frozen
+        )  # outputs counted on the days of training are no days of service
+    elif history.kind == "missing":
+        before = before[history.counts[before, 1] > 0]  # where all is NULL, nothing was to be observed
+    if _grows(history, today, before, world):
+        return [_against_days(history, today, _newest(history, today, before), NEWEST, 1, settings)]
+    measured = [_against_days(history, today, before, TRAILING, FEWEST_DAYS, settings)]
+    learned_from = frozen.size and today <= frozen[-1]
+    if frozen.size and history.kind != "missing" and not learned_from:
+        measured.append(_against_model(history, today, frozen, before, settings))
+    slow = slow_test(history, today, settings, panel=world.panel) if history.kind == "number" else None
+    return [*measured, *([_crept(history, slow)] if slow else [])]
 
 
-def quantile_edges(reference: np.ndarray, bins: int = BINS) -> np.ndarray:
-    """Return the inner edges that part the known ``reference`` values into at most ``bins`` equal shares.
+def _measured_volume(history: History, today: int, settings: DriftSettings) -> list[Measured]:
+    """A table's rows, against the same weekdays of eight weeks and against the weeks before the last two."""
+    drift = _blank(history, today, TRAILING, 0)
+    if len(trailing(history, today, settings.trailing_days)) < FEWEST_DAYS:
+        return [(replace(drift, verdict="too few days"), [])]
+    sudden, slow = volume_test(history, today, settings), slow_test(history, today, settings)
+    if sudden is None:
+        return [(replace(drift, moved="a table that comes and goes"), [])]
+    moved = f"{sudden.now:,.0f} rows, {sudden.usual:,.0f} are usual"
+    told = replace(drift, reference_rows=round(sudden.reference_rows), moved=moved)
+    return [(told, [sudden]), *([_crept(history, slow)] if slow else [])]
 
-    Values that many rows share fall into one bin, so there may be fewer.
+
+def _against_days(
+    history: History,
+    today: int,
+    places: np.ndarray,
+    reference: str,
+    fewest_days: int,
+    settings: DriftSettings,
+) -> Measured:
+    rows = int(history.rows[places].sum())
+    drift = _blank(history, today, reference, rows)
+    if len(places) < fewest_days:
+        return replace(drift, verdict="too few days"), []
+    if min(drift.rows, rows) < settings.fewest_rows:
+        return replace(drift, verdict="too few rows"), []
+    if history.kind == "missing":
+        test = missing_test(history, today, places, settings)
+        return replace(drift, moved=f"NULL: {test.usual:.1%} to {test.now:.1%}"), [test]
+    bins = binned(history, today, places)
+    tests = _shape_tests(history, today, places, bins, settings)
+    level = level_test(history, today, places, settings) if history.kind == "number" else None
+    return _with_distances(drift, history, today, places, bins), [*tests, *([level] if level else [])]
+
+
+def _against_model(
+    history: History, today: int, frozen: np.ndarray, before: np.ndarray, settings: DriftSettings
+) -> Measured:
+    """Against the frozen days taken together. Their own spread says nothing: that of the days before does."""
+    rows = int(history.rows[frozen].sum())
+    drift = _blank(history, today, FROZEN, rows)
+    if min(drift.rows, rows) < settings.fewest_rows:
+        return replace(drift, verdict="too few rows"), []
+    bins = binned(history, today, frozen)
+    statistic, freedom = statistics.chi_square(bins.today, bins.reference)
+    dispersion = _dispersion(binned(history, today, before).days) if len(before) >= FEWEST_DAYS else 1.0
+    test = Test(
+        "psi",
+        statistics.psi(bins.reference, bins.today),
+        _chi_square_tail(statistic[0] / dispersion, freedom[0]),
+        *(0.0, 0.0, drift.rows, rows),
+    )
+    return _with_distances(drift, history, today, frozen, bins), [test]
+
+
+def _crept(history: History, slow: Test) -> Measured:
+    moved = f"{slow.usual:,.4g} to {slow.now:,.4g} over two weeks"
+    drift = Drift(
+        history.table,
+        history.column,
+        _family(history),
+        EARLIER,
+        "stable",
+        rows=round(slow.rows),
+        reference_rows=round(slow.reference_rows),
+        moved=moved,
+    )
+    return drift, [slow]
+
+
+def _shape_tests(
+    history: History, today: int, places: np.ndarray, bins: Binned, settings: DriftSettings
+) -> list[Test]:
+    """The shape against all reference days and against those alike; the milder of the two counts."""
+    weekdays = history.days[places] % WEEK
+    alike = weekdays == history.days[today] % WEEK
+    references = [bins.reference]
+    p_value = _p_value(bins.days, bins.reference - bins.days, bins.today, bins.reference)
+    same = bins.days[alike].sum(axis=0)
+    if alike.sum() > 1 and same.sum() >= settings.fewest_rows:
+        of_weekday = np.array([bins.days[weekdays == weekday].sum(axis=0) for weekday in range(WEEK)])
+        p_value = max(p_value, _p_value(bins.days, of_weekday[weekdays] - bins.days, bins.today, same))
+        references.append(same)
+    effects = {"psi": min(statistics.psi(reference, bins.today) for reference in references)}
+    if history.kind == "category":
+        effects["share"] = min(
+            statistics.largest_change(reference, bins.today)[0] for reference in references
+        )
+    rows, reference_rows = float(bins.today.sum()), float(bins.reference.sum())
+    return [Test(name, value, p_value, 0.0, 0.0, rows, reference_rows) for name, value in effects.items()]
+
+
+def _p_value(days: np.ndarray, others: np.ndarray, today: np.ndarray, reference: np.ndarray) -> float:
+    """The chance that today comes from the same shape: the larger of what two nulls say.
+
+    Sampling alone (chi-square of homogeneity), and the days themselves: each day against the ``others``
+    of its kind has such a statistic, and today's must stand out among theirs (robust z of its cube root).
     """
-    known = np.sort(reference[~np.isnan(reference)])
-    if not known.size:
-        return np.empty(0)
-    last_of_each = (np.arange(1, bins) * known.size - 1) // bins  # in integers: 0.3 * 100 is above 30
-    inner = np.unique(known[last_of_each])
-    edges = inner[inner < known[-1]]
-    return np.asarray(edges if edges.size else known[known < known[-1]][-1:])
+    from scipy.special import stdtr
+
+    statistic, freedom = statistics.chi_square(today, reference)
+    comparable = others.sum(axis=1) > 0
+    usual = statistics.cube_root(*statistics.chi_square(days[comparable], others[comparable]))
+    sampling = _chi_square_tail(statistic[0], freedom[0])
+    if len(usual) < FEWEST_DAYS - 1:
+        return sampling
+    now = float(statistics.cube_root(statistic, freedom)[0])
+    z = statistics.robust_z(usual, now, float(np.sqrt(2 / (9 * freedom[0]))))
+    return max(sampling, float(stdtr(len(usual) - 1, -z)))
 
 
-def counts(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """Count ``values`` over (-inf, e1], (e1, e2], ..., (ek, inf), and NaN, as NULL, in a last bin."""
-    unknown = np.isnan(values)
-    places = np.searchsorted(edges, values[~unknown], side="left")
-    return np.append(np.bincount(places, minlength=len(edges) + 1), unknown.sum())
+def _dispersion(days: np.ndarray) -> float:
+    """How many times more than sampling alone the days differ; at least 1.
 
-
-def category_bins(reference: pl.Series, current: pl.Series, rare_share: float = RARE_SHARE) -> Bins:
-    """Count categories: rare ones of the reference together, new ones together and named, and NULL."""
-    seen = dict(reference.drop_nulls().value_counts().iter_rows())
-    frequent = sorted(name for name, rows in seen.items() if rows >= rare_share * len(reference))
-    now = dict(current.drop_nulls().value_counts().iter_rows())
-    unseen = sorted(name for name in now if name not in seen)
-
-    def counted(rows: dict[Any, int], nulls: int) -> np.ndarray:
-        rare = sum(count for name, count in rows.items() if name in seen and name not in frequent)
-        new = sum(count for name, count in rows.items() if name not in seen)
-        return np.array([*(rows.get(name, 0) for name in frequent), rare, new, nulls])
-
-    return Bins(
-        [*map(str, frequent), RARE, UNSEEN, NULL],
-        counted(seen, reference.null_count()),
-        counted(now, current.null_count()),
-        [str(name) for name in unseen],
-    )
-
-
-def number_bins(reference: pl.Series, current: pl.Series) -> Bins:
-    """Count numbers over quantile bins of the reference; few distinct ones as categories; NULL apart."""
-    if reference.drop_nulls().n_unique() <= BINS:
-        return category_bins(reference, current)
-    was, now = (values.cast(pl.Float64).to_numpy() for values in (reference, current))
-    edges = quantile_edges(was)
-    sides = [f"{edge:g}" for edge in edges]
-    between = [f"{low} to {high}" for low, high in pairwise(sides)]
-    names = [f"up to {sides[0]}", *between, f"over {sides[-1]}", NULL]
-    return Bins(names, counts(was, edges), counts(now, edges), [])
-
-
-def column_drift(
-    reference: pl.Series, current: pl.Series, settings: DriftSettings, confidence: float = CONFIDENCE
-) -> ColumnDrift:
-    """Measure how far ``current`` lies from ``reference``, two columns of one name and type."""
-    binned = _binned(reference, current)
-    index, chance, occupied = 0.0, 0.0, int(((binned.reference + binned.current) > 0).sum())
-    enough = min(len(reference), len(current)) >= FEWEST_ROWS
-    if enough:
-        kept = (binned.reference + binned.current) > 0
-        index = psi(binned.reference[kept], binned.current[kept])
-        chance = chance_psi(occupied, len(reference), len(current), confidence)
-    return ColumnDrift(
-        column=reference.name,
-        verdict=_verdict(index, chance, settings) if enough else "too few rows",
-        psi=round(index, 4),
-        chance=round(chance, 4),
-        bins=occupied,
-        reference_null_share=_null_share(reference),
-        current_null_share=_null_share(current),
-        moved_most=_moved_most(binned) if index > 0 else "",
-        unseen=", ".join(binned.unseen[:MOST_NAMED]),
-    )
-
-
-def drift_findings(
-    reference: pl.DataFrame, current: pl.DataFrame, columns: Sequence[str], settings: DriftSettings
-) -> Finding:
-    """Hold that no column of ``current`` has drifted from ``reference``; name the worst that have.
-
-    Numbers, booleans and text. With many columns some exceed any level by chance, so the confidence
-    of each is raised until that of all together is ``CONFIDENCE`` (Bonferroni). Raises ``ValueError``
-    that names columns which one of the frames lacks.
+    The median over the days of X2 / df, over its median under sampling alone: the dispersion of
+    quasi-likelihood (McCullagh and Nelder, Generalized Linear Models, 1989, 4.5).
     """
-    absent = [name for name in columns if name not in reference.columns or name not in current.columns]
-    if absent:
-        raise ValueError(f"drift cannot be measured, columns are absent: {', '.join(absent)}")
-    confidence = 1 - (1 - CONFIDENCE) / max(len(columns), 1)
-    measured = [column_drift(reference[name], current[name], settings, confidence) for name in columns]
-    measured.sort(key=lambda drift: (-drift.psi, drift.column))
-    verdicts = {drift.verdict for drift in measured}
-    return Finding(
-        passed=not verdicts & {"warn", "error"},
-        value=measured[0].psi if measured else 0.0,
-        threshold={"warn": settings.warn, "error": settings.error},
-        says=_in_a_sentence(measured, reference.height, current.height),
-        severity="error" if "error" in verdicts else "warn",
-        details=[asdict(drift) for drift in measured],
+    statistic, freedom = statistics.chi_square(days, days.sum(axis=0) - days)
+    under_sampling = (1 - 2 / (9 * freedom)) ** 3  # Wilson and Hilferty 1931
+    return max(statistics.median(statistic / freedom / under_sampling), 1.0)
+
+
+def _chi_square_tail(statistic: float, freedom: float) -> float:
+    from scipy.special import chdtrc
+
+    return float(chdtrc(freedom, statistic))
+
+
+def _judged(drift: Drift, tests: list[tuple[Test, float]], world: World, settings: DriftSettings) -> Drift:
+    """The verdict of the worst of a comparison's tests."""
+    found = []
+    for test, q_value in tests:
+        warn, error = thresholds(settings, drift.table_name, drift.column_name, test.statistic)
+        if drift.reference == FROZEN and not world.frozen_is_error:
+            error = float("inf")
+        verdict: Verdict = "stable"
+        if test.value >= warn:
+            verdict = "chance" if q_value > settings.false_discoveries else "warn"
+        if verdict == "warn" and test.value >= error and q_value <= SERIOUS * settings.false_discoveries:
+            verdict = "error"
+        found.append(
+            replace(
+                drift,
+                verdict=verdict,
+                statistic=test.statistic,
+                value=test.value,
+                warn=warn,
+                error=error,
+                p_value=test.p_value,
+                q_value=q_value,
+                moved=_moved(drift, test),
+            )
+        )
+    return max(found, key=lambda d: (URGENCY.get(d.verdict, 0), _excess(d)), default=drift)
+
+
+def _excess(drift: Drift) -> float:
+    return drift.value / drift.warn if drift.value is not None and drift.warn else 0.0
+
+
+def _moved(drift: Drift, test: Test) -> str:
+    """What moved, in words: of a level the geometric means."""
+    if test.statistic != "level":
+        return drift.moved
+    return f"geometric mean {test.usual:,.4g} to {test.now:,.4g}"
+
+
+def _blank(history: History, today: int, reference: str, reference_rows: int) -> Drift:
+    rows = int(history.rows[today])
+    names = history.table, history.column, _family(history)
+    return Drift(*names, reference, "stable", rows=rows, reference_rows=reference_rows)
+
+
+def _with_distances(drift: Drift, history: History, today: int, places: np.ndarray, bins: Binned) -> Drift:
+    """The drift with every distance of its shape."""
+    was, now = bins.reference, bins.today
+    change, place = statistics.largest_change(was, now)
+    shares = was / max(was.sum(), 1), now / max(now.sum(), 1)
+    numbers = history.kind == "number"
+    fine = history.counts[places].sum(axis=0), history.counts[today]
+    return replace(
+        drift,
+        psi=statistics.psi(was, now),
+        jensen_shannon=statistics.jensen_shannon(was, now),
+        kolmogorov_smirnov=statistics.kolmogorov_smirnov(*fine) if numbers else None,
+        wasserstein=statistics.wasserstein(*fine, history.bins) if numbers else None,
+        cramers_v=statistics.cramers_v(was, now),
+        moved=f"{bins.names[place]}: {shares[0][place]:.1%} to {shares[1][place]:.1%}" if change else "",
+        unseen=", ".join(bins.unseen),
     )
 
 
-def _binned(reference: pl.Series, current: pl.Series) -> Bins:
-    if reference.dtype.is_numeric() and current.dtype.is_numeric():
-        was, now = (values.cast(pl.Float64).fill_nan(None) for values in (reference, current))
-        return number_bins(was, now)
-    return category_bins(reference.cast(pl.String), current.cast(pl.String))
+def _family(history: History) -> str:
+    if history.column == LATENESS:
+        return "lateness"
+    return {"rows": "volume"}.get(history.kind, history.kind)
 
 
-def _verdict(index: float, chance: float, settings: DriftSettings) -> str:
-    if index < settings.warn:
-        return "stable"
-    if index <= chance:
-        return "chance"
-    return "error" if index >= settings.error else "warn"
+def compared_with(
+    history: History, today: int, reference: str, world: World, settings: DriftSettings
+) -> np.ndarray:
+    """Places of the days that stand for a reference."""
+    before = trailing(history, today, settings.trailing_days)
+    if reference == FROZEN:
+        return _frozen(history, world)
+    return _newest(history, today, before) if reference == NEWEST else before
 
 
-def _null_share(values: pl.Series) -> float:
-    return round(values.null_count() / max(len(values), 1), 4)
+def _newest(history: History, today: int, before: np.ndarray) -> np.ndarray:
+    recent = history.days[before] >= history.days[today] - NEWEST_WITHIN
+    return np.asarray(before[recent][-NEWEST_DAYS:])
 
 
-def _moved_most(binned: Bins) -> str:
-    was = binned.reference / max(binned.reference.sum(), 1)
-    now = binned.current / max(binned.current.sum(), 1)
-    place = int(np.abs(now - was).argmax())
-    return f"{binned.names[place]}: {was[place]:.1%} to {now[place]:.1%}"
+def _frozen(history: History, world: World) -> np.ndarray:
+    """Places of the days from which the model learned."""
+    days = world.frozen.get(history.table)
+    return np.flatnonzero(np.isin(history.days, days) & (history.rows > 0)) if days else NONE
 
 
-def _in_a_sentence(measured: Sequence[ColumnDrift], reference_rows: int, current_rows: int) -> str:
-    sizes = f"{current_rows:,} rows against {reference_rows:,}"
-    if any(drift.verdict == "too few rows" for drift in measured):
-        return f"too few rows to tell: {sizes}; at least {FEWEST_ROWS} are needed on both sides"
-    drifted = [drift for drift in measured if drift.verdict in ("warn", "error")]
-    if not drifted:
-        return f"none of {len(measured)} columns has drifted ({sizes})"
-    worst = "; ".join(
-        f"{drift.column} {drift.psi:.2f} ({drift.moved_most})" for drift in drifted[:MOST_NAMED]
-    )
-    more = f" and {len(drifted) - MOST_NAMED} more" if len(drifted) > MOST_NAMED else ""
-    return f"{len(drifted)} of {len(measured)} columns have drifted ({sizes}): {worst}{more}"
+def _grows(history: History, today: int, before: np.ndarray, world: World) -> bool:
+    """Whether a trait that counts all history had markedly less of it on the reference's days."""
+    if (history.table, history.column) not in world.growing or not before.size:
+        return False
+    learned = _frozen(history, world)
+    oldest = float(np.mean(history.days[np.union1d(before, learned).astype(int)]))
+    return bool(history.days[today] - world.first_day > GROWN * (oldest - world.first_day))

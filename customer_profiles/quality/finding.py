@@ -13,7 +13,7 @@ class Finding:
     """One claim held against data.
 
     ``value`` is what was measured and ``threshold`` what it was held against, both JSON-ready.
-    ``says`` tells a reader in one sentence. ``details`` are rows for a table in the UI.
+    ``says`` tells a reader in one sentence. ``details`` are rows for a table in the UI, ``plot`` a PNG.
     """
 
     passed: bool
@@ -22,3 +22,4 @@ class Finding:
     says: str
     severity: Severity = "error"
     details: list[dict[str, Any]] = field(default_factory=list)
+    plot: bytes | None = field(default=None, repr=False)

@@ -143,6 +143,26 @@ class Session:
             frame: pl.DataFrame = rows.to_native().pl()
             return frame
 
+    def rows_of(self, frame: pl.DataFrame) -> nw.LazyFrame[Any]:
+        """A Polars frame's rows, for the engine to work on beside its tables."""
+        rows: nw.LazyFrame[Any] = nw.from_native(self._connection.from_arrow(frame.to_arrow()))
+        return rows
+
+    def unpivot(self, rows: nw.LazyFrame[Any], day: str) -> nw.LazyFrame[Any]:
+        """One row per row of ``rows`` and column but ``day`` that is not NULL, lazily: in one scan.
+
+        The columns are of one type. Returns ``day``, ``column_name`` and ``value``. Narwhals' own ``unpivot``
+        works on DuckDB's default connection alone.
+        """
+        columns = ", ".join(_quoted(name) for name in rows.collect_schema().names() if name != day)
+        long = rows.to_native().query(
+            "wide",
+            f"select {_quoted(day)}, column_name, value "
+            f"from (unpivot wide on {columns} into name column_name value value)",
+        )
+        unpivoted: nw.LazyFrame[Any] = nw.from_native(long)
+        return unpivoted
+
     def days(self, table: Table) -> list[date]:
         """The days of which the table holds rows, ascending."""
         return list(self.row_counts(table))

@@ -42,6 +42,7 @@ GRAPH = {
     **{f"cleaned/{table}": {f"raw/{table}"} for table in CONTRACTS},
     "quarantine/rows": {f"raw/{table}" for table in CONTRACTS},
     "features/identities": {"cleaned/identity_links", "cleaned/customers", "cleaned/orders"},
+    "cleaned/drift": {f"cleaned/{table}" for table in CONTRACTS},
     **FAMILIES,
     "features/customer_features": set(FAMILIES),
     "features/summary": {"features/customer_features"},
@@ -53,10 +54,17 @@ GRAPH = {
         "features/principal_components",
         "models/segmentation",
     },
+    "profiles/drift": {
+        "features/customer_features",
+        "features/principal_components",
+        "profiles/conversion_scores",
+        "profiles/segments",
+    },
     "profiles/customer_profiles": {
         "features/customer_features",
         "profiles/conversion_scores",
         "profiles/segments",
+        "profiles/drift",
     },
 }
 BLOCKING_EVERYWHERE = {"rows_reconcile", "contract_holds"}
@@ -140,7 +148,7 @@ def test_jobs_and_schedules_are_there_to_start(definitions: dg.Definitions) -> N
 
 def test_the_alert_sensors_are_on_from_the_start(definitions: dg.Definitions) -> None:
     sensors = definitions.get_repository_def().sensor_defs
-    assert {sensor.name for sensor in sensors} == {"failure_alert", "late_day_alert"}
+    assert {sensor.name for sensor in sensors} == {"deliveries_sensor", "failure_alert", "late_day_alert"}
     assert {sensor.default_status for sensor in sensors} == {dg.DefaultSensorStatus.RUNNING}
 
 

@@ -169,7 +169,8 @@ def test_findings_name_broken_claims_first_and_tell_of_the_worst_severity():
         "status_is_a_known_value",
         "median_amount_minor_is_plausible",
     }
-    assert "status_is_a_known_value (1 rows)" in finding.says
+    assert "status_is_a_known_value (what became of the line): 1 rows, expected placed," in finding.says
+    assert "(median of line total paid; negative for returned lines): 9, expected 10 to" in finding.says
 
 
 TRAITS = [

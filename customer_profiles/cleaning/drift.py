@@ -1,0 +1,70 @@
+"""What arrived on a day, in counts, and how far it lies from what usually arrives."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import narwhals as nw
+import polars as pl
+
+from customer_profiles.cleaning.tables import CLEANED, COUNTS
+from customer_profiles.collection.ledger import delivered
+from customer_profiles.contracts import CONTRACTS
+from customer_profiles.contracts.stored import clock, stem
+from customer_profiles.quality.counts import NO_COLUMN, count, labelled, watched
+from customer_profiles.quality.drift import LATENESS, World
+from customer_profiles.quality.history import day_number
+from customer_profiles.settings import Settings
+from customer_profiles.warehouse import Session
+from customer_profiles.warehouse.artefacts import in_service
+
+DAY = "delivery_day"
+
+
+def count_deliveries(session: Session, first: date, last: date) -> pl.DataFrame:
+    """The counts of the ten cleaned tables, of every day with a delivery; one without rows counts 0."""
+    known = delivered(session, last)
+    counted = []
+    for table, stored in CLEANED.items():
+        rows = session.read(stored, first, last)
+        counted.append(count(session, rows, DAY, watched(stored.columns), table_name=table))
+        counted += [_lateness(session, table, first, last)] if clock(CONTRACTS[table]) else []
+        arrived = pl.DataFrame({DAY: sorted(day for day in known[table] if day >= first)}, {DAY: pl.Date})
+        empty = arrived.join(counted[-1], on=DAY, how="anti").with_columns(
+            pl.lit(NO_COLUMN).alias("column_name"),
+            pl.lit("rows").alias("kind"),
+            pl.lit(0, pl.Int64).alias("rows"),
+        )
+        counted.append(labelled(empty, table))
+    return pl.concat(counted, how="diagonal").select(column.name for column in COUNTS.columns)
+
+
+def _lateness(session: Session, table: str, first: date, last: date) -> pl.DataFrame:
+    """How many days after they happened the rows reached us, as bins of a number."""
+    happened = f"{stem(str(clock(CONTRACTS[table])))}_day"
+    counted = session.collect(
+        session.read(CLEANED[table], first, last)
+        .group_by(DAY, happened)
+        .agg(nw.len().cast(nw.Int64).alias("rows"))
+    )
+    late = (pl.col(DAY).to_physical() - pl.col(happened)).cast(pl.Float64)
+    bins = counted.group_by(DAY, late.alias("low")).agg(pl.col("rows").sum())
+    return labelled(
+        bins.with_columns(pl.lit(LATENESS).alias("column_name"), pl.lit("number").alias("kind")), table
+    )
+
+
+def store_counts(session: Session, first: date, last: date) -> None:
+    """Count the deliveries of a range of days, both ends belong to it, and store the counts day by day."""
+    counted = count_deliveries(session, first, last)
+    for part in counted.partition_by(DAY, maintain_order=True):
+        session.write(COUNTS, {DAY: part[DAY][0]}, part)
+
+
+def world_of(settings: Settings) -> World:
+    """The deliveries that the conversion model in service saw last: as many days as a day is held against."""
+    serving = in_service(settings.models, f"conversion/{settings.label.train[0]}")
+    if serving is None or "trained_through" not in serving.notes:
+        return World()
+    last = day_number(date.fromisoformat(serving.notes["trained_through"]))
+    return World({table: range(last - settings.drift.trailing_days + 1, last + 1) for table in CLEANED})

@@ -1,0 +1,183 @@
+"""A day's profiles and the models' outputs in counts, and how far they lie from what the models know."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import narwhals as nw
+import polars as pl
+
+from customer_profiles.cleaning.tables import CLEANED
+from customer_profiles.collection.ledger import delivered
+from customer_profiles.conversion.artefacts import Champion, champion, load
+from customer_profiles.conversion.labels import about, converted, label_window
+from customer_profiles.conversion.scores import score
+from customer_profiles.conversion.tables import SCORES
+from customer_profiles.features.catalogue import TRAITS
+from customer_profiles.features.tables import CUSTOMER_FEATURES, trait_column
+from customer_profiles.features.training import TrainingDays, label_is_told, training_days
+from customer_profiles.profiles.tables import COUNTS
+from customer_profiles.projection.projection import Projection
+from customer_profiles.projection.service import load_projection
+from customer_profiles.quality.counts import Watched, count, watched
+from customer_profiles.quality.drift import World
+from customer_profiles.quality.history import day_number
+from customer_profiles.segments.segmentation import Segmentation
+from customer_profiles.segments.service import load_segmentation
+from customer_profiles.segments.tables import SEGMENTS
+from customer_profiles.settings import LabelSettings, Settings
+from customer_profiles.warehouse import Session
+from customer_profiles.warehouse.artefacts import Fitted
+
+DAY = "as_of"
+POPULATION, TRAITS_OF, COMPONENTS, SCORED, PARTED, LABELS = (
+    "population",
+    "customer_features",
+    "principal_components",
+    "conversion_scores",
+    "segments",
+    "labels",
+)
+"""What is counted: all customers; the traits of those who are scored; each model's outputs; who converted."""
+OUTPUTS = {
+    COMPONENTS: Watched(numbers=("reconstruction_error",)),
+    SCORED: Watched(numbers=("conversion_probability",)),
+    PARTED: Watched(numbers=("segment_confidence",), categories=("segment", "moved")),
+}
+INPUTS = frozenset(trait.name for trait in TRAITS.values() if trait.model_input)
+WATCHED = watched(trait_column(trait) for trait in TRAITS.values() if trait.model_input)
+CONSENTS = tuple(trait.name for trait in TRAITS.values() if trait.kind == "flag" and not trait.model_input)
+GROWING = frozenset(
+    (TRAITS_OF, trait.name)
+    for trait in TRAITS.values()
+    if trait.window is None and (set(trait.sources) - {"customers", "consents"} or trait.unit == "days")
+)
+"""Traits that count all that ever was: in a young shop they differ from day to day by nature."""
+
+
+@dataclass(frozen=True)
+class Models:
+    """What serves, and the days from which it learned; all absent while nothing was trained."""
+
+    conversion: Champion | None
+    projection: Fitted[Projection] | None
+    segmentation: Fitted[Segmentation] | None
+    days: TrainingDays | None
+
+
+def models_in_service(session: Session, settings: Settings) -> Models:
+    """The models in service, with the training snapshots of the profile's conversion model."""
+    serving = champion(settings.models, settings.label.train[0])
+    days: TrainingDays | str = ""
+    if serving:
+        through = serving.trained_through
+        stored = [day for day in session.days(CUSTOMER_FEATURES) if day <= through]
+        days = training_days(stored, delivered(session, through), settings.label)
+    return Models(
+        serving,
+        load_projection(settings.models),
+        load_segmentation(settings.models),
+        None if isinstance(days, str) else days,
+    )
+
+
+def world_of(session: Session, models: Models, label: LabelSettings) -> World:
+    """The days that the models know, as the counts number them."""
+    first = min((min(days) for days in delivered(session).values() if days), default=date(1970, 1, 1))
+    if models.days is None:
+        return World(growing=GROWING, first_day=day_number(first), panel=True)
+    learned, judged = [day_number(day) for day in models.days.train], [day_number(models.days.test)]
+    matured = [day_number(day + _until_mature(label)) for day in models.days.all]
+    frozen = {TRAITS_OF: learned, LABELS: matured, **dict.fromkeys((COMPONENTS, SCORED, PARTED), judged)}
+    return World(frozen, GROWING, day_number(first), frozen_is_error=True, panel=True)
+
+
+def store_counts(session: Session, days: Sequence[date], models: Models, label: LabelSettings) -> None:
+    """Count the profiles of the ascending ``days``, the outputs of those days, and the labels known since."""
+    if not days:
+        return
+    features = session.read(CUSTOMER_FEATURES, days[0], days[-1]).filter(nw.col(DAY).is_in(days))
+    scored = features.filter(nw.col("eligible_for_scoring"))
+    _store(session, count(session, features, DAY, Watched(categories=CONSENTS), table_name=POPULATION))
+    _store(session, count(session, scored, DAY, WATCHED, table_name=TRAITS_OF))
+    for day in days:
+        if models.projection and not models.projection.absent_on(day):
+            _store_components(session, day, models.projection)
+    moved = nw.col("segment") != nw.col("previous_segment")
+    _store_outputs(session, SCORED, session.read(SCORES, days[0], days[-1]))
+    _store_outputs(session, PARTED, session.read(SEGMENTS, days[0], days[-1]).with_columns(moved=moved))
+    stored, known = session.days(CUSTOMER_FEATURES), delivered(session)
+    for as_of in (day - _until_mature(label) for day in days):
+        if as_of in stored and label_is_told(as_of, known, label):
+            _store_labels(session, as_of, label)
+
+
+def store_what_models_know(session: Session, models: Models, label: LabelSettings) -> None:
+    """Count, once a version, what the models say of the day on which they were judged, and its labels."""
+    if models.days is None:
+        return
+    judged = models.days.test
+    known = session.collect(
+        session.read(COUNTS, judged, judged).select("table_name", "model_version").unique()
+    )
+    counted = set(known.iter_rows())
+    rows = session.frame(CUSTOMER_FEATURES, judged, judged)
+
+    def store(name: str, version: str, outputs: pl.DataFrame) -> None:
+        said = outputs.with_columns(pl.lit(judged).alias(DAY), pl.lit(version).alias("model_version"))
+        _store_outputs(session, name, session.rows_of(said))
+
+    conversion, projection, segmentation = models.conversion, models.projection, models.segmentation
+    if conversion and (SCORED, conversion.version) not in counted:
+        store(SCORED, conversion.version, score(load(conversion.folder), about(rows, label.train[0])))
+    if projection and (COMPONENTS, projection.version) not in counted:
+        _store_components(session, judged, projection)
+    if segmentation and (PARTED, segmentation.version) not in counted:
+        store(PARTED, segmentation.version, segmentation.model.predict(rows))
+    for snapshot in models.days.all:
+        _store_labels(session, snapshot, label)
+
+
+def _store_components(session: Session, day: date, fitted: Fitted[Projection]) -> None:
+    """The distance of the day's customers from what their components tell."""
+    rows = session.frame(CUSTOMER_FEATURES, day, day, "eligible_for_scoring", *fitted.model.columns_)
+    rows = rows.filter(pl.col("eligible_for_scoring"))
+    errors = pl.DataFrame({"reconstruction_error": fitted.model.reconstruction_error(rows)}).with_columns(
+        pl.lit(day).alias(DAY), pl.lit(fitted.version).alias("model_version")
+    )
+    _store_outputs(session, COMPONENTS, session.rows_of(errors))
+
+
+def _store_outputs(session: Session, name: str, rows: nw.LazyFrame[Any]) -> None:
+    """Count what each version of a model says."""
+    columns = OUTPUTS[name]
+    there = rows.collect_schema().names()
+    columns = Watched(columns.numbers, tuple(column for column in columns.categories if column in there))
+    for version in session.collect(rows.select("model_version").unique())["model_version"]:
+        of_version = rows.filter(nw.col("model_version") == version)
+        _store(session, count(session, of_version, DAY, columns, table_name=name, model_version=version))
+
+
+def _store_labels(session: Session, as_of: date, label: LabelSettings) -> None:
+    """Who of the eligible converted, under the day on which that was known."""
+    eligible = session.read(CUSTOMER_FEATURES, as_of, as_of).filter(nw.col("eligible_for_scoring"))
+    bought = converted(session.read(CLEANED["orders"]), as_of, label).with_columns(converted=nw.lit(True))
+    told = eligible.select(DAY, "customer_key").join(bought, on="customer_key", how="left")
+    rows = told.select(DAY, converted=nw.col("converted").fill_null(False))
+    counted = count(session, rows, DAY, Watched(categories=("converted",)), table_name=LABELS)
+    known_on = as_of + _until_mature(label)
+    _store(session, counted.with_columns(pl.lit(known_on).alias(DAY)))
+
+
+def _store(session: Session, counted: pl.DataFrame) -> None:
+    for part in counted.partition_by(DAY, maintain_order=True):
+        session.write(COUNTS, {name: part[name][0] for name in COUNTS.partition}, part)
+
+
+def _until_mature(label: LabelSettings) -> timedelta:
+    """From the day of a profile to the day on which its label is known."""
+    day = date(2000, 1, 1)
+    return label_window(day, label).matures - day

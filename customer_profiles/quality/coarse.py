@@ -1,0 +1,69 @@
+"""From fine bins that never change to the few that one comparison needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from customer_profiles.quality.counts import RARE
+from customer_profiles.quality.history import History
+from customer_profiles.quality.statistics import quantile_bins
+
+BINS = 10
+FREQUENT_SHARE = 0.02
+"""Categories below this share of the reference are pooled. The counts name all above a quarter of it."""
+UNSEEN, UNSEEN_SHARE = "(unseen)", 0.01
+
+
+@dataclass(frozen=True)
+class Binned:
+    """Counts over the same coarse bins: a row a reference day, and today."""
+
+    names: list[str]
+    days: np.ndarray
+    today: np.ndarray
+    unseen: tuple[str, ...] = ()
+
+    @property
+    def reference(self) -> np.ndarray:
+        """The counts of all reference days together."""
+        return np.asarray(self.days.sum(axis=0))
+
+
+def binned(history: History, today: int, places: np.ndarray) -> Binned:
+    """Count today and the days at ``places`` over bins made from those days."""
+    of = _number_bins if history.kind == "number" else _category_bins
+    return of(history, today, places)
+
+
+def _number_bins(history: History, today: int, places: np.ndarray) -> Binned:
+    """Quantile bins; numbers of few distinct values keep a bin each."""
+    reference = history.counts[places].sum(axis=0)
+    held = (reference > 0) | (history.counts[today] > 0)
+    reference, ends = reference[held], history.bins[held]
+    few = np.count_nonzero(reference) <= BINS
+    place = np.arange(len(ends)) if few else quantile_bins(reference, BINS)
+    starts = np.searchsorted(place, np.arange(place[-1] + 1))
+    lows = [f"{end:g}" for end in ends[starts]]
+    names = lows if few else [*(f"{low} to {high}" for low, high in pairwise(lows)), f"from {lows[-1]}"]
+    days, now = (
+        np.add.reduceat(np.atleast_2d(history.counts[chosen])[:, held], starts, axis=1)
+        for chosen in (places, today)
+    )
+    return Binned(names, days, now[0])
+
+
+def _category_bins(history: History, today: int, places: np.ndarray) -> Binned:
+    """Frequent categories of the reference, its rare ones together, and those that it does not hold."""
+    reference, now = history.counts[places].sum(axis=0), history.counts[today]
+    frequent = (reference >= FREQUENT_SHARE * reference.sum()) & (history.bins != RARE)
+    new = (reference == 0) & (now >= UNSEEN_SHARE * max(now.sum(), 1)) & (history.bins != RARE)
+    groups = [*np.flatnonzero(frequent)[:, None], np.flatnonzero(~frequent & ~new), np.flatnonzero(new)]
+    names = [*history.bins[frequent], RARE, UNSEEN]
+    days = np.column_stack([history.counts[np.ix_(places, group)].sum(axis=1) for group in groups])
+    current = np.array([now[group].sum() for group in groups])
+    return Binned(
+        [str(name) for name in names], days, current, tuple(str(name) for name in history.bins[new])
+    )

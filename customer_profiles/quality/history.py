@@ -1,0 +1,102 @@
+"""Counts of a column over the days, and which of those days another day is held against."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+
+WEEK = 7
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """The counts of one column of one table: a row a delivered day, a column a bin.
+
+    ``version`` is that of the model whose outputs were counted, or empty. ``days`` are ascending day numbers.
+    ``bins`` are the lower ends of numbers or the names of categories, both ascending.
+    Counts of kind ``missing`` have two bins, NULL and known; those of kind ``rows`` have one.
+    """
+
+    table: str
+    column: str
+    version: str
+    kind: str
+    days: np.ndarray
+    bins: np.ndarray
+    counts: np.ndarray
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """Rows counted on each day."""
+        return np.asarray(self.counts.sum(axis=1))
+
+    @cached_property
+    def levels(self) -> Levels:
+        """The logarithm of each day's level, of numbers."""
+        return levels(self.counts, self.bins)
+
+
+class Levels(NamedTuple):
+    """Of each day: mean and variance of ln |x| over the numbers that are not 0, and how many they are."""
+
+    mean: np.ndarray
+    variance: np.ndarray
+    rows: np.ndarray
+
+
+def levels(counts: np.ndarray, bins: np.ndarray) -> Levels:
+    """Return the logarithms of the days' geometric means.
+
+    A change of unit or price by a factor moves it by the factor's logarithm, whatever the shape.
+    """
+    some = bins != 0
+    logs, kept = np.log(np.abs(bins[some].astype(np.float64))), counts[:, some]
+    rows = kept.sum(axis=1)
+    divisor = np.maximum(rows, 1)
+    mean = kept @ logs / divisor
+    return Levels(mean, np.maximum(kept @ logs**2 / divisor - mean**2, 0.0), rows)
+
+
+def histories(counts: pl.DataFrame, day: str) -> Iterator[History]:
+    """The histories in a table of counts, in the order of table, version and column."""
+    of = ["table_name", "model_version"]
+    for (table, version), part in counts.sort(*of, "column_name", "kind").group_by(of, maintain_order=True):
+        of_rows = part.filter(pl.col("kind") == "rows").sort(day)
+        days = of_rows[day].to_physical().to_numpy()
+        for (column, kind), cells in part.group_by("column_name", "kind", maintain_order=True):
+            bins, matrix = _matrix(cells, str(kind), day, days)
+            if kind == "missing":
+                rest = of_rows["rows"].to_numpy() - matrix[:, 0]
+                bins, matrix = np.array(["(null)", "known"]), np.column_stack([matrix[:, 0], rest])
+            yield History(str(table), str(column), str(version), str(kind), days, bins, matrix)
+
+
+def _matrix(cells: pl.DataFrame, kind: str, day: str, days: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    names: Any = {"number": "low", "category": "category"}.get(kind)
+    values = cells[names].to_numpy() if names else np.zeros(cells.height)
+    bins, places = np.unique(values.astype(str) if kind == "category" else values, return_inverse=True)
+    matrix = np.zeros((len(days), len(bins)), dtype=np.int64)
+    matrix[np.searchsorted(days, cells[day].to_physical().to_numpy()), places] = cells["rows"].to_numpy()
+    return bins, matrix
+
+
+def day_number(day: date) -> int:
+    """Days since 1970-01-01, as a history numbers them."""
+    return (day - date(1970, 1, 1)).days
+
+
+def trailing(history: History, today: int, most: int) -> np.ndarray:
+    """Places of the newest ``most`` days before ``today`` with rows."""
+    return np.flatnonzero(history.rows[:today] > 0)[-most:]
+
+
+def between(history: History, today: int, oldest: int, newest: int) -> np.ndarray:
+    """Places of the days with rows that lie from ``oldest`` down to ``newest`` days before ``today``."""
+    ago = history.days[today] - history.days
+    return np.flatnonzero((ago <= oldest) & (ago >= newest) & (history.rows > 0))

@@ -1,0 +1,21 @@
+"""From which effect on a column drifts."""
+
+from __future__ import annotations
+
+from customer_profiles.settings import DriftSettings
+
+
+def thresholds(settings: DriftSettings, table: str, column: str, statistic: str) -> tuple[float, float]:
+    """The values of a statistic that warn and that are an error; the column's own where it has some."""
+    own = settings.columns.get(f"{table}.{column}")
+    chosen = settings.model_copy(update=own.model_dump(exclude_none=True)) if own else settings
+    never = float("inf")
+    return {
+        "psi": (chosen.warn, chosen.error),
+        "share": (chosen.share_warn, never),
+        "level": (chosen.level_warn, never),
+        "slow": (chosen.slow_warn, never),
+        "missing": (chosen.missing_warn, chosen.missing_error),
+        "fall": (chosen.fall_warn, chosen.fall_error),
+        "rise": (chosen.rise_warn, never),
+    }[statistic]

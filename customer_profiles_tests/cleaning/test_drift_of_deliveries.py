@@ -1,0 +1,80 @@
+"""Deliveries are counted inside the engine, day by day, and a rebuilt range counts the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+
+from customer_profiles.cleaning.drift import count_deliveries, store_counts
+from customer_profiles.cleaning.tables import COUNTS
+from customer_profiles.quality.history import histories
+
+DAY, NOON = date(2026, 3, 3), "2026-03-03 12:00:00"
+NEXT = DAY + timedelta(days=1)
+
+
+@pytest.fixture
+def orders(sound) -> Callable[..., list[dict[str, object]]]:
+    return lambda amounts, **cells: [
+        sound("orders", **{"order_id": f"O{number}", "amount_minor": str(amount)} | cells)
+        for number, amount in enumerate(amounts)
+    ]
+
+
+def cell(counts: pl.DataFrame, column: str, kind: str, day=DAY) -> dict[object, int]:
+    rows = counts.filter(delivery_day=day, table_name="orders", column_name=column, kind=kind)
+    return {row["category"] if kind == "category" else row["low"]: row["rows"] for row in rows.to_dicts()}
+
+
+def test_rows_nulls_categories_numbers_and_lateness_are_counted(shop, orders):
+    shop.take("orders", [*orders([100, 100, 9_900]), *orders([7], order_id="late", status="shipped")])
+    shop.take("orders", orders([50], order_id="next", channel="app"), day=NEXT)
+    counts = count_deliveries(shop.warehouse, DAY, NEXT)
+
+    assert cell(counts, "(rows)", "rows") == {None: 4}
+    assert cell(counts, "channel", "missing") == {None: 4}
+    assert cell(counts, "channel", "missing", NEXT) == {None: 0}
+    assert cell(counts, "status", "category") == {"paid": 3, "shipped": 1}
+    assert cell(counts, "amount_minor", "number") == {7.0: 1, 100.0: 2, 9856.0: 1}
+    assert cell(counts, "(days late)", "number", NEXT) == {1.0: 1}
+    assert not counts.filter(
+        pl.col("column_name").str.ends_with("_id") & (pl.col("kind") != "missing")
+    ).height
+
+
+def test_a_bin_is_never_wider_than_two_percent_and_keeps_the_sign(shop, orders):
+    amounts = [1, 3, 999, 12_345, 7_654_321]
+    returned = orders(amounts, status="returned", quantity="-1")
+    for row in returned:
+        row["amount_minor"] = f"-{row['amount_minor']}"
+    shop.take("orders", returned)
+    lows = sorted(cell(count_deliveries(shop.warehouse, DAY, DAY), "amount_minor", "number"))
+    exact = -np.array(sorted(amounts, reverse=True), dtype=float)
+    assert np.all(np.abs(np.array(lows) / exact - 1) < 0.02)
+    assert np.all(np.array(lows) >= exact)
+
+
+def test_a_delivery_without_rows_counts_none_and_a_day_without_delivery_is_not_counted(shop, orders):
+    shop.take("orders", orders([100]))
+    shop.take(
+        "orders",
+        "order_id,line_number,status_at,customer_id,ordered_at,status,quantity,amount_minor,currency\n",
+        day=NEXT,
+    )
+    store_counts(shop.warehouse, DAY, NEXT + timedelta(days=1))
+    stored = shop.warehouse.frame(COUNTS)
+    assert [day.rows.tolist() for day in histories(stored, "delivery_day") if day.kind == "rows"] == [[1, 0]]
+
+
+def test_counting_a_range_again_gives_the_same_counts(shop, orders):
+    for day in (DAY, NEXT):
+        shop.take("orders", orders([100, 200], ordered_at=NOON), day=day)
+    store_counts(shop.warehouse, DAY, DAY)
+    store_counts(shop.warehouse, NEXT, NEXT)
+    day_by_day = shop.warehouse.frame(COUNTS)
+    store_counts(shop.warehouse, DAY, NEXT)
+    assert shop.warehouse.frame(COUNTS).equals(day_by_day)

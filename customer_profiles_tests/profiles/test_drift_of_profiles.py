@@ -1,0 +1,94 @@
+"""An error in the model's inputs holds the new scores back; a warning and an older day's error do not."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import date, timedelta
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from customer_profiles.orchestration.drift_report import NoDriftError, drift_of
+from customer_profiles.orchestration.partitions import DAILY, RANGE_END, RANGE_START
+from customer_profiles.orchestration.platform import Platform
+from customer_profiles.profiles.checks import CHECKS
+from customer_profiles.profiles.drift import TRAITS_OF
+from customer_profiles.profiles.publication import MANIFEST, publish
+from customer_profiles.profiles.tables import DRIFT
+from customer_profiles.quality.drift import Drift
+from customer_profiles.quality.drift_table import rows_of
+from customer_profiles.settings import load_settings
+
+YESTERDAY, TODAY = date(2026, 1, 9), date(2026, 1, 10)
+(KNOWS_ITS_WORLD,) = [each for each in CHECKS if "model_still_knows" in next(iter(each.check_keys)).name]
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> Platform:
+    return Platform(load_settings(tmp_path), {})
+
+
+def told(verdict: str) -> Drift:
+    return Drift(
+        TRAITS_OF, "spend_minor_30", "number", "frozen", verdict, "psi", 0.6, 0.1, 0.25, 1e-9, 1e-8, 900, 9000
+    )
+
+
+def run(platform: Platform, verdicts: dict[date, str]) -> dg.ExecuteInProcessResult:
+    """Both days in one run: drift as given, the real check, and a publication after it."""
+
+    @dg.asset(key=["profiles", "drift"], partitions_def=DAILY, backfill_policy=dg.BackfillPolicy.single_run())
+    def drift(platform: dg.ResourceParam[Platform]) -> None:
+        with platform.warehouse() as warehouse:
+            for day, verdict in verdicts.items():
+                warehouse.write(DRIFT, {DRIFT.day: day}, rows_of([told(verdict)], day, DRIFT))
+
+    @dg.asset(deps=[drift], partitions_def=DAILY, backfill_policy=dg.BackfillPolicy.single_run())
+    def publication(platform: dg.ResourceParam[Platform]) -> None:
+        publish(platform.settings.published, TODAY, {"customer_profiles": pl.DataFrame({"score": [0.9]})})
+
+    publish(platform.settings.published, YESTERDAY, {"customer_profiles": pl.DataFrame({"score": [0.1]})})
+    definitions = dg.Definitions(
+        assets=[drift, publication],
+        asset_checks=[KNOWS_ITS_WORLD],
+        resources={"platform": platform},
+        jobs=[dg.define_asset_job("everything", executor_def=dg.in_process_executor)],
+    )
+    with dg.instance_for_test() as instance:
+        return definitions.resolve_job_def("everything").execute_in_process(
+            instance=instance,
+            tags={RANGE_START: str(YESTERDAY), RANGE_END: str(TODAY)},
+            raise_on_error=False,
+        )
+
+
+def published(platform: Platform) -> str:
+    manifest = json.loads((platform.settings.published / MANIFEST).read_text(encoding="utf-8"))
+    return manifest["as_of"]
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "stays"),
+    [
+        ({YESTERDAY: "stable", TODAY: "error"}, YESTERDAY),
+        ({YESTERDAY: "stable", TODAY: "warn"}, TODAY),
+        ({YESTERDAY: "error", TODAY: "stable"}, TODAY),
+    ],
+    ids=["an error today", "a warning today", "an error yesterday"],
+)
+def test_only_an_error_of_the_newest_day_holds_back_what_is_published(platform, verdicts, stays):
+    result = run(platform, verdicts)
+    assert published(platform) == str(stays)
+    assert result.success == (stays == TODAY)
+
+
+def test_the_drift_of_a_day_is_there_to_read_worst_first_and_other_days_are_named(platform):
+    run(platform, {YESTERDAY: "stable", TODAY: "warn"})
+    day, rows = drift_of(platform, None)
+    assert (day, [row["verdict"] for row in rows]) == (TODAY, ["warn"])
+    assert rows[0] == asdict(told("warn"))
+    with pytest.raises(NoDriftError, match="measured were 2026-01-09 to 2026-01-10"):
+        drift_of(platform, TODAY + timedelta(days=1))
