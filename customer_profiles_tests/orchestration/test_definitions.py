@@ -148,8 +148,9 @@ def test_jobs_and_schedules_are_there_to_start(definitions: dg.Definitions) -> N
 
 def test_the_alert_sensors_are_on_from_the_start(definitions: dg.Definitions) -> None:
     sensors = definitions.get_repository_def().sensor_defs
-    assert {sensor.name for sensor in sensors} == {"deliveries_sensor", "failure_alert", "late_day_alert"}
-    assert {sensor.default_status for sensor in sensors} == {dg.DefaultSensorStatus.RUNNING}
+    alerts = {sensor.name: sensor.default_status for sensor in sensors if sensor.name.endswith("_alert")}
+    running = dg.DefaultSensorStatus.RUNNING
+    assert alerts == {"failure_alert": running, "late_day_alert": running}
 
 
 def test_dagster_finds_the_definitions_of_the_home_in_the_environment(tmp_path: Path) -> None:
