@@ -25,7 +25,7 @@ from customer_profiles.privacy.sealing import Seal, place_of
 from customer_profiles.settings import Mendable
 from customer_profiles.warehouse import Session
 
-PLAIN_KINDS = ("moment", "date", "whole", "decimal", "choice", "flag")
+PLAIN_KINDS = ("moment", "date", "whole", "decimal", "flag")
 """Kinds of column whose cells are shown unmasked, if they could be read: they hold no words."""
 ROW = ("delivery_day", *PLACE)
 
@@ -124,14 +124,16 @@ def original(row: Mapping[str, Any], seal: Seal) -> dict[str, str | None]:
 def masked(row: Mapping[str, Any], seal: Seal) -> dict[str, str | None]:
     """The same with every cell that can hold words shown by its shape: ``9`` a digit, ``a`` a letter."""
     columns, known = columns_of(CONTRACTS[row["table_name"]]), delivered_columns(row["table_name"])
-    unread = {rule.partition("|")[0] for rule in row["broken_rules"] if rule.endswith("|unparsable")}
+    unread = {rule.partition("|")[0] for rule in row["broken_rules"]}
 
-    def is_plain(name: str) -> bool:
-        metadata = (columns[name].metadata or {}) if name in known else {}
-        return metadata.get("pii") is Pii.NONE and metadata.get("kind") in PLAIN_KINDS and name not in unread
+    def is_plain(name: str, cell: str) -> bool:
+        metadata = (columns[name].metadata or {}) if name in known and name not in unread else {}
+        if metadata.get("kind") == "choice":  # a cell that is none of its values may be anything
+            return cell.lower() in {*metadata["values"], *metadata["synonyms"]}
+        return metadata.get("pii") is Pii.NONE and metadata.get("kind") in PLAIN_KINDS
 
     return {
-        name: cell if cell is None or is_plain(name) else shape(cell)
+        name: cell if cell is None or is_plain(name, cell) else shape(cell)
         for name, cell in original(row, seal).items()
     }
 

@@ -163,7 +163,9 @@ def test_rows_of_a_mapped_file_are_mapped_again_with_their_neighbours(shop, tmp_
 
 
 def test_words_are_masked_and_readable_cells_are_not(shop, sound) -> None:
-    broken = sound("orders", quantity="0", amount_minor="王芳 12", coupon_id="a@b.c", note="ring 2x")
+    broken = sound(
+        "orders", quantity="0", amount_minor="王芳 12", coupon_id="a@b.c", note="ring 2x", channel="c@d.e"
+    )
     shop.deliver("orders", [broken])
     shop.run("orders", DAY)
     hold(shop, DAY)
@@ -171,6 +173,7 @@ def test_words_are_masked_and_readable_cells_are_not(shop, sound) -> None:
     seen = masked(row, shop.seal)
     assert (seen["quantity"], seen["status"], seen["ordered_at"]) == ("0", "paid", "2026-03-03 12:00:00")
     assert (seen["amount_minor"], seen["coupon_id"], seen["note"]) == ("aa 99", "a@a.a", "aaaa 9a")
+    assert seen["channel"] == "a@a.a"
     assert (seen["customer_id"], seen["order_id"]) == ("a9", "a9")
     assert original(row, shop.seal) == broken
 
