@@ -156,7 +156,7 @@ class InPlaceOfTheNetwork(Logistic):
         super().__init__(numeric, categories)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def quick_training() -> Any:
     """Trainings without TensorFlow, and with one chart of six."""
     with pytest.MonkeyPatch.context() as patch:
@@ -167,7 +167,7 @@ def quick_training() -> Any:
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def new_model_home(
     tmp_path_factory: pytest.TempPathFactory, quick_training: None
 ) -> Callable[..., ModelHome]:
@@ -184,7 +184,7 @@ def new_model_home(
     return make
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def trained_home(new_model_home: Callable[..., ModelHome]) -> tuple[ModelHome, Any]:
     """A home in which a model was trained and the newest day was scored, and the run. Not to be changed."""
     home = new_model_home()
