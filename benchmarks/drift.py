@@ -30,7 +30,8 @@ from customer_profiles.cleaning.clean import clean_day
 from customer_profiles.cleaning.tables import CLEANED
 from customer_profiles.collection.door import Door, receive
 from customer_profiles.collection.loading import ledger, load_day
-from customer_profiles.collection.reading import find_delivery
+from customer_profiles.collection.sources.finding import find_delivery
+from customer_profiles.collection.sources.home import Home
 from customer_profiles.privacy.pseudonyms import Pseudonyms
 from customer_profiles.privacy.sealing import Seal
 from customer_profiles.quality import statistics
@@ -60,15 +61,20 @@ DETECTORS = ("customer_profiles", "fixed_psi", "plain_ks")
 Days = dict[int, pl.DataFrame]
 
 
+def door_of(folder: Path) -> Door:
+    """The platform's door, with secrets of its own."""
+    settings = CollectionSettings()
+    home = Home(folder, "Asia/Shanghai", START, settings.longest_line_bytes)
+    return Door(home, settings, "Asia/Shanghai", Pseudonyms(b"s" * 32), Seal(b"k" * 32))
+
+
 def month_of_rows(folder: Path) -> dict[str, list[pl.DataFrame]]:
     """A simulated month through the platform's own door: per table its days."""
     simulate(folder, customers=10_000, days=30, start=START, seed=11, dirty=False)
-    door = Door(
-        folder / "deliveries", CollectionSettings(), "Asia/Shanghai", Pseudonyms(b"s" * 32), Seal(b"k" * 32)
-    )
+    door = door_of(folder)
     return {
         table: [
-            receive(find_delivery(door.deliveries, table, START + timedelta(days=day)), door).rows.select(
+            receive(find_delivery(door.home, table, START + timedelta(days=day)), door).rows.select(
                 column.name for column in CLEANED[table].columns if column.name != "repairs"
             )
             for day in range(5, 30)
@@ -366,9 +372,7 @@ def _cost_of(
         *names, pl.col("customer_key").alias("customer_id"), event_id=pl.int_range(pl.len()).cast(pl.String)
     ).write_parquet(file)
     day = START + timedelta(days=60)
-    door = Door(
-        home / "deliveries", CollectionSettings(), "Asia/Shanghai", Pseudonyms(b"s" * 32), Seal(b"k" * 32)
-    )
+    door = door_of(home)
     people = people_of(month)
     traits = pl.concat([people] * (-(-profiles // people.height))).head(profiles)
     traits = traits.select(

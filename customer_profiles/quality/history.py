@@ -64,9 +64,9 @@ def levels(counts: np.ndarray, bins: np.ndarray) -> Levels:
 
 
 def histories(counts: pl.DataFrame, day: str) -> Iterator[History]:
-    """The histories in a table of counts, in the order of table, version and column."""
+    """The histories in a table of counts, in the order in which they stand there."""
     of = ["table_name", "model_version"]
-    for (table, version), part in counts.sort(*of, "column_name", "kind").group_by(of, maintain_order=True):
+    for (table, version), part in counts.group_by(of, maintain_order=True):
         of_rows = part.filter(pl.col("kind") == "rows").sort(day)
         days = of_rows[day].to_physical().to_numpy()
         for (column, kind), cells in part.group_by("column_name", "kind", maintain_order=True):
