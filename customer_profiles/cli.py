@@ -106,7 +106,8 @@ def key(customer_id: str, home: HomeOption = None) -> None:
     out.print(own)
     profile = profile_key(platform.settings.published, own)
     if profile != own:
-        out.print(f"{profile} (the profile: a login proved this and another customer id to be one customer)")
+        why = "the profile: a login proved this and another customer id to be one customer"
+        out.print(f"{profile} ({why})", soft_wrap=True)
 
 
 @app.command()

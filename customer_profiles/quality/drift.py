@@ -32,6 +32,8 @@ GROWN = 1.1
 """A trait that counts all history grows with it: where the shop's history is this much longer than that
 of the reference, only the newest days before are comparable."""
 NEWEST_DAYS, NEWEST_WITHIN = 2, 7
+YOUNG_DAYS = 14
+"""In a shop of fewer days not even the newest are comparable: each day's history is much of all."""
 TRAILING, FROZEN, EARLIER, NEWEST = "trailing", "frozen", "earlier", "newest"
 LATENESS = "(days late)"
 NONE = np.empty(0, dtype=np.int64)
@@ -129,7 +131,9 @@ def _measured(history: History, today: int, world: World, settings: DriftSetting
     elif history.kind == "missing":
         before = before[history.counts[before, 1] > 0]  # where all is NULL, nothing was to be observed
     if _grows(history, today, before, world):
-        return [_against_days(history, today, _newest(history, today, before), NEWEST, 1, settings)]
+        young = history.days[today] - world.first_day < YOUNG_DAYS
+        newest = NONE if young else _newest(history, today, before)
+        return [_against_days(history, today, newest, NEWEST, 1, settings)]
     measured = [_against_days(history, today, before, TRAILING, FEWEST_DAYS, settings)]
     learned_from = frozen.size and today <= frozen[-1]
     if frozen.size and history.kind != "missing" and not learned_from:

@@ -210,7 +210,6 @@ def test_the_checks_of_scores_warn_and_block_as_they_should():
     assert blocking == {
         "contract_holds": True,
         "eligible_customers_are_scored": True,
-        "model_still_knows_its_world": False,
         "champion_is_trusted": False,
         "published_lift_holds": False,
     }

@@ -46,7 +46,7 @@ def home(cleaned, evening, tmp_path):
         with platform.warehouse() as session:
             for family in FAMILY_TRAITS:
                 told = AsOf(as_of.day, {"orders": frozenset({before})})
-                compute_family(session, family, told, platform.settings.label)
+                compute_family(session, family, told, platform.settings)
             assert compute_customer_features(session, as_of.day) == 1
         return platform, as_of.day
 

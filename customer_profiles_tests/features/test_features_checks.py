@@ -49,7 +49,7 @@ def two_ids(tmp_path_factory: pytest.TempPathFactory) -> Platform:
         as_of = AsOf(DAY, delivered(warehouse))
         compute_identities(warehouse, as_of, platform.settings.identity)
         for family in FAMILY_TRAITS:
-            compute_family(warehouse, family, as_of, platform.settings.label)
+            compute_family(warehouse, family, as_of, platform.settings)
         compute_customer_features(warehouse, DAY)
     return platform
 

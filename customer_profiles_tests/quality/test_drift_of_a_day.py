@@ -181,6 +181,7 @@ def test_what_counts_all_history_is_compared_with_the_days_just_before(table):
     growing = World(growing=frozenset({("orders", "spend")}), first_day=day_number(START))
     assert "spend" not in table.drifted(30, world=growing)
     assert table.verdicts(30, growing)["spend", "newest"].reference_rows == pytest.approx(2_000, rel=0.1)
+    assert table.verdicts(5, growing)["spend", "newest"].verdict == "too few days"
     table.day[41] = table.usual(41, times=30)
     assert table.drifted(41, world=growing)["spend"] == "error"
 

@@ -82,7 +82,7 @@ def maps_row_by_row(source: Source) -> bool:
 def leave_out(read: ReadFile, dropped_by: pl.Series) -> ReadFile:
     """The rows that no rule leaves out, and how many each rule does."""
     kept = dropped_by.is_null()
-    counts = dropped_by.drop_nulls().value_counts(name="rows")
+    counts = dropped_by.drop_nulls().value_counts(name="rows").sort(dropped_by.name)
     originals = read.originals if read.originals is not None else read.cells
     return replace(
         read,
