@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from customer_profiles.cleaning.clean import broken_rows, clean_day, days_to_run_again
+from customer_profiles.cleaning.clean import broken_rows, clean_days, days_to_run_again
 from customer_profiles.cleaning.drift import store_counts, world_of
 from customer_profiles.cleaning.quarantine import examples_by_rule
 from customer_profiles.cleaning.tables import CLEANED, COUNTS, DRIFT, QUARANTINE
@@ -45,10 +45,14 @@ def cleaned_asset(delivered: str) -> dg.AssetsDefinition:
         days = days_of(context)
         with platform.warehouse() as warehouse:
             held = {*warehouse.days(RAW[delivered]), *warehouse.days(CLEANED[delivered])}
+            # an empty day that was empty before needs no query: years of history have thousands
+            stored_rows = dict.fromkeys((day for day in days if day not in held), 0)
 
             def clean(day: date) -> dict[str, Any]:
-                # an empty day that was empty before needs no query: years of history have thousands
-                stored = row_count(clean_day(warehouse, delivered, day) if day in held else 0)
+                if day not in stored_rows:
+                    waiting = [each for each in days if each >= day and each in held]
+                    stored_rows.update(clean_days(warehouse, delivered, waiting))
+                stored = row_count(stored_rows[day])
                 again = days_to_run_again(warehouse, delivered, days[0], day) if day == days[-1] else []
                 if not again:
                     return stored

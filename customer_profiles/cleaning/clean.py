@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Sequence
 from datetime import date, timedelta
+from itertools import accumulate
 from typing import Any
 
 import narwhals as nw
@@ -16,6 +19,28 @@ from customer_profiles.contracts.stored import key_columns
 from customer_profiles.warehouse import Session
 
 FATES = ("accepted", "repaired", "quarantined", "duplicate")
+MOST_ROWS_AT_ONCE = 500_000
+"""Deliveries with versions are cleaned together up to so many rows: a query costs more than a small day."""
+
+
+def clean_days(session: Session, table: str, days: Sequence[date]) -> dict[date, int]:
+    """Write the valid rows of the first of the ascending ``days``, and of as many after it as go together.
+
+    Versions all stay, so the deliveries of a table that has them are cleaned each as if alone, many in one
+    query; where a key counts once, the days before must have been cleaned. Returns the rows of each day
+    that was cleaned.
+    """
+    if not CONTRACTS[table].VERSIONED:
+        return {days[0]: clean_day(session, table, days[0])}
+    held = session.row_counts(RAW[table])
+    rows_so_far = list(accumulate(held.get(day, 0) for day in days))
+    together = days[: max(1, bisect_right(rows_so_far, MOST_ROWS_AT_ONCE))]
+    first, last = together[0], together[-1]
+    columns = [column.name for column in CLEANED[table].columns]
+    rows = standing(session.read(RAW[table], first, last), ("delivery_day", *key_columns(table)), None)
+    session.write_days(CLEANED[table], first, last, rows.select(columns))
+    stored = session.row_counts(CLEANED[table])
+    return {day: stored.get(day, 0) for day in together}
 
 
 def clean_day(session: Session, table: str, day: date) -> int:

@@ -274,6 +274,16 @@ class Session:
         with self.transaction():
             return self.replace(table, partition, rows)
 
+    def write_days(self, table: Table, first: date, last: date, rows: Rows) -> None:
+        """Replace all rows of a range of days in a transaction of its own; each day in the stated order."""
+        self.ensure(table)
+        with self.transaction():
+            with _named(table.name, first):
+                self._connection.execute(
+                    f"delete from {table.name} where {table.day} between ? and ?", [first, last]
+                )
+            self._insert(table, first, rows)
+
     def delete(self, table: Table, partition: Mapping[str, Any]) -> None:
         """Remove the rows with these values: of a partition, or of a part of one."""
         self.ensure(table)
@@ -319,7 +329,7 @@ def _incoming(table: Table, rows: Rows) -> Any:
 
 def _insert(table: Table, *, sort: bool) -> str:
     cells = [f"{_quoted(c.name)}::{SQL_TYPES[c.dtype]} as {_quoted(c.name)}" for c in table.columns]
-    order = f" order by {', '.join(map(_quoted, table.order))}" if table.order and sort else ""
+    order = f" order by {', '.join(map(_quoted, (table.day, *table.order)))}" if table.order and sort else ""
     rows = f"select {', '.join(cells)} from incoming"
     if table.row_hash:
         values = ", ".join(f"{_quoted(c.name)} := {_quoted(c.name)}" for c in table.columns)

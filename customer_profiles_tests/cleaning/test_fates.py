@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import polars as pl
 import pytest
 
-from customer_profiles.cleaning.clean import broken_rows, clean_day, days_to_run_again
+from customer_profiles.cleaning.clean import broken_rows, clean_day, clean_days, days_to_run_again
 from customer_profiles.cleaning.orphans import orphan_counts
 from customer_profiles.cleaning.tables import CLEANED, QUARANTINE
 
@@ -109,6 +109,20 @@ def test_cleaning_again_gives_equal_rows_whatever_came_later(shop, sound) -> Non
     before = shop.take("events", [sound("events"), sound("events", event_id="E2", event_name="?")])
     shop.take("events", [sound("events"), sound("events", event_id="E3")], day=NEXT)
     assert shop.clean("events").equals(before)
+
+
+def test_days_cleaned_together_are_as_if_each_was_cleaned_alone(shop, sound, monkeypatch) -> None:
+    days = [DAY, NEXT, LATER]
+    for day in days:
+        rows = [sound("orders"), sound("orders", quantity="0"), sound("orders", amount_minor="7")]
+        shop.take("orders", [*rows, sound("orders", line_number="2")], day=day)
+    alone = shop.warehouse.frame(CLEANED["orders"])
+    shop.warehouse.write(CLEANED["orders"], {"delivery_day": NEXT}, alone.clear())
+    assert clean_days(shop.warehouse, "orders", days) == dict.fromkeys(days, 2)
+    assert shop.warehouse.frame(CLEANED["orders"]).equals(alone)
+    monkeypatch.setattr("customer_profiles.cleaning.clean.MOST_ROWS_AT_ONCE", 8)
+    assert list(clean_days(shop.warehouse, "orders", days)) == [DAY, NEXT]
+    assert list(clean_days(shop.warehouse, "events", days)) == [DAY], "events count once, in their first"
 
 
 def test_a_lost_row_shows(shop, sound) -> None:
