@@ -124,14 +124,10 @@ def _normalised(name: str, contract: type[Delivered], *, ascii_only: bool) -> pl
     """Trimmed NFKC, empty words as NULL. ASCII is its own NFKC, and finding that out is cheaper."""
     text = pl.col(f"{name}|text")
     as_is = ascii_only or _kind(contract, name) == "free_text"
-    tidy = text if as_is else text.str.normalize("NFKC")
+    beyond_ascii = pl.when(text.str.len_bytes() != text.str.len_chars()).then(text)
+    tidy = text if as_is else pl.coalesce(beyond_ascii.str.normalize("NFKC"), text)
     trimmed = tidy.str.strip_chars()
     return pl.when(~trimmed.is_in(ABSENT)).then(trimmed)
-
-
-def _where(condition: pl.Expr, cells: pl.Expr) -> pl.Expr:
-    """The cells that need a second look. The others are NULL, and what is done with NULL costs little."""
-    return pl.when(condition).then(cells)
 
 
 def _text(name: str, _: Mapping[str, Any], __: str) -> Parsed:
@@ -140,12 +136,10 @@ def _text(name: str, _: Mapping[str, Any], __: str) -> Parsed:
 
 def _whole(name: str, _: Mapping[str, Any], __: str) -> Parsed:
     cell = pl.col(name)
-    plain = cell.cast(pl.Int64, strict=False)
-    rest = _where(plain.is_null(), cell)
-    as_decimal = rest.str.contains(WHOLE_AS_DECIMAL)
-    digits = pl.when(as_decimal).then(rest.str.replace(r"\.0+$", "")).otherwise(rest)
-    value = pl.coalesce(plain, _where(digits.str.contains(WHOLE), digits).cast(pl.Int64, strict=False))
-    non_finite = rest.str.contains(NON_FINITE)
+    as_decimal = cell.str.contains(WHOLE_AS_DECIMAL)
+    digits = pl.when(as_decimal).then(cell.str.replace(r"\.0+$", "")).otherwise(cell)
+    value = pl.when(digits.str.contains(WHOLE)).then(digits).cast(pl.Int64, strict=False)
+    non_finite = cell.str.contains(NON_FINITE)
     return Parsed(
         value,
         broken={"non_finite": non_finite, "unparsable": cell.is_not_null() & value.is_null() & ~non_finite},
@@ -165,25 +159,15 @@ def _decimal(name: str, _: Mapping[str, Any], __: str) -> Parsed:
 
 def _moment(name: str, _: Mapping[str, Any], timezone: str) -> Parsed:
     cell = pl.col(name)
-    spaced = cell.str.replace("T", " ", literal=True)
-    plain = spaced.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
-    rest = _where(plain.is_null(), cell)
-    day_precise = (
-        pl.when(rest.is_null() & cell.is_not_null())
-        .then(pl.lit(value=False))
-        .otherwise(rest.str.contains(DATE_ONLY))
-    )
-    text = rest.str.replace(UTC, "+0000").str.replace("T", " ", literal=True).str.replace(OFFSET, "$1")
+    day_precise = cell.str.contains(DATE_ONLY)
+    text = cell.str.replace(UTC, "+0000").str.replace("T", " ", literal=True).str.replace(OFFSET, "$1")
     zoned = text.str.contains(OFFSET) & ~day_precise
     local = pl.coalesce(
-        plain,
-        *(
-            text.str.to_datetime(form, time_unit="us", strict=False)
-            for form in ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%d")
-        ),
+        text.str.to_datetime(form, time_unit="us", strict=False)
+        for form in ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%d")
     )
     with_offset = pl.coalesce(
-        _where(zoned, text).str.to_datetime(form, time_unit="us", strict=False, time_zone="UTC")
+        text.str.to_datetime(form, time_unit="us", strict=False, time_zone="UTC")
         for form in ("%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%d %H:%M%#z")
     )
     in_zone = local.dt.replace_time_zone(timezone, ambiguous="earliest", non_existent="null")
