@@ -212,7 +212,7 @@ class WarehouseSettings(_Section):
 class QualitySettings(_Section):
     """Great Expectations."""
 
-    largest_sample: int = Field(50_000, ge=1_000, description="rows of a day that a suite looks at")
+    largest_sample: int = Field(200_000, ge=1_000, description="rows of a day that a suite looks at")
 
 
 class FreshnessSettings(_Section):

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from customer_profiles.quality.finding import Finding
 
 FATES = ("accepted", "repaired", "quarantined", "duplicate")
-FEWEST_ORPHANS = 5
-"""Fewer are a handful: in a small delivery one row alone exceeds any share."""
 
 
 def rows_add_up(counts: Mapping[str, Mapping[str, int]]) -> Finding:
@@ -51,13 +49,10 @@ def rows_add_up(counts: Mapping[str, Mapping[str, int]]) -> Finding:
 def orphans_are_few(
     rows: int, orphans: int, *, warn_share: float, error_share: float, of: str = "customer"
 ) -> Finding:
-    """Hold that few rows name an unknown ``of``: a warning above one share, an error above the other.
-
-    Fewer than ``FEWEST_ORPHANS`` such rows are few, whatever their share.
-    """
+    """Hold that few rows name an unknown ``of``: a warning above one share, an error above the other."""
     share = orphans / rows if rows else 0.0
     return Finding(
-        passed=share <= warn_share or orphans < FEWEST_ORPHANS,
+        passed=share <= warn_share,
         value=round(share, 6),
         threshold={"warn": warn_share, "error": error_share},
         says=f"{orphans:,} of {rows:,} rows ({share:.2%}) name an unknown {of}",

@@ -34,11 +34,5 @@ def test_orphans_warn_above_one_share_and_fail_above_another(orphans, passed, se
     assert (finding.passed, finding.severity) == (passed, severity)
 
 
-def test_a_handful_in_a_small_delivery_is_chance():
-    limits = {"warn_share": 0.01, "error_share": 0.05}
-    assert orphans_are_few(17, 4, **limits).passed
-    assert not orphans_are_few(17, 5, **limits).passed
-
-
 def test_no_rows_have_no_orphans():
     assert orphans_are_few(0, 0, warn_share=0.01, error_share=0.05).passed
