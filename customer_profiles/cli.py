@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from customer_profiles import cli_model, cli_sources
+from customer_profiles.cli_home import HomeOption
 from customer_profiles.cli_quarantine import quarantine
 from customer_profiles.settings import HOME_VARIABLE, Mendable, Settings, load_settings
 
@@ -35,9 +36,6 @@ OF_THE_DISK = {EACCES, EPERM, EROFS, EEXIST, ENOTDIR, EISDIR, ENOSPC, EDQUOT}
 """What the person at the keyboard can mend: rights, a file in a folder's place, a full disk."""
 BETA_WARNINGS_OFF = "ignore:Parameter `backfill_policy`,ignore:Function `dev_command`"
 """Dagster says at every start, once an asset, that backfill policies are in beta."""
-HomeOption = Annotated[
-    Path | None, typer.Option("--home", help=f"Home folder; by default ${HOME_VARIABLE}, or data/.")
-]
 FirstDay = Annotated[datetime | None, typer.Option("--from", formats=DAY, help="First day.")]
 LastDay = Annotated[datetime | None, typer.Option("--to", formats=DAY, help="Last day.")]
 RebuildDay = Annotated[

@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from customer_profiles.settings import HOME_VARIABLE, Settings, load_settings
+from customer_profiles.cli_home import HomeOption
+from customer_profiles.settings import Settings, load_settings
 
 app = typer.Typer(
     help="What the conversion models are worth, which one serves, and how to change that.",
@@ -19,9 +20,6 @@ app = typer.Typer(
 )
 out = Console(highlight=False)
 
-HomeOption = Annotated[
-    Path | None, typer.Option("--home", help=f"Home folder; by default ${HOME_VARIABLE}, or data/.")
-]
 LabelOption = Annotated[
     str | None, typer.Option("--label", help="What is predicted; by default the first in label.train.")
 ]

@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from customer_profiles.settings import HOME_VARIABLE, load_settings
+from customer_profiles.cli_home import HomeOption
+from customer_profiles.settings import load_settings
 
 if TYPE_CHECKING:
     from customer_profiles.cleaning.quarantine import Chosen
@@ -28,9 +29,6 @@ quarantine = typer.Typer(
 out = Console(highlight=False)
 
 DAY = ["%Y-%m-%d"]
-HomeOption = Annotated[
-    Path | None, typer.Option("--home", help=f"Home folder; by default ${HOME_VARIABLE}, or data/.")
-]
 TableName = Annotated[str, typer.Argument(help="Delivered table, such as orders.")]
 ArrivalDay = Annotated[datetime, typer.Argument(formats=DAY, help="Day under which the rows stand.")]
 OneRule = Annotated[str | None, typer.Option("--rule", help="Only rows that break this rule.")]

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from customer_profiles.cli_home import HomeOption
 from customer_profiles.settings import load_settings
 
 if TYPE_CHECKING:
@@ -24,12 +25,11 @@ sources = typer.Typer(
     name="sources", help="Your own data: check the home's sources.yaml, or begin one.", no_args_is_help=True
 )
 out = Console(highlight=False)
-HomeFolder = Annotated[Path | None, typer.Option("--home", help="Home folder; by default as for `run`.")]
 
 
 @sources.command()
 def check(
-    home: HomeFolder = None,
+    home: HomeOption = None,
     day: Annotated[
         datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="Day to read; by default each table's newest."),
@@ -56,7 +56,7 @@ def check(
 def init(
     file: Annotated[Path, typer.Argument(help="One of your files.", exists=True, dir_okay=False)],
     table: Annotated[str | None, typer.Option(help="The table that it feeds; guessed by default.")] = None,
-    home: HomeFolder = None,
+    home: HomeOption = None,
 ) -> None:
     """Guess a first mapping from a file's columns and print it as YAML: put it into sources.yaml."""
     from customer_profiles.collection.sources.guess import guess_source
