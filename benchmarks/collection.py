@@ -98,7 +98,7 @@ def platform(file: Path, form: str, memory_limit: str) -> None:
     working = Platform(load_settings(home, warehouse=limits), {})
     with working.warehouse() as warehouse, working.vault() as vault:
         before = before_run(warehouse, "events", [DAY], rebuild=False)
-        ran = load_table_day(warehouse, vault, working.door, before, DAY, {})
+        ran = load_table_day(warehouse, vault, working.door, before, DAY)
         record_days(warehouse, "events", {DAY: ran})
         clean_day(warehouse, "events", DAY)
         warehouse.write(QUARANTINE, {"delivery_day": DAY}, broken_rows(warehouse, DAY, DAY))

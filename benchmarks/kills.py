@@ -41,7 +41,7 @@ def load(home: Path, day: date, started: Connection | None = None) -> None:
             started.send(None)
         for table in TABLES:
             before = before_run(warehouse, table, [day], rebuild=False)
-            ran = {day: load_table_day(warehouse, vault, platform.door, before, day, None)}
+            ran = {day: load_table_day(warehouse, vault, platform.door, before, day)}
             record_days(warehouse, table, ran)
             clean_day(warehouse, table, day)
 

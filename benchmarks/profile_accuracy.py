@@ -15,7 +15,7 @@ import json
 import tempfile
 from collections.abc import Iterator
 from datetime import date, timedelta
-from itertools import chain, combinations, repeat
+from itertools import chain, combinations
 from pathlib import Path
 
 import polars as pl
@@ -111,10 +111,10 @@ def load(platform: Platform, home: Path, day: date, tables: list[str]) -> None:
     days = days_up_to(day)
     with platform.warehouse() as warehouse, platform.vault() as vault:
         for table in tables:
-            searched = category_words(warehouse, platform.door, days) if table == "events" else repeat(None)
-            for each, categories in zip(days, searched, strict=False):
+            words = category_words(warehouse, days) if table == "events" else {}
+            for each in days:
                 known = ledger(warehouse, table, each, each)
-                load_day(warehouse, vault, platform.door, table, each, known=known, categories=categories)
+                load_day(warehouse, vault, platform.door, table, each, known=known, categories=words)
                 clean_day(warehouse, table, each)
 
 

@@ -19,7 +19,7 @@ import pytest
 from customer_profiles import cli
 from customer_profiles.cleaning.clean import clean_day, row_fates
 from customer_profiles.cleaning.tables import CLEANED
-from customer_profiles.collection.daily import TableDay, before_run, load_table_day
+from customer_profiles.collection.daily import TableDay, before_run, load_days_from
 from customer_profiles.collection.door import Door, Received, receive
 from customer_profiles.collection.ledger import ledger, record_days
 from customer_profiles.collection.loading import Loaded, load_day
@@ -200,9 +200,11 @@ class Shop:
 
     def run(self, table: str, *days: date, rebuild: bool = False) -> dict[date, TableDay]:
         """What a run over the days makes of a table's deliveries; they are cleaned too."""
-        before, ran = before_run(self.warehouse, table, list(days), rebuild=rebuild), {}
+        before = before_run(self.warehouse, table, list(days), rebuild=rebuild)
+        ran: dict[date, TableDay] = {}
         for day in days:
-            ran[day] = load_table_day(self.warehouse, self.vault, self.door, before, day, None)
+            if day not in ran:
+                ran |= load_days_from(self.warehouse, self.vault, self.door, before, day)
             clean_day(self.warehouse, table, day)
         record_days(self.warehouse, table, ran)
         return ran

@@ -1,4 +1,4 @@
-"""A part whose rows come in on a later day than its own."""
+"""A part whose rows come in: on its own day, or on a later one."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from customer_profiles.collection.reading import Part
 
 @dataclass(frozen=True)
 class Arrival:
-    """A part, the file and day that it belongs to, and what is known of it.
+    """A part, the day on which its rows come in, and the file and day that it belongs to.
 
     ``known`` are ledger entries: rows that came in with one of them are passed over.
     """
 
     part: Part
+    day: date
     file: str
     file_day: date
     known: pl.DataFrame = field(default_factory=pl.DataFrame)

@@ -1,15 +1,12 @@
 """Assets of collection: ``raw/<table>`` for the ten delivered tables, and the ledger of deliveries."""
 
 from datetime import date
-from itertools import repeat
 from typing import Any
 
 import dagster as dg
 
-from customer_profiles.collection.daily import TableDay, before_run, load_table_day
+from customer_profiles.collection.daily import TableDay, before_run, load_days_from
 from customer_profiles.collection.ledger import record_days
-from customer_profiles.collection.loading import category_words
-from customer_profiles.collection.sources.finding import lies_there
 from customer_profiles.collection.tables import DELIVERIES, RAW
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.orchestration.metadata import about_table, row_count
@@ -24,12 +21,16 @@ from customer_profiles.orchestration.partitions import (
 )
 from customer_profiles.orchestration.platform import Platform
 
+KNOWN_AT_THE_DOOR = {"events": ("products",)}
+"""Tables that the door looks into for another: names of products tell the category of a search."""
+
 
 def raw_asset(table: str) -> dg.AssetsDefinition:
     """``raw/<table>``: each day's delivery, parsed and sealed at the door."""
 
     @dg.asset(
         key=["raw", table],
+        deps=[dg.AssetKey(["raw", other]) for other in KNOWN_AT_THE_DOOR.get(table, ())],
         group_name="raw",
         description=(
             f"{CONTRACTS[table].about()} As delivered, parsed to the "
@@ -45,11 +46,10 @@ def raw_asset(table: str) -> dg.AssetsDefinition:
         days, loaded = days_of(context), dict[date, TableDay]()
         with platform.warehouse() as warehouse, platform.vault() as vault:
             before = before_run(warehouse, table, days, rebuild=is_rebuild(context))
-            searched = table == "events" and lies_there(platform.home, table)
-            searches = category_words(warehouse, platform.door, days) if searched else repeat(None)
 
             def load(day: date) -> dict[str, Any]:
-                loaded[day] = load_table_day(warehouse, vault, platform.door, before, day, next(searches))
+                if day not in loaded:
+                    loaded.update(load_days_from(warehouse, vault, platform.door, before, day))
                 for reason in (*loaded[day].refused, *loaded[day].warnings):
                     context.log.warning(reason)
                 again = ", ".join(map(str, loaded[day].run_again))

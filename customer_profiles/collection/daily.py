@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from pathlib import Path
 
 import polars as pl
 
 from customer_profiles.collection.door import Door
 from customer_profiles.collection.ledger import ABSENT, LOADED, REFUSED, days_run, ledger
-from customer_profiles.collection.loading import Loaded, load_day, load_late
-from customer_profiles.collection.reading import DeliveryError
+from customer_profiles.collection.loading import (
+    Categories,
+    Loaded,
+    category_words,
+    load_day,
+    load_days,
+    load_late,
+)
+from customer_profiles.collection.reading import Delivery, DeliveryError
 from customer_profiles.collection.releasing import waiting_releases
+from customer_profiles.collection.sources.finding import find_delivery, lies_there
 from customer_profiles.warehouse import Session
+
+DAYS_TOGETHER = 31
+"""Days that are loaded in one transaction at most: a month."""
+SMALL_BYTES = 64_000_000
+"""Files of at most so many bytes together are loaded together."""
+NOTHING_LATE = Loaded("kept")
 
 
 @dataclass(frozen=True)
@@ -65,16 +80,69 @@ def before_run(warehouse: Session, table: str, days: list[date], *, rebuild: boo
     return BeforeRun(table, days, rebuild, entries, loaded | run, sorted({*days_run(warehouse), *loaded}))
 
 
-def load_table_day(
+def load_days_from(
+    warehouse: Session, vault: Session, door: Door, before: BeforeRun, day: date
+) -> dict[date, TableDay]:
+    """Load a table's delivery of ``day``, and with it small ones of the days after it that were never run.
+
+    What a transaction and the door cost beside the rows is paid once for all of them.
+    """
+    together = _load_together(warehouse, vault, door, before, _days_together(door, before, day))
+    return together or {day: load_table_day(warehouse, vault, door, before, day)}
+
+
+def _days_together(door: Door, before: BeforeRun, day: date) -> list[Delivery]:
+    """Deliveries of ``day`` and the days after it that can be loaded together; empty if it has to go alone.
+
+    Small files of days that were never run, but for the newest: what arrived late enters on that one.
+    """
+    known = set(before.entries["file_day"])
+    deliveries: list[Delivery] = []
+    sizes: dict[Path, int] = {}
+    for each in before.days[before.days.index(day) :]:
+        if before.rebuild or each == before.newest or each in known or each in before.run:
+            break
+        try:
+            delivery = find_delivery(door.home, before.table, each)
+            files = [part.file for part in delivery.parts] if delivery else []
+            sizes |= {file: file.stat().st_size for file in files if file}
+        except (DeliveryError, OSError):
+            break
+        if delivery is None or None in files or sum(sizes.values()) > SMALL_BYTES:
+            break
+        deliveries.append(delivery)
+        if len(deliveries) == DAYS_TOGETHER:
+            break
+    return deliveries
+
+
+def _load_together(
     warehouse: Session,
     vault: Session,
     door: Door,
     before: BeforeRun,
-    day: date,
-    categories: Mapping[str, str] | None,
-) -> TableDay:
+    deliveries: Sequence[Delivery],
+) -> dict[date, TableDay]:
+    """Load deliveries of several days in one go: what ``load_table_day`` makes of each of them.
+
+    If one of them is refused, the first half is tried, and so on: none of them if the first one is.
+    """
+    while len(deliveries) > 1:
+        days = [delivery.day for delivery in deliveries]
+        words = _words(warehouse, door, before.table, days)
+        try:
+            own = load_days(warehouse, vault, door, before.table, deliveries, words)
+        except DeliveryError:
+            deliveries = deliveries[: len(deliveries) // 2]
+        else:
+            return {day: _table_day(before, day, loaded) for day, loaded in own.items()}
+    return {}
+
+
+def load_table_day(warehouse: Session, vault: Session, door: Door, before: BeforeRun, day: date) -> TableDay:
     """Load a table's delivery of a day; on the newest day that was ever run, also what arrived late."""
     known = before.entries.filter((pl.col("delivery_day") == day) | (pl.col("file_day") == day))
+    words = _words(warehouse, door, before.table, [day])
     refused: tuple[str, ...] = ()
     try:
         own = load_day(
@@ -84,7 +152,7 @@ def load_table_day(
             before.table,
             day,
             known=known,
-            categories=categories,
+            categories=words,
             rebuild=before.rebuild,
             run_without=before.run.get(day) == ABSENT and day < before.newest,
         )
@@ -92,9 +160,20 @@ def load_table_day(
         own, refused = Loaded("refused", says="its file was refused: zero rows"), (str(error),)
         if known.filter(delivery_day=day, file_day=day).height:
             own = Loaded("kept", says="its file was refused: the rows as loaded are kept")
-    late = Loaded("kept")
+    late = NOTHING_LATE
     if day == before.newest:
-        late = _late(warehouse, vault, door, before, day, categories)
+        late = _late(warehouse, vault, door, before, day, words)
+    return _table_day(before, day, own, late, refused)
+
+
+def _words(warehouse: Session, door: Door, table: str, days: Sequence[date]) -> Categories:
+    """What searches of these days are told by; nothing for tables that have none."""
+    return category_words(warehouse, days) if table == "events" and lies_there(door.home, table) else {}
+
+
+def _table_day(
+    before: BeforeRun, day: date, own: Loaded, late: Loaded = NOTHING_LATE, refused: tuple[str, ...] = ()
+) -> TableDay:
     again = before.later_days if own.fate == "loaded" else []
     return TableDay(
         fate={"absent": ABSENT, "late": ABSENT, "refused": REFUSED}.get(own.fate, LOADED),
@@ -112,11 +191,11 @@ def _late(
     door: Door,
     before: BeforeRun,
     day: date,
-    categories: Mapping[str, str] | None,
+    categories: Categories,
 ) -> Loaded:
     entries = ledger(warehouse, before.table)
     run = {**before.run} | dict.fromkeys(entries["file_day"].to_list(), LOADED)
-    released = waiting_releases(warehouse, door, before.table, entries)
+    released = waiting_releases(warehouse, door, before.table, day, entries)
     return load_late(
         warehouse,
         vault,

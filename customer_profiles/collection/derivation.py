@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import date
+from itertools import groupby
 
 import polars as pl
 
-from customer_profiles.contracts import Delivered
-from customer_profiles.contracts.stored import clock, stem
+from customer_profiles.collection.parsing import E_MAIL
+from customer_profiles.contracts import CONTRACTS
+from customer_profiles.contracts.columns import columns_of
+from customer_profiles.contracts.stored import clock, columns_with, stem
+from customer_profiles.privacy.matching import HASH
 
 SCRIPTS = {
     "ja": r"[\p{Hiragana}\p{Katakana}]",
@@ -26,13 +31,72 @@ SHORTEST_SEARCH, LONGEST_SEARCH = 2, 60
 HAN = re.compile("[\u3400-\u9fff]")
 
 
-def moment_numbers(contract: type[Delivered], moments: list[str], timezone: str) -> list[pl.Expr]:
+def derived(
+    table: str,
+    rows: pl.DataFrame,
+    timezone: str,
+    phone_region: str,
+    categories: Mapping[date, Mapping[str, str]],
+) -> pl.DataFrame:
+    """Numbers of moments, and what can be told from personal data before it is sealed."""
+    rows = _addresses(table, rows.with_columns(moment_numbers(table, timezone)), phone_region)
+    for name in columns_with(table, "hashed", True):
+        is_hash = pl.col(name).str.contains(HASH)
+        rows = rows.with_columns(pl.when(is_hash).then(pl.col(name).str.to_lowercase()).otherwise(name))
+    for name in columns_with(table, "kind", "date"):
+        birth = name.removesuffix("_date")
+        rows = rows.with_columns(
+            pl.col(name).dt.year().cast(pl.Int32).alias(f"{birth}_year"),
+            pl.col(name).dt.month().cast(pl.Int32).alias(f"{birth}_month"),
+        )
+    for name in columns_with(table, "kind", "free_text"):
+        rows = rows.with_columns(pl.col(name).str.len_chars().cast(pl.Int32).alias(f"{name}_length"))
+    if "body" in rows.columns:
+        rows = rows.with_columns(pl.coalesce("language", language_of(pl.col("body"))).alias("language"))
+    if "search_query" in rows.columns:
+        rows = rows.with_columns(pl.coalesce("category", _searched(rows, categories)).alias("category"))
+    return rows
+
+
+def _searched(rows: pl.DataFrame, categories: Mapping[date, Mapping[str, str]]) -> pl.Series:
+    """Category of each row's search, by the words of its day. Rows lie day by day."""
+    days = (of_day for of_day in rows.partition_by("delivery_day", maintain_order=True) if of_day.height)
+    found = [
+        category_of_searches(pl.concat(of_day["search_query"] for of_day in same), words)
+        for words, same in groupby(days, lambda of_day: categories.get(of_day["delivery_day"][0], {}))
+    ]
+    return pl.concat(found) if found else pl.Series(dtype=pl.String)
+
+
+def _addresses(table: str, rows: pl.DataFrame, phone_region: str) -> pl.DataFrame:
+    """``<column>|normal`` of telephone numbers and e-mail addresses, and identifiers that are either."""
+    for name in columns_with(table, "kind", "phone"):
+        number = e164(rows[name], phone_region)
+        unknown = rows[name].is_not_null() & number.is_null()
+        noted = pl.concat_list("repairs", pl.lit(f"{name}|not_a_number"))
+        rows = rows.with_columns(
+            number.alias(f"{name}|normal"), repairs=pl.when(unknown).then(noted).otherwise("repairs")
+        )
+    for name in columns_with(table, "kind", "email"):
+        valid = pl.col(name).str.contains(E_MAIL)
+        rows = rows.with_columns(pl.when(valid).then(name).alias(f"{name}|normal"))
+    for name, column in columns_of(CONTRACTS[table]).items():
+        told_by = (column.metadata or {}).get("kind_in")
+        if told_by:
+            kind = pl.col(told_by).str.to_lowercase()
+            phone = rows.select(pl.when(kind == "phone").then(name)).to_series()
+            email = pl.when(kind == "email").then(pl.col(name).str.to_lowercase())
+            rows = rows.with_columns(pl.coalesce(email, e164(phone, phone_region), name).alias(name))
+    return rows
+
+
+def moment_numbers(table: str, timezone: str) -> list[pl.Expr]:
     """Business day of every moment; hour (NULL if day-precise) and weekday of the table's clock."""
     numbers = []
-    for name in moments:
+    for name in columns_with(table, "kind", "moment"):
         local = pl.col(name).dt.convert_time_zone(timezone)
         numbers.append(local.dt.date().cast(pl.Int32).alias(f"{stem(name)}_day"))
-        if name == clock(contract):
+        if name == clock(CONTRACTS[table]):
             hour = pl.when(~pl.col(f"{name}|day_precise")).then(local.dt.hour())
             numbers += [
                 hour.cast(pl.Int32).alias(f"{stem(name)}_hour"),

@@ -7,7 +7,7 @@ and the ledger in one transaction: whoever is killed leaves a delivery loaded or
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ import narwhals as nw
 import polars as pl
 
 from customer_profiles.collection.arrivals import Arrival
-from customer_profiles.collection.door import Door, Received, receive, receive_pieces
+from customer_profiles.collection.door import Door, Received, receive_pieces
 from customer_profiles.collection.ledger import REFUSED
 from customer_profiles.collection.reading import Delivery, DeliveryError, Part, ReadFile
 from customer_profiles.collection.sources.finding import delivered_days, find_delivery
@@ -25,6 +25,9 @@ from customer_profiles.collection.tables import DELIVERIES, PERSONAL, RAW, RELEA
 from customer_profiles.warehouse import Session
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+Categories = Mapping[date, Mapping[str, str]]
+"""For each day, product and category names with their categories: what tells the category of a search."""
+NO_WORDS: Categories = {}
 VERSION_DIGITS = 8
 """Leading digits of a file's hash that name a later state of it."""
 
@@ -50,7 +53,7 @@ def load_day(
     day: date,
     *,
     known: pl.DataFrame,
-    categories: Mapping[str, str] | None = None,
+    categories: Categories = NO_WORDS,
     rebuild: bool = False,
     run_without: bool = False,
 ) -> Loaded:
@@ -69,12 +72,46 @@ def load_day(
         return Loaded("absent", says="no delivery: zero rows")
     if run_without and not rebuild:
         return Loaded("late", says=f"it came after {day} was run: {ENTERS} {REWRITE.format(day)}")
-    arrivals = [Arrival(part, part.source, day) for part in delivery.parts] if delivery else []
-    rows, unknown = _store(warehouse, vault, door, table, day, arrivals, categories, forget=own)
+    arrivals = _arrivals([delivery]) if delivery else []
+    entries = _store(warehouse, vault, door, table, arrivals, categories, forget=own)
     if delivery is None:
         return Loaded("absent", says="its file is gone: the day was emptied")
+    return _loaded(entries)
+
+
+def load_days(
+    warehouse: Session,
+    vault: Session,
+    door: Door,
+    table: str,
+    deliveries: Sequence[Delivery],
+    categories: Categories,
+) -> dict[date, Loaded]:
+    """Load deliveries of several days together, none of which was loaded before: all of them, or none.
+
+    Raises ``DeliveryError`` if a file is not what it says; then nothing is changed.
+    """
+    entries = _store(warehouse, vault, door, table, _arrivals(deliveries), categories)
+    days = [delivery.day for delivery in deliveries]
+    return {day: _loaded([entry for entry in entries if entry["delivery_day"] == day]) for day in days}
+
+
+def _arrivals(deliveries: Sequence[Delivery]) -> list[Arrival]:
+    return [
+        Arrival(part, delivery.day, part.source, delivery.day)
+        for delivery in deliveries
+        for part in delivery.parts
+    ]
+
+
+def _loaded(entries: list[Entry]) -> Loaded:
+    unknown = sorted({name for entry in entries for name in entry["unknown_columns"]})
     extra = f"; unknown columns kept sealed: {unknown}" if unknown else ""
-    return Loaded("loaded", rows, f"loaded {len(arrivals)} file(s){extra}")
+    return Loaded("loaded", _rows(entries), f"loaded {len(entries)} file(s){extra}")
+
+
+def _rows(entries: list[Entry]) -> int:
+    return sum(entry["rows"] for entry in entries)
 
 
 ENTERS = "its rows enter with the run of the newest day, on that day."
@@ -91,7 +128,7 @@ def load_late(
     entries: pl.DataFrame,
     run: Mapping[date, str],
     released: Iterable[Arrival] = (),
-    categories: Mapping[str, str] | None = None,
+    categories: Categories = NO_WORDS,
 ) -> Loaded:
     """Let in on ``day`` what arrived since its own day was run: new rows of files of that day and before.
 
@@ -105,7 +142,7 @@ def load_late(
             refused.append(found)
             continue
         try:
-            came, _ = _store(warehouse, vault, door, table, day, found, categories)
+            came = _rows(_store(warehouse, vault, door, table, found, categories))
         except DeliveryError as error:
             refused.append(str(error))
             continue
@@ -114,25 +151,19 @@ def load_late(
     return Loaded("late" if says else "kept", rows, "; ".join(says), tuple(refused))
 
 
-def category_words(warehouse: Session, door: Door, days: list[date]) -> Iterator[dict[str, str]]:
-    """For each of the ascending ``days``, the product and category names known by then.
-
-    Names of these days are read from the products' own deliveries, since ``raw/products`` may load
-    them at the same time; a products file that cannot be read is left to the asset that reports it.
-    """
+def category_words(warehouse: Session, days: Sequence[date]) -> Categories:
+    """For each of the ascending ``days``, the product and category names that were delivered by then."""
+    rows = warehouse.read(RAW["products"], None, days[-1]).select("delivery_day", "name", "category")
+    products = warehouse.collect(rows.drop_nulls().unique())
     words: dict[str, str] = {}
-    if days:
-        before = warehouse.read(RAW["products"]).filter(nw.col("delivery_day") < days[0])
-        words |= _names(warehouse.collect(before.select("name", "category").drop_nulls().unique()))
+    by_day: dict[date, Mapping[str, str]] = {}
+    delivered: date | None = None
     for day in days:
-        try:
-            delivery = find_delivery(door.home, "products", day)
-            if delivery is not None:
-                rows = receive(delivery, door).rows
-                words |= _names(rows.select("name", "category").drop_nulls())
-        except DeliveryError:
-            pass
-        yield dict(words)
+        since = pl.lit(True) if delivered is None else pl.col("delivery_day") > delivered
+        new = products.filter(since, pl.col("delivery_day") <= day)
+        words = words | _names(new.select("name", "category"))
+        by_day[day], delivered = words, day
+    return by_day
 
 
 def _names(products: pl.DataFrame) -> dict[str, str]:
@@ -186,7 +217,7 @@ def _late_parts(
             delivery = find_delivery(door.home, table, file_day)
             parts = delivery.parts if delivery else ()
             new = [part for part in parts if _is_new(part, own)]
-            late = [Arrival(_renamed(part, own), part.source, file_day, own) for part in new]
+            late = [Arrival(_renamed(part, own), day, part.source, file_day, own) for part in new]
         except DeliveryError as error:
             yield str(error)
         except OSError as error:
@@ -215,84 +246,115 @@ def _store(
     vault: Session,
     door: Door,
     table: str,
-    day: date,
-    arrivals: list[Arrival],
-    categories: Mapping[str, str] | None,
+    arrivals: Sequence[Arrival],
+    categories: Categories,
     *,
     forget: pl.DataFrame | None = None,
-) -> tuple[int, list[str]]:
-    """Store the rows of parts on a day, piece by piece, in place of those that ``forget`` names.
+) -> list[Entry]:
+    """Store the rows of parts, piece by piece, in place of those that ``forget`` names: all, or nothing.
 
-    Returns the number of rows that came in, and the columns that the contract does not know.
+    Returns the ledger's entries of the parts.
     """
-    files, unknown = [], set[str]()
-    pieces = 0
+    arrived = {(arrival.day, arrival.part.source): arrival for arrival in arrivals}
+    deliveries = [Delivery(table, arrival.day, (arrival.part,)) for arrival in arrivals]
+    known = _known(warehouse, table, arrivals)
+    entries: dict[tuple[date, str], Entry] = {}
+    split = set[date]()
     with warehouse.transaction(), vault.transaction():  # the vault commits first
         for entry in forget.iter_rows(named=True) if forget is not None else ():
             place = {"delivery_day": entry["delivery_day"], "source": entry["source"]}
             warehouse.delete(RAW[table], place)
             for session, held in ((warehouse, DELIVERIES), (warehouse, RELEASES), (vault, PERSONAL)):
                 session.delete(held, {**place, "table_name": table})
-        for arrival in arrivals:
-            source = {"delivery_day": day, "table_name": table, "source": arrival.part.source}
-            before, known = None, _fingerprints(warehouse, table, arrival.known)
-            for piece in receive_pieces(Delivery(table, day, (arrival.part,)), door, categories):
-                new = piece if known.is_empty() else _without(piece, known)
-                if new.personal.height:
-                    if before is None:
-                        vault.delete(PERSONAL, source)  # left by one who was killed in between
-                    columns = (pl.lit(day).alias("delivery_day"), pl.lit(table).alias("table_name"))
-                    vault.append(PERSONAL, new.personal.with_columns(*columns).sort(*PERSONAL.order))
-                warehouse.append(RAW[table], new.rows)
-                before = _entry(arrival, table, day, piece, new, before)
-                unknown |= set(piece.unknown_columns)
-                pieces += 1
-            if before is not None:
-                files.append(before)
-        if pieces > 1:
-            sources = [arrival.part.source for arrival in arrivals]
-            within: dict[str, list[Any]] = {"delivery_day": [day], "source": sources}
-            warehouse.flag_repeats(RAW[table], within, "fingerprint", "exact_copy")
-        entries = pl.DataFrame(files, schema=DELIVERIES.schema)
-        warehouse.append(DELIVERIES, entries)
-    return int(entries["rows"].sum()), sorted(unknown)
+        for piece in receive_pieces(deliveries, door, categories):
+            new = piece if known.is_empty() else _without(piece, known)
+            found = _entries(table, piece, new, arrived)
+            if new.personal.height:
+                for day, source in found.keys() - entries.keys():  # left by one who was killed in between
+                    vault.delete(PERSONAL, {"delivery_day": day, "table_name": table, "source": source})
+                personal = new.personal.with_columns(table_name=pl.lit(table))
+                vault.append(PERSONAL, personal.sort("delivery_day", *PERSONAL.order))
+            warehouse.append(RAW[table], new.rows)
+            split |= {day for day, _ in found} & {day for day, _ in entries}
+            for part, entry in found.items():
+                entries[part] = _added(entries[part], entry) if part in entries else entry
+        if split:
+            sources = sorted({source for _, source in arrived})
+            within: dict[str, list[Any]] = {"delivery_day": sorted(split), "source": sources}
+            warehouse.flag_repeats(RAW[table], within, ("delivery_day", "fingerprint"), "exact_copy")
+        warehouse.append(DELIVERIES, pl.DataFrame(list(entries.values()), schema=DELIVERIES.schema))
+    return list(entries.values())
 
 
-def _fingerprints(warehouse: Session, table: str, entries: pl.DataFrame) -> pl.Series:
-    if entries.is_empty():
-        return pl.Series(dtype=pl.UInt64)
+def _known(warehouse: Session, table: str, arrivals: Sequence[Arrival]) -> pl.DataFrame:
+    """The rows of each arrival that came in before: source, fingerprint."""
+    return pl.concat(
+        [
+            pl.DataFrame(schema={"source": pl.String, "fingerprint": pl.UInt64}),
+            *(
+                _fingerprints(warehouse, table, arrival.known).select(
+                    pl.lit(arrival.part.source).alias("source"), "fingerprint"
+                )
+                for arrival in arrivals
+                if arrival.known.height
+            ),
+        ]
+    )
+
+
+def _fingerprints(warehouse: Session, table: str, entries: pl.DataFrame) -> pl.DataFrame:
     first, last = entries["delivery_day"].min(), entries["delivery_day"].max()
     rows = warehouse.read(RAW[table], first, last)  # type: ignore[arg-type]
     of_files = rows.filter(nw.col("source").is_in(entries["source"].to_list()))
-    return warehouse.collect(of_files.select("fingerprint").unique())["fingerprint"].drop_nulls()
+    return warehouse.collect(of_files.select("fingerprint").drop_nulls().unique())
 
 
-def _without(piece: Received, known: pl.Series) -> Received:
-    rows = piece.rows.filter(~pl.col("fingerprint").is_in(known.implode()))
-    personal = piece.personal.join(rows, on=["source", "row_number"], how="semi")
+def _without(piece: Received, known: pl.DataFrame) -> Received:
+    rows = piece.rows.join(known, on=["source", "fingerprint"], how="anti", maintain_order="left")
+    personal = piece.personal.join(rows, on=["source", "row_number"], how="semi", maintain_order="left")
     return replace(piece, rows=rows, personal=personal)
 
 
-def _entry(
-    arrival: Arrival, table: str, day: date, piece: Received, new: Received, before: dict[str, Any] | None
-) -> dict[str, Any]:
-    """The ledger's entry of a part, with this piece of it."""
-    (file,) = piece.files.to_dicts()
-    counts = {"rows": new.rows.height, "known_rows": piece.rows.height - new.rows.height}
-    counts["filtered"] = file["filtered"] or 0
-    if before is not None:
-        rules = _added_up([*before["filtered_by"], *file["filtered_by"]])
-        counts["bytes"] = file["bytes"]
-        added = {name: before[name] + more for name, more in counts.items()}
-        return before | added | {"filtered_by": rules, "sha256": file["sha256"]}
+ADDED = ("rows", "known_rows", "filtered", "bytes", "unknown_columns")
+Entry = dict[str, Any]
+"""What the ledger says of a part, and its ``unknown_columns``."""
+
+
+def _entries(
+    table: str, piece: Received, new: Received, arrived: Mapping[tuple[date, str], Arrival]
+) -> dict[tuple[date, str], Entry]:
+    """The ledger's entries of the parts in a piece, by day and source."""
+    files: dict[tuple[date, str], Entry] = {}
+    for file in piece.files.iter_rows(named=True):
+        place = file["delivery_day"], file["source"]
+        files[place] = _added(files[place], file) if place in files else file
+    came = new.rows.group_by("delivery_day", "source").len()
+    rows = dict.fromkeys(files, 0) | {(day, source): many for day, source, many in came.iter_rows()}
     return {
-        **file,
-        **counts,
-        "delivery_day": day,
-        "table_name": table,
-        "file": arrival.file,
-        "file_day": arrival.file_day,
-        "written_at": _state(arrival.part.file)["written_at"] if arrival.part.file else None,
+        place: {
+            **file,
+            "table_name": table,
+            "rows": rows[place],
+            "known_rows": file["rows"] - rows[place],
+            "file": arrived[place].file,
+            "file_day": arrived[place].file_day,
+            "written_at": _written_at(arrived[place].part),
+        }
+        for place, file in files.items()
+    }
+
+
+def _written_at(part: Part) -> int | datetime | None:
+    return _state(part.file)["written_at"] if part.file else None
+
+
+def _added(before: Entry, piece: Entry) -> Entry:
+    """A part's entry with one more piece of it."""
+    return {
+        **before,
+        **{name: before[name] + piece[name] for name in ADDED if name in before},
+        "filtered_by": _added_up([*before["filtered_by"], *piece["filtered_by"]]),
+        "sha256": piece["sha256"],
     }
 
 

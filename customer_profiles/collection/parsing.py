@@ -7,7 +7,7 @@ is named as repaired. Nothing is dropped.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -39,7 +39,7 @@ class Parsed:
 
 
 def parse_rows(
-    rows: pl.DataFrame, contract: type[Delivered], names: list[str], timezone: str
+    rows: pl.DataFrame, contract: type[Delivered], names: Sequence[str], timezone: str
 ) -> pl.DataFrame:
     """Rows of strings or typed cells -> the contract's types.
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from typing import Any
 
@@ -53,8 +53,13 @@ def ask_release(session: Session, table: str, rows: pl.DataFrame, now: datetime)
     return new.height
 
 
-def waiting_releases(session: Session, door: Door, table: str, entries: pl.DataFrame) -> list[Arrival]:
-    """The released rows that have not come in yet, a part for every source. ``entries``: the whole ledger."""
+def waiting_releases(
+    session: Session, door: Door, table: str, today: date, entries: pl.DataFrame
+) -> list[Arrival]:
+    """The released rows that are to come in ``today``, a part for every source.
+
+    ``entries``: the whole ledger.
+    """
     asked = session.collect(session.read(RELEASES).filter(nw.col("table_name") == table))
     of_files = {row["source"]: row for row in entries.iter_rows(named=True)}
     waiting = []
@@ -71,7 +76,7 @@ def waiting_releases(session: Session, door: Door, table: str, entries: pl.DataF
         if table in door.home.tables:
             read = partial(_read_mapped, door, table, entry, name, numbers)
         part = Part(name, None, partial(_digest, read), read)
-        waiting.append(Arrival(part, entry["file"], entry["file_day"]))
+        waiting.append(Arrival(part, today, entry["file"], entry["file_day"]))
     return waiting
 
 

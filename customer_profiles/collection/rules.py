@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from calendar import monthrange
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -16,17 +17,24 @@ INVALID = "invalid"
 
 
 def circumstances(
-    day: date, timezone: str, minimum_age: int, future_tolerance_minutes: int
-) -> dict[str, pl.Expr]:
-    """The two columns by which a contract's rules know the delivery's day (see ``Delivered``)."""
-    midnight = datetime.combine(day + timedelta(days=1), time(), ZoneInfo(timezone))
-    closes = midnight + timedelta(minutes=future_tolerance_minutes)
-    year = day.year - minimum_age
-    birthday = date(year, day.month, min(day.day, monthrange(year, day.month)[1]))
-    return {
-        "closes_at": pl.lit(closes.astimezone(ZoneInfo("UTC"))).cast(pl.Datetime("us", "UTC")),
-        "adult_born_by": pl.lit(birthday),
-    }
+    days: Sequence[date], timezone: str, minimum_age: int, future_tolerance_minutes: int
+) -> pl.DataFrame:
+    """By ``delivery_day`` the two columns by which a contract's rules know the day (see ``Delivered``)."""
+    closes = [
+        datetime.combine(day + timedelta(days=1), time(), ZoneInfo(timezone))
+        + timedelta(minutes=future_tolerance_minutes)
+        for day in days
+    ]
+    years = [(day, day.year - minimum_age) for day in days]
+    birthdays = [date(year, day.month, min(day.day, monthrange(year, day.month)[1])) for day, year in years]
+    return pl.DataFrame(
+        {
+            "delivery_day": days,
+            "closes_at": [moment.astimezone(ZoneInfo("UTC")) for moment in closes],
+            "adult_born_by": birthdays,
+        },
+        schema={"delivery_day": pl.Date, "closes_at": pl.Datetime("us", "UTC"), "adult_born_by": pl.Date},
+    )
 
 
 def broken_rules(rows: pl.DataFrame, contract: type[Delivered]) -> pl.Series:
@@ -37,28 +45,39 @@ def broken_rules(rows: pl.DataFrame, contract: type[Delivered]) -> pl.Series:
     into columns breaks one rule alone.
     """
     schema = columns_of(contract)
-    _, failure = contract.filter(rows.select(pl.col(name).cast(c.dtype) for name, c in schema.items()))
+    _, failure = contract.filter(
+        rows.select(
+            pl.int_range(pl.len()).alias(name) if name == "row_number" else pl.col(name).cast(column.dtype)
+            for name, column in schema.items()
+        )
+    )
     details = failure.details()
     rules = [name for name in details.columns if name not in schema]
     breaks = details.select(
-        "source",
         "row_number",
         ruled=pl.concat_list(
             pl.when(pl.col(rule).cast(pl.String) == INVALID).then(pl.lit(_rule_name(rule))) for rule in rules
         ).list.drop_nulls(),
     )
     unread = pl.col("broken").list.eval(pl.element().str.replace(r"\|.*", "|required"))
-    every = (
-        rows.select("source", "row_number", "broken", LINE)
-        .join(breaks, on=["source", "row_number"], how="left", maintain_order="left")
+    numbered = rows.select("broken", LINE, row_number=pl.int_range(pl.len()))
+    broken = (
+        numbered.join(breaks, on="row_number", how="left")
+        # lists of every row would take longer than all rules
+        .filter(
+            pl.col("ruled").is_not_null() | (pl.col("broken").list.len() > 0) | pl.col(LINE).is_not_null()
+        )
         .with_columns(pl.col("ruled").fill_null([]).list.set_difference(unread))
+        .select(
+            "row_number",
+            pl.when(pl.col(LINE).is_not_null())
+            .then(pl.lit([UNREADABLE]))
+            .otherwise(pl.concat_list("broken", "ruled").list.unique().list.sort())
+            .alias("broken_rules"),
+        )
     )
-    return every.select(
-        pl.when(pl.col(LINE).is_not_null())
-        .then(pl.lit([UNREADABLE]))
-        .otherwise(pl.concat_list("broken", "ruled").list.unique().list.sort())
-        .alias("broken_rules")
-    ).to_series()
+    every = numbered.select("row_number").join(broken, on="row_number", how="left", maintain_order="left")
+    return every["broken_rules"].fill_null([])
 
 
 def _rule_name(rule: str) -> str:

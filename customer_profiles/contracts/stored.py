@@ -144,16 +144,27 @@ def _stored(contract: type[Delivered], name: str) -> list[StoredColumn]:
     return columns
 
 
-def delivered_columns(table: str) -> list[str]:
+@cache
+def delivered_columns(table: str) -> tuple[str, ...]:
     """Names of the columns that a delivery of ``table`` can hold, in the contract's order."""
     own = {column.name for column in ROW} | set(CIRCUMSTANCES)
-    return [name for name in CONTRACTS[table].column_names() if name not in own]
+    return tuple(name for name in columns_of(CONTRACTS[table]) if name not in own)
 
 
-def required_columns(table: str) -> list[str]:
+@cache
+def required_columns(table: str) -> tuple[str, ...]:
     """Names of the columns without which a delivery of ``table`` is refused."""
     columns = columns_of(CONTRACTS[table])
-    return [name for name in delivered_columns(table) if not columns[name].nullable]
+    return tuple(name for name in delivered_columns(table) if not columns[name].nullable)
+
+
+@cache
+def columns_with(table: str, attribute: str, *values: object) -> tuple[str, ...]:
+    """Delivered columns of which an attribute is one of the values: ``("orders", "kind", "moment")``."""
+    columns = columns_of(CONTRACTS[table])
+    return tuple(
+        name for name in delivered_columns(table) if (columns[name].metadata or {}).get(attribute) in values
+    )
 
 
 @cache

@@ -20,7 +20,13 @@ from customer_profiles.features.compute import (
 from customer_profiles.features.snapshots import days_to_compute
 from customer_profiles.features.tables import CUSTOMER_FEATURES, FAMILIES, IDENTITIES, SUMMARY
 from customer_profiles.orchestration.metadata import about_table, picture, row_count
-from customer_profiles.orchestration.partitions import ALL_DAYS_IN_ONE_RUN, DAILY, days_of, store_days
+from customer_profiles.orchestration.partitions import (
+    ALL_DAYS_IN_ONE_RUN,
+    DAILY,
+    days_of,
+    store_as_of_days,
+    store_days,
+)
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.warehouse import Session
 
@@ -87,15 +93,15 @@ def family_asset(family: str) -> dg.AssetsDefinition:
         pool="warehouse",
     )
     def features(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
+        def compute(warehouse: Session, day: date) -> dict[str, Any]:
+            as_of = AsOf(day, delivered(warehouse, day))
+            rows = compute_family(warehouse, family, as_of, platform.settings)
+            unknown = [trait.name for trait in traits if not trait.observable(as_of)]
+            return {**row_count(rows), "unobservable_traits": ", ".join(unknown) or "none"}
+
         with platform.warehouse() as warehouse:
-
-            def compute(day: date) -> dict[str, Any]:
-                as_of = AsOf(day, delivered(warehouse, day))
-                rows = compute_family(warehouse, family, as_of, platform.settings)
-                unknown = [trait.name for trait in traits if not trait.observable(as_of)]
-                return {**row_count(rows), "unobservable_traits": ", ".join(unknown) or "none"}
-
-            store_days(context, platform, compute, as_of_days(context, platform, warehouse))
+            days = as_of_days(context, platform, warehouse)
+        store_as_of_days(context, platform, compute, days)
 
     return features
 
@@ -115,7 +121,9 @@ def customer_features(context: dg.AssetExecutionContext, platform: dg.ResourcePa
     """Wide rows."""
     with platform.warehouse() as warehouse:
         days = as_of_days(context, platform, warehouse)
-        store_days(context, platform, lambda day: row_count(compute_customer_features(warehouse, day)), days)
+    store_as_of_days(
+        context, platform, lambda session, day: row_count(compute_customer_features(session, day)), days
+    )
 
 
 @dg.asset(

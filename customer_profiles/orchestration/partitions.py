@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import date, timedelta
+from queue import SimpleQueue
 from typing import Any
 
 import dagster as dg
 
 from customer_profiles.collection.reading import DeliveryError
 from customer_profiles.orchestration.platform import Platform
-from customer_profiles.warehouse import WarehouseError
+from customer_profiles.warehouse import Session, WarehouseError
 
 DAILY = dg.DailyPartitionsDefinition(start_date="2026-01-01", timezone="Asia/Shanghai")
 """Stands in the assets until ``build`` puts the settings' first day and zone in its place."""
@@ -47,8 +50,12 @@ def store_days(
     platform: Platform,
     store: Callable[[date], DayMetadata],
     days: list[date] | None = None,
+    *,
+    at_once: int = 1,
 ) -> None:
     """Store day by day and report each day's metadata. ``days`` are those of the run by default.
+
+    ``at_once``: how many days may be stored side by side, each in a thread of its own.
 
     Dagster marks every day of the run as materialized: those that are not among ``days`` say that
     nothing was computed for them.
@@ -60,13 +67,19 @@ def store_days(
     name = "/".join(context.asset_key.path)
     good: dict[date, DayMetadata] = {}
     bad: dict[date, str] = {}
-    for done, day in enumerate(every):
-        platform.progress(name, done, len(every))
+
+    def attempt(day: date) -> None:
         try:
             good[day] = store(day)
         except (DeliveryError, WarehouseError) as error:
             bad[day] = str(error)
-    platform.progress(name, len(every), len(every))
+
+    platform.progress(name, 0, len(every))
+    with ThreadPoolExecutor(at_once) as threads:
+        apply = threads.map if at_once > 1 else map
+        for days_now in (every[:1], every[1:]):  # the first one alone: it may have to create tables
+            for _ in apply(attempt, days_now):
+                platform.progress(name, len(good) + len(bad), len(every))
     if bad:
         for day, metadata in good.items():
             context.log_event(
@@ -77,3 +90,30 @@ def store_days(
     passed_over = {day: {"says": PASSED_OVER} for day in days_of(context) if day not in good}
     for day, metadata in (good | passed_over).items():
         context.add_asset_metadata(metadata, partition_key=str(day))
+
+
+def store_as_of_days(
+    context: dg.AssetExecutionContext,
+    platform: Platform,
+    store: Callable[[Session, date], DayMetadata],
+    days: list[date],
+) -> None:
+    """As ``store_days``, as many days side by side as the warehouse has threads: no as-of day needs another.
+
+    Building a day's query keeps one thread of Python busy while the engine waits; so one day is built while
+    another is computed. Each day has a session of its own.
+    """
+    with ExitStack() as opened:
+        at_once = min(platform.settings.warehouse.threads, len(days)) or 1
+        sessions = SimpleQueue[Session]()
+        for _ in range(at_once):
+            sessions.put(opened.enter_context(platform.warehouse()))
+
+        def in_a_session(day: date) -> DayMetadata:
+            session = sessions.get()
+            try:
+                return store(session, day)
+            finally:
+                sessions.put(session)
+
+        store_days(context, platform, in_a_session, days, at_once=at_once)

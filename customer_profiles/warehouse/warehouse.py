@@ -248,25 +248,29 @@ class Session:
                 self._connection.unregister("incoming")
         return int(counted[0][0])
 
-    def flag_repeats(self, table: Table, within: Mapping[str, Sequence[Any]], value: str, flag: str) -> None:
-        """Set ``flag`` on each row whose ``value`` an earlier row has, in the stored order.
+    def flag_repeats(
+        self, table: Table, within: Mapping[str, Sequence[Any]], same: Sequence[str], flag: str
+    ) -> None:
+        """Set ``flag`` on each row that has the ``same`` values as an earlier row, in the stored order.
 
         Looks at the rows whose columns have one of the values that ``within`` lists.
         """
         place = ", ".join(_quoted(name) for name in table.order)
+        values = ", ".join(_quoted(name) for name in same)
         here = " and ".join(f"list_contains(?, {table.name}.{_quoted(name)})" for name in within)
         rows = f"select * from {table.name} where {here}"
         repeated = (
-            f"select {place} from ({rows}) semi join (select {_quoted(value)} from ({rows}) group by 1 "
-            f"having count(*) > 1) using ({_quoted(value)}) "
-            f"qualify row_number() over (partition by {_quoted(value)} order by {place}) > 1"
+            f"select {values}, {place} from ({rows}) semi join (select {values} from ({rows}) group by all "
+            f"having count(*) > 1) using ({values}) "
+            f"qualify row_number() over (partition by {values} order by {place}) > 1"
         )
-        same = " and ".join(f"{table.name}.{_quoted(name)} = again.{_quoted(name)}" for name in table.order)
+        names = dict.fromkeys((*same, *table.order))
+        again = " and ".join(f"{table.name}.{_quoted(name)} = again.{_quoted(name)}" for name in names)
         with _named(table.name, None):
             self._connection.execute(
                 f"update {table.name} set {_quoted(flag)} = true from ({repeated}) as again "
-                f"where {here} and {same}",
-                [list(values) for values in within.values()] * 3,
+                f"where {here} and {again}",
+                [list(listed) for listed in within.values()] * 3,
             )
 
     def write(self, table: Table, partition: Mapping[str, Any], rows: Rows) -> int:

@@ -45,12 +45,12 @@ class Retailer:
 
     def run(self, *, rebuild: bool = False) -> None:
         for table in CONTRACTS:
-            words = category_words(self.warehouse, self.door, DAYS) if table == "events" else None
+            words = category_words(self.warehouse, DAYS) if table == "events" else {}
             for day in DAYS:
                 known = ledger(self.warehouse, table, day, day)
                 load_day(
                     self.warehouse, self.vault, self.door, table, day,
-                    known=known, categories=next(words) if words else None, rebuild=rebuild,
+                    known=known, categories=words, rebuild=rebuild,
                 )  # fmt: skip
                 clean_day(self.warehouse, table, day)
         held = broken_rows(self.warehouse, FIRST, LAST)

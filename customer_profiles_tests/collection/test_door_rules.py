@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Any
 
-import polars as pl
 import pytest
 
 from customer_profiles.collection.rules import circumstances
@@ -198,7 +197,7 @@ def test_eighteen_on_the_delivery_day_is_of_age_and_unknown_age_stays(
     ],
 )
 def test_the_latest_birth_date_of_age_knows_leap_years(day: date, age: int, adult_born_by: date) -> None:
-    found = pl.select(**circumstances(day, "Asia/Shanghai", age, 5))
+    found = circumstances([day], "Asia/Shanghai", age, 5)
     assert found["adult_born_by"].item() == adult_born_by
 
 

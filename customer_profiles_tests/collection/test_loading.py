@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-import pytest
-
 from customer_profiles.collection.ledger import delivered, ledger
 from customer_profiles.collection.loading import category_words
 from customer_profiles.collection.sources.finding import waiting_days
@@ -88,18 +86,10 @@ def test_days_and_tables_do_not_touch_each_other(shop, sound) -> None:
     assert waiting_days(shop.door.home) == [DAY, NEXT]
 
 
-@pytest.mark.parametrize("loaded", [False, True])
-def test_the_words_of_a_day_are_those_of_products_known_by_then(shop, sound, loaded: bool) -> None:
+def test_the_words_of_a_day_are_those_of_products_delivered_by_then(shop, sound) -> None:
     shop.deliver("products", [sound("products")])
     shop.deliver("products", [sound("products", name="lamp", category="light")], day=NEXT)
-    if loaded:
-        shop.load("products")
-        shop.load("products", day=NEXT)
-    first, second = category_words(shop.warehouse, shop.door, [DAY, NEXT])
-    assert first == {"shoes": "shoes", "red shoes": "shoes"}
-    assert second == {**first, "light": "light", "lamp": "light"}
-
-
-def test_a_wrong_products_file_is_left_to_the_asset_that_reports_it(shop) -> None:
-    shop.deliver("products", "")
-    assert list(category_words(shop.warehouse, shop.door, [DAY])) == [{}]
+    shop.run("products", DAY, NEXT)
+    words = category_words(shop.warehouse, [DAY, NEXT])
+    assert words[DAY] == {"shoes": "shoes", "red shoes": "shoes"}
+    assert words[NEXT] == {**words[DAY], "light": "light", "lamp": "light"}

@@ -52,7 +52,7 @@ def test_there_are_ten_delivered_tables() -> None:
 
 @TABLES
 def test_required_columns_and_keys_are_those_agreed(table: str) -> None:
-    assert required_columns(table) == REQUIRED[table].split()
+    assert list(required_columns(table)) == REQUIRED[table].split()
     assert list(key_columns(table)) == KEYS[table].split()
 
 

@@ -38,6 +38,7 @@ MODELS = {
 }
 GRAPH = {
     **{f"raw/{table}": set() for table in CONTRACTS},
+    "raw/events": {"raw/products"},
     "raw/deliveries": {f"raw/{table}" for table in CONTRACTS},
     **{f"cleaned/{table}": {f"raw/{table}"} for table in CONTRACTS},
     "quarantine/rows": {f"raw/{table}" for table in CONTRACTS},

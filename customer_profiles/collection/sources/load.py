@@ -151,7 +151,7 @@ def _unknown_names(found: SourcesFile, lines: Mapping[Place, int]) -> list[str]:
             continue
         for number, source in enumerate(sources):
             place: Place = ("tables", table, number)
-            known = delivered_columns(table)
+            known = list(delivered_columns(table))
             named: list[Place] = [(*place, "columns", name) for name in source.columns]
             days = source.delivery_day if isinstance(source, FilesSource) else ()
             if not isinstance(days, date):

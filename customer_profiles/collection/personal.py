@@ -1,0 +1,91 @@
+"""Personal data at the door: keys for identifiers, sealed bytes for words, and the vault's rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from customer_profiles.contracts import Pii
+from customer_profiles.contracts.stored import columns_with, key_name, match_name
+from customer_profiles.privacy.matching import match_keys
+from customer_profiles.privacy.pseudonyms import Pseudonyms
+from customer_profiles.privacy.sealing import Seal, place_of
+
+ROW_PLACE = ("delivery_day", "source", "row_number")
+VAULT = {
+    "delivery_day": pl.Date,
+    "customer_key": pl.String,
+    "source": pl.String,
+    "row_number": pl.Int64,
+    "attribute": pl.String,
+    "sealed": pl.Binary,
+}
+
+
+def pseudonymised(
+    table: str, rows: pl.DataFrame, pseudonyms: Pseudonyms, partner_secrets: Sequence[bytes], seal: Seal
+) -> pl.DataFrame:
+    """Keys beside identifiers; beside words, unknown columns and originals their sealed bytes.
+
+    The words of a broken row's plain columns are emptied.
+    """
+    keyed = rows.with_columns(
+        *(
+            pseudonyms.keys(rows[name]).alias(key_name(name))
+            for name in columns_with(table, "pii", Pii.IDENTIFIER)
+        ),
+        *(
+            made
+            for name in columns_with(table, "kind", "phone", "email")
+            for made in (
+                pseudonyms.keys(rows[f"{name}|normal"]).alias(key_name(name)),
+                match_keys(rows[f"{name}|normal"], pseudonyms, partner_secrets).alias(match_name(name)),
+            )
+        ),
+    )
+    words = (*columns_with(table, "pii", Pii.SEALED), "extra", "original")
+    plain = [name for name in columns_with(table, "pii", Pii.NONE) if rows.schema[name] == pl.String]
+    sound = pl.col("broken_rules").list.len() == 0
+    return keyed.with_columns(
+        *(_sealed(table, rows, name, seal) for name in words),
+        # a broken row may hold a name where a code belongs: its words stand in the sealed original alone
+        *(pl.when(sound).then(name).alias(name) for name in plain),
+    )
+
+
+def _sealed(table: str, rows: pl.DataFrame, name: str, seal: Seal) -> pl.Series:
+    """Seal the cells that hold something, each to its own place."""
+    known = rows[name].is_not_null()
+    places = (
+        place_of(table, day, source, number, name)
+        for day, source, number in rows.filter(known).select(*ROW_PLACE).iter_rows()
+    )
+    sealed = pl.Series(seal.seal_all(rows[name].drop_nulls(), places), dtype=pl.Binary)
+    whole = pl.Series(f"{name}_sealed", [None], dtype=pl.Binary).new_from_index(0, rows.height)
+    return whole.scatter(known.arg_true(), sealed) if sealed.len() else whole
+
+
+def for_the_vault(table: str, rows: pl.DataFrame, seal: Seal) -> pl.DataFrame:
+    """The vault's rows: names, addresses and birth dates, and the ids behind the keys.
+
+    Rows that break a rule are not opened to the vault: their sealed original is all that is kept.
+    """
+    if table not in ("customers", "orders"):
+        return pl.DataFrame(schema=VAULT)
+    sound = rows.filter(pl.col("broken_rules").list.len() == 0)
+    whose = ["customer_key", *ROW_PLACE]
+    ids = sound.unique(["delivery_day", "customer_key"], keep="first", maintain_order=True)
+    cells = pl.concat(
+        frame.select(*whose, pl.lit(name).alias("attribute"), pl.col(name).cast(pl.String).alias("text"))
+        for name, frame in [
+            ("customer_id", ids),
+            *((name, sound) for name in columns_with(table, "pii", Pii.VAULT)),
+        ]
+    ).drop_nulls("text")
+    places = (
+        place_of(table, day, source, number, name)
+        for day, source, number, name in cells.select(*ROW_PLACE, "attribute").iter_rows()
+    )
+    sealed = pl.Series("sealed", seal.seal_all(cells["text"], places), dtype=pl.Binary)
+    return cells.drop("text").with_columns(sealed).select(list(VAULT))
