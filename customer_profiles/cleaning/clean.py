@@ -11,7 +11,13 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 
-from customer_profiles.cleaning.fates import duplicates, quarantined, standing, without_twin
+from customer_profiles.cleaning.fates import (
+    duplicates,
+    first_arrivals,
+    quarantined,
+    standing,
+    without_twin,
+)
 from customer_profiles.cleaning.tables import CLEANED, QUARANTINE
 from customer_profiles.collection.tables import DELIVERIES, RAW
 from customer_profiles.contracts import CONTRACTS
@@ -20,24 +26,24 @@ from customer_profiles.warehouse import Session
 
 FATES = ("accepted", "repaired", "quarantined", "duplicate")
 MOST_ROWS_AT_ONCE = 500_000
-"""Deliveries with versions are cleaned together up to so many rows: a query costs more than a small day."""
+"""Deliveries are cleaned together up to so many rows: a query costs more than a small day."""
 
 
 def clean_days(session: Session, table: str, days: Sequence[date]) -> dict[date, int]:
     """Write the valid rows of the first of the ascending ``days``, and of as many after it as go together.
 
-    Versions all stay, so the deliveries of a table that has them are cleaned each as if alone, many in one
-    query; where a key counts once, the days before must have been cleaned. Returns the rows of each day
-    that was cleaned.
+    Where a key counts once, the days before them must have been cleaned. Returns the rows of each day that
+    was cleaned.
     """
-    if not CONTRACTS[table].VERSIONED:
-        return {days[0]: clean_day(session, table, days[0])}
     held = session.row_counts(RAW[table])
     rows_so_far = list(accumulate(held.get(day, 0) for day in days))
     together = days[: max(1, bisect_right(rows_so_far, MOST_ROWS_AT_ONCE))]
     first, last = together[0], together[-1]
-    columns = [column.name for column in CLEANED[table].columns]
-    rows = standing(session.read(RAW[table], first, last), ("delivery_day", *key_columns(table)), None)
+    key, columns = key_columns(table), [column.name for column in CLEANED[table].columns]
+    rows = standing(session.read(RAW[table], first, last), key)
+    if not CONTRACTS[table].VERSIONED:
+        arrived = session.read(CLEANED[table], None, first - timedelta(days=1)).select(*key)
+        rows = first_arrivals(rows, key, arrived)
     session.write_days(CLEANED[table], first, last, rows.select(columns))
     stored = session.row_counts(CLEANED[table])
     return {day: stored.get(day, 0) for day in together}
@@ -45,12 +51,7 @@ def clean_days(session: Session, table: str, days: Sequence[date]) -> dict[date,
 
 def clean_day(session: Session, table: str, day: date) -> int:
     """Write the valid rows of a table's delivery. Returns their number."""
-    key, arrived = key_columns(table), None
-    if not CONTRACTS[table].VERSIONED:
-        arrived = session.read(CLEANED[table], None, day - timedelta(days=1)).select(*key)
-    columns = [column.name for column in CLEANED[table].columns]
-    rows = standing(session.read(RAW[table], day, day), key, arrived).select(columns)
-    return session.write(CLEANED[table], {"delivery_day": day}, rows)
+    return clean_days(session, table, [day])[day]
 
 
 def days_to_run_again(session: Session, table: str, first: date, last: date) -> list[date]:

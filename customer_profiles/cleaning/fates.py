@@ -25,13 +25,18 @@ def quarantined(raw: Rows) -> Rows:
     return raw.filter(~nw.col("exact_copy"), nw.col("broken_rules").list.len() > 0)
 
 
-def standing(raw: Rows, key: Sequence[str], arrived: Rows | None) -> Rows:
-    """The valid rows of one delivery, without duplicates.
+def standing(raw: Rows, key: Sequence[str]) -> Rows:
+    """The valid rows of deliveries, without duplicates within each."""
+    return _sound(raw).unique(subset=["delivery_day", *key], keep="last", order_by=["source", "row_number"])
 
-    ``arrived`` holds the key columns of earlier deliveries, for tables in which a key counts once.
+
+def first_arrivals(rows: Rows, key: Sequence[str], arrived: Rows) -> Rows:
+    """Of rows that stand in their deliveries, those whose key came in no earlier one.
+
+    ``arrived`` holds the key columns of deliveries before these.
     """
-    last = _sound(raw).unique(subset=list(key), keep="last", order_by=["source", "row_number"])
-    return last if arrived is None else last.join(arrived, on=list(key), how="anti")
+    first = rows.unique(subset=list(key), keep="first", order_by=["delivery_day"])
+    return first.join(arrived, on=list(key), how="anti")
 
 
 def duplicates(raw: Rows, cleaned: Rows, key: Sequence[str], *, versioned: bool) -> Rows:

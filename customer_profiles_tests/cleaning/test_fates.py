@@ -122,7 +122,22 @@ def test_days_cleaned_together_are_as_if_each_was_cleaned_alone(shop, sound, mon
     assert shop.warehouse.frame(CLEANED["orders"]).equals(alone)
     monkeypatch.setattr("customer_profiles.cleaning.clean.MOST_ROWS_AT_ONCE", 8)
     assert list(clean_days(shop.warehouse, "orders", days)) == [DAY, NEXT]
-    assert list(clean_days(shop.warehouse, "events", days)) == [DAY], "events count once, in their first"
+
+
+def test_of_days_cleaned_together_an_event_counts_in_its_first(shop, sound) -> None:
+    of_days = {
+        DAY: [sound("events", event_id="E0")],
+        NEXT: [sound("events", quantity="1"), sound("events", quantity="2"), sound("events", event_id="E0")],
+        LATER: [sound("events", quantity="3"), sound("events", event_id="E2")],
+    }
+    for day, rows in of_days.items():
+        shop.take("events", rows, day=day)
+    alone = shop.warehouse.frame(CLEANED["events"])
+    assert alone.select("delivery_day", "event_id", "quantity").rows()[1:] == [
+        (NEXT, "E1", 2), (LATER, "E2", None)
+    ]  # fmt: skip
+    assert clean_days(shop.warehouse, "events", [NEXT, LATER]) == {NEXT: 1, LATER: 1}
+    assert shop.warehouse.frame(CLEANED["events"]).equals(alone)
 
 
 def test_a_lost_row_shows(shop, sound) -> None:
