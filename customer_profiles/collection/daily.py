@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +23,7 @@ from customer_profiles.collection.loading import (
 from customer_profiles.collection.reading import Delivery, DeliveryError
 from customer_profiles.collection.releasing import waiting_releases
 from customer_profiles.collection.sources.finding import find_delivery, lies_there
-from customer_profiles.warehouse import Session
+from customer_profiles.warehouse import Session, WarehouseError
 
 DAYS_TOGETHER = 31
 """Days that are loaded in one transaction at most: a month."""
@@ -44,6 +44,8 @@ class BeforeRun:
     """The days on which the table was looked for, with what became of its own delivery."""
     all_run: list[date]
     """The days of which any table was looked for."""
+    alone: set[date] = field(default_factory=set)
+    """Days that could not be loaded together with others."""
 
     @cached_property
     def later_days(self) -> list[date]:
@@ -85,10 +87,20 @@ def load_days_from(
 ) -> dict[date, TableDay]:
     """Load a table's delivery of ``day``, and with it small ones of the days after it that were never run.
 
-    What a transaction and the door cost beside the rows is paid once for all of them.
+    What a transaction and the door cost beside the rows is paid once for all of them. If one of them is bad,
+    each is loaded alone, so that it alone is refused.
     """
-    together = _load_together(warehouse, vault, door, before, _days_together(door, before, day))
-    return together or {day: load_table_day(warehouse, vault, door, before, day)}
+    together = _days_together(door, before, day)
+    if len(together) > 1:
+        days = [delivery.day for delivery in together]
+        words = _words(warehouse, door, before.table, days)
+        try:
+            own = load_days(warehouse, vault, door, before.table, together, words)
+        except (DeliveryError, WarehouseError):
+            before.alone.update(days)
+        else:
+            return {day: _table_day(before, day, loaded) for day, loaded in own.items()}
+    return {day: load_table_day(warehouse, vault, door, before, day)}
 
 
 def _days_together(door: Door, before: BeforeRun, day: date) -> list[Delivery]:
@@ -96,11 +108,11 @@ def _days_together(door: Door, before: BeforeRun, day: date) -> list[Delivery]:
 
     Small files of days that were never run, but for the newest: what arrived late enters on that one.
     """
-    known = set(before.entries["file_day"])
+    known = {*before.entries["file_day"], *before.run, before.newest}
     deliveries: list[Delivery] = []
     sizes: dict[Path, int] = {}
-    for each in before.days[before.days.index(day) :]:
-        if before.rebuild or each == before.newest or each in known or each in before.run:
+    for each in before.days[before.days.index(day) :][:DAYS_TOGETHER]:
+        if before.rebuild or each in known or each in before.alone:
             break
         try:
             delivery = find_delivery(door.home, before.table, each)
@@ -111,32 +123,7 @@ def _days_together(door: Door, before: BeforeRun, day: date) -> list[Delivery]:
         if delivery is None or None in files or sum(sizes.values()) > SMALL_BYTES:
             break
         deliveries.append(delivery)
-        if len(deliveries) == DAYS_TOGETHER:
-            break
     return deliveries
-
-
-def _load_together(
-    warehouse: Session,
-    vault: Session,
-    door: Door,
-    before: BeforeRun,
-    deliveries: Sequence[Delivery],
-) -> dict[date, TableDay]:
-    """Load deliveries of several days in one go: what ``load_table_day`` makes of each of them.
-
-    If one of them is refused, the first half is tried, and so on: none of them if the first one is.
-    """
-    while len(deliveries) > 1:
-        days = [delivery.day for delivery in deliveries]
-        words = _words(warehouse, door, before.table, days)
-        try:
-            own = load_days(warehouse, vault, door, before.table, deliveries, words)
-        except DeliveryError:
-            deliveries = deliveries[: len(deliveries) // 2]
-        else:
-            return {day: _table_day(before, day, loaded) for day, loaded in own.items()}
-    return {}
 
 
 def load_table_day(warehouse: Session, vault: Session, door: Door, before: BeforeRun, day: date) -> TableDay:
