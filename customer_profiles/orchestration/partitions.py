@@ -81,14 +81,14 @@ def store_days(
             for _ in apply(attempt, days_now):
                 platform.progress(name, len(good) + len(bad), len(every))
     if bad:
-        for day, metadata in good.items():
+        for day, metadata in sorted(good.items()):
             context.log_event(
                 dg.AssetMaterialization(context.asset_key, partition=str(day), metadata=metadata)
             )
-        reasons = "\n".join(bad.values())
+        reasons = "\n".join(reason for _, reason in sorted(bad.items()))
         raise dg.Failure(f"{name}: {len(bad)} of {len(every)} days failed\n{reasons}", allow_retries=False)
     passed_over = {day: {"says": PASSED_OVER} for day in days_of(context) if day not in good}
-    for day, metadata in (good | passed_over).items():
+    for day, metadata in sorted((good | passed_over).items()):
         context.add_asset_metadata(metadata, partition_key=str(day))
 
 
@@ -98,13 +98,13 @@ def store_as_of_days(
     store: Callable[[Session, date], DayMetadata],
     days: list[date],
 ) -> None:
-    """As ``store_days``, as many days side by side as the warehouse has threads: no as-of day needs another.
+    """As ``store_days``, several days side by side, each in a session of its own: none needs another.
 
     Building a day's query keeps one thread of Python busy while the engine waits; so one day is built while
-    another is computed. Each day has a session of its own.
+    another is computed. A large warehouse fills the engine's threads, and its memory, with one day.
     """
     with ExitStack() as opened:
-        at_once = min(platform.settings.warehouse.threads, len(days)) or 1
+        at_once = min(platform.days_at_once, len(days)) or 1
         sessions = SimpleQueue[Session]()
         for _ in range(at_once):
             sessions.put(opened.enter_context(platform.warehouse()))

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 
+from pydantic import ByteSize, TypeAdapter
+
 from customer_profiles.collection.door import Door
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.load import load_home
@@ -14,6 +16,9 @@ from customer_profiles.privacy.sealing import Seal
 from customer_profiles.privacy.secrets import Secrets, load_partner_secrets, load_secrets
 from customer_profiles.settings import Settings
 from customer_profiles.warehouse import Session, Warehouse
+
+SMALL_WAREHOUSE = 1 / 4
+"""Share of the memory limit up to which a warehouse is small: its rows are stored compressed."""
 
 
 class Platform:
@@ -63,6 +68,13 @@ class Platform:
         """The vault, held while inside."""
         with self._vault.session() as session:
             yield session
+
+    @property
+    def days_at_once(self) -> int:
+        """How many days' queries may run side by side: one, if the warehouse would not fit into memory."""
+        limits, file = self.settings.warehouse, self.settings.warehouse_file
+        small = TypeAdapter(ByteSize).validate_python(limits.memory_limit) * SMALL_WAREHOUSE
+        return limits.threads if not file.exists() or file.stat().st_size <= small else 1
 
     @cached_property
     def secrets(self) -> Secrets:

@@ -3,11 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
+from threading import Barrier
 
 import dagster as dg
+import polars as pl
 import pytest
 
 from customer_profiles.collection.reading import DeliveryError
+from customer_profiles.contracts.stored import StoredColumn
 from customer_profiles.orchestration.checks import (
     FindDays,
     _newest_within,
@@ -23,14 +26,22 @@ from customer_profiles.orchestration.partitions import (
     RANGE_END,
     RANGE_START,
     days_of,
+    store_as_of_days,
     store_days,
 )
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.quality.finding import Finding
 from customer_profiles.settings import load_settings
+from customer_profiles.warehouse import Session, Table, WarehouseError
 
 KEY = dg.AssetKey(["raw", "numbers"])
 FIFTH, SIXTH, SEVENTH = date(2026, 1, 5), date(2026, 1, 6), date(2026, 1, 7)
+NUMBERS = Table(
+    "raw.numbers",
+    (StoredColumn("day", pl.Date, False, "day"), StoredColumn("number", pl.Int64, False, "number")),
+    order=("number",),
+    partition=("day",),
+)
 GOOD = Finding(True, 0, 0, "all is well")
 WRONG = Finding(False, 3, 0, "three are wrong")
 ODD = Finding(False, 1, 0, "one is odd", "warn")
@@ -164,6 +175,53 @@ def test_progress_is_told_asset_and_days_done(tmp_path: Path) -> None:
     with dg.instance_for_test() as instance:
         run_range(instance, platform, numbers(lambda day: {}), first=SIXTH)
     assert told == [("raw/numbers", 0, 2), ("raw/numbers", 1, 2), ("raw/numbers", 2, 2)]
+
+
+def as_of_numbers(store: Callable[[Session, date], Mapping[str, object]]) -> dg.AssetsDefinition:
+    @dg.asset(key=KEY, partitions_def=DAILY, backfill_policy=ALL_DAYS_IN_ONE_RUN)
+    def stored(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
+        store_as_of_days(context, platform, store, days_of(context))
+
+    return stored
+
+
+def test_as_of_days_after_the_first_are_stored_side_by_side(platform: Platform) -> None:
+    both, sessions = Barrier(2, timeout=30), {}
+
+    def store(session: Session, day: date) -> Mapping[str, object]:
+        sessions[day] = session
+        if day != FIFTH:
+            both.wait()  # breaks, and fails the run, unless two days are under way at once
+        session.write(NUMBERS, {"day": day}, pl.DataFrame({"day": [day], "number": [day.day]}))
+        return row_count(day.day)
+
+    with dg.instance_for_test() as instance:
+        done = run_range(instance, platform, as_of_numbers(store))
+        records = instance.fetch_materializations(KEY, limit=9).records
+    assert done.success
+    assert sessions[SIXTH] is not sessions[SEVENTH]
+    assert [record.partition_key for record in records] == [str(SEVENTH), str(SIXTH), str(FIFTH)]
+    with platform.warehouse() as warehouse:
+        assert warehouse.frame(NUMBERS)["number"].to_list() == [5, 6, 7]
+
+
+def test_a_bad_day_beside_another_stops_it_not(platform: Platform) -> None:
+    def store(session: Session, day: date) -> Mapping[str, object]:
+        if day == SIXTH:
+            raise WarehouseError(f"numbers of {day}: no space")
+        return row_count(1)
+
+    with dg.instance_for_test() as instance:
+        done = run_range(instance, platform, as_of_numbers(store))
+        assert instance.get_materialized_partitions(KEY) == {str(FIFTH), str(SEVENTH)}
+    assert not done.success
+
+
+def test_a_warehouse_that_does_not_fit_into_memory_computes_one_day_at_a_time(tmp_path: Path) -> None:
+    platform = Platform(load_settings(tmp_path, warehouse={"memory_limit": "4MB", "threads": 3}), {})
+    assert platform.days_at_once == 3
+    platform.settings.warehouse_file.write_bytes(b"." * 1_000_001)
+    assert platform.days_at_once == 1
 
 
 def test_an_asset_without_partitions_knows_the_days_of_its_run(platform: Platform) -> None:
