@@ -3,10 +3,12 @@
 A failing test here says which library changed its mind, and what of ours stood on it.
 """
 
+import gc
 import re
 import socket
 import subprocess
 import sys
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
@@ -264,6 +266,23 @@ def test_duckdb_keeps_the_old_rows_if_a_replacement_is_rolled_back(
 
 
 VERSIONS = {"key": ["a", "a", "b"], "told": [2, 1, 5], "value": ["new", "old", "only"]}
+
+
+def test_duckdb_keeps_what_was_registered_until_the_transaction_ends(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    """Why ``Session`` hands rows over in a wrapper that lets go of them (``warehouse._Handed``)."""
+    rows = pl.DataFrame({"number": [1]}).to_arrow()
+    kept = weakref.ref(rows)
+    connection.execute("begin")
+    connection.register("incoming", rows)
+    connection.execute("select * from incoming").fetchall()
+    connection.unregister("incoming")
+    del rows
+    gc.collect()
+    assert kept() is not None
+    connection.execute("commit")
+    assert kept() is None
 
 
 @pytest.mark.parametrize("keep", ["first", "last"])

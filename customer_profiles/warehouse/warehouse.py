@@ -109,11 +109,8 @@ class Session:
 
         A later one of the same name takes its place.
         """
-        self._connection.register("incoming", rows.to_arrow())
-        try:
+        with self._incoming(_Handed(rows)):
             self._connection.execute(f"create or replace temp table {_quoted(name)} as from incoming")
-        finally:
-            self._connection.unregister("incoming")
         return nw.from_native(self._connection.table(name))
 
     def frame(
@@ -241,12 +238,20 @@ class Session:
     def _insert(self, table: Table, day: date | None, rows: Rows, *, sort: bool = True) -> int:
         with _named(table.name, day):
             self.ensure(table)
-            self._connection.register("incoming", _incoming(table, rows))
-            try:
+            with self._incoming(_rows_of(table, rows)):
                 counted = self._connection.execute(_insert(table, sort=sort)).fetchall()
-            finally:
-                self._connection.unregister("incoming")
         return int(counted[0][0])
+
+    @contextmanager
+    def _incoming(self, rows: Any) -> Iterator[None]:
+        """Rows under the name ``incoming``."""
+        self._connection.register("incoming", rows)
+        try:
+            yield
+        finally:
+            self._connection.unregister("incoming")
+            if isinstance(rows, _Handed):
+                rows.let_go()
 
     def flag_repeats(
         self, table: Table, within: Mapping[str, Sequence[Any]], same: Sequence[str], flag: str
@@ -319,7 +324,24 @@ class Session:
                 )
 
 
-def _incoming(table: Table, rows: Rows) -> Any:
+class _Handed:
+    """A frame for one statement. DuckDB 2.0 keeps what was registered until the transaction ends, and a
+    transaction of many pieces would keep them all: this keeps a name, and lets go of the rows."""
+
+    def __init__(self, rows: pl.DataFrame) -> None:
+        self._rows: pl.DataFrame | None = rows
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """The rows in Arrow's C stream interface."""
+        assert self._rows is not None, "it was let go"
+        return self._rows.__arrow_c_stream__(requested_schema)
+
+    def let_go(self) -> None:
+        """Keep the rows no longer."""
+        self._rows = None
+
+
+def _rows_of(table: Table, rows: Rows) -> Any:
     """What DuckDB inserts from. A lazy query's columns are left to the insert itself to judge: asking
     for them binds the whole query a second time."""
     if isinstance(rows, nw.LazyFrame):
@@ -328,7 +350,7 @@ def _incoming(table: Table, rows: Rows) -> Any:
     missing, unknown = sorted(set(wanted) - set(rows.columns)), sorted(set(rows.columns) - set(wanted))
     if missing or unknown:
         raise WarehouseError(f"{table.name}: columns missing {missing}, columns unknown {unknown}")
-    return rows.select(wanted).to_arrow()
+    return _Handed(rows.select(wanted))
 
 
 def _insert(table: Table, *, sort: bool) -> str:

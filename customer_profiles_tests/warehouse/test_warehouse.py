@@ -1,3 +1,4 @@
+import gc
 import os
 import random
 import signal
@@ -13,6 +14,7 @@ import pytest
 
 from customer_profiles.contracts.stored import StoredColumn
 from customer_profiles.warehouse import Table, Warehouse, WarehouseError
+from customer_profiles.warehouse.warehouse import _Handed
 
 MONDAY, TUESDAY = date(2026, 1, 5), date(2026, 1, 6)
 NUMBERS = Table(
@@ -94,6 +96,15 @@ def test_a_failed_transaction_changes_nothing(warehouse: Warehouse) -> None:
             session.replace(NUMBERS, {"delivery_day": MONDAY}, rows(MONDAY, b=2))
             raise RuntimeError("half-way")
         assert session.frame(NUMBERS)["name"].to_list() == ["a"]
+
+
+def test_a_transaction_of_many_pieces_keeps_none_of_them_in_memory(warehouse: Warehouse) -> None:
+    with warehouse.session() as session, session.transaction():
+        for number in range(3):
+            session.append(NUMBERS, rows(MONDAY, a=number))
+        handed = [each for each in gc.get_objects() if isinstance(each, _Handed)]
+        assert [each for each in handed if each._rows is not None] == []
+    assert handed, "DuckDB keeps nothing any more: hand over the frames themselves"
 
 
 def test_missing_and_unknown_columns_are_named(warehouse: Warehouse) -> None:
