@@ -43,7 +43,7 @@ def clean_days(session: Session, table: str, days: Sequence[date]) -> dict[date,
     rows = standing(session.read(RAW[table], first, last), key)
     if not CONTRACTS[table].VERSIONED:
         arrived = session.read(CLEANED[table], None, first - timedelta(days=1)).select(*key)
-        rows = first_arrivals(rows, key, arrived)
+        rows = first_arrivals(rows, key, arrived, days=len(together))
     session.write_days(CLEANED[table], first, last, rows.select(columns))
     stored = session.row_counts(CLEANED[table])
     return {day: stored.get(day, 0) for day in together}
