@@ -18,7 +18,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from datetime import date
@@ -32,6 +31,7 @@ from rich.table import Table
 from customer_profiles.collection.access_logs import events_of, read_access_log
 from customer_profiles.collection.databases import Query, read_query
 from customer_profiles.collection.log_rules import LogRules
+from customer_profiles.collection.repeats import Repeats
 
 URL_VARIABLE = "CUSTOMER_PROFILES_BENCHMARK_URL"
 SIZES, QUICK_SIZES = (100_000, 1_000_000), (20_000, 100_000)
@@ -65,7 +65,7 @@ def write_log(file: Path, lines: int) -> None:
 
 
 def lines_to_events(place: str, _: int) -> int:
-    seen: Counter[str] = Counter()
+    seen = Repeats()
     parts = read_access_log(Path(place), 1_000_000, ValueError)
     return sum(events_of(lines, requests, RULES, seen)[0].height for lines, requests, _ in parts)
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import gzip
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -30,6 +29,7 @@ from customer_profiles.collection.log_rules import (
     Page,
     groups_of,
 )
+from customer_profiles.collection.repeats import Repeats
 
 LINES_AT_ONCE = 100_000
 GZIP = b"\x1f\x8b"
@@ -149,7 +149,7 @@ def completed(told: Mapping[str, pl.Series], height: int) -> pl.DataFrame:
 
 
 def events_of(
-    lines: pl.Series, requests: pl.DataFrame, rules: LogRules, seen: Counter[str]
+    lines: pl.Series, requests: pl.DataFrame, rules: LogRules, seen: Repeats
 ) -> tuple[pl.DataFrame, pl.Series]:
     """Delivered cells of events, one row a line in their order, and the rule that leaves each out, or NULL.
 
@@ -242,13 +242,11 @@ def _each(texts: pl.Series, change: Callable[[str], str], signs: str) -> pl.Seri
     return texts.replace(quoted, pl.Series([change(text) for text in quoted], dtype=pl.String))
 
 
-def _ids(lines: pl.Series, seen: Counter[str]) -> pl.Series:
+def _ids(lines: pl.Series, seen: Repeats) -> pl.Series:
     """128 bits of SHA-256 of each line, and of how many equal ones came before it."""
-    ids = []
-    for line in lines:
-        digest = sha256(line.encode(errors="surrogatepass")).hexdigest()[:ID_CHARACTERS]
-        seen[digest] += 1
-        if seen[digest] > 1:
-            digest = sha256(f"{digest} {seen[digest]}".encode()).hexdigest()[:ID_CHARACTERS]
-        ids.append(digest)
+    ids = [
+        sha256(line.encode(errors="surrogatepass")).hexdigest()[:ID_CHARACTERS] for line in lines.to_list()
+    ]
+    for place, number in seen.met(ids).items():
+        ids[place] = sha256(f"{ids[place]} {number}".encode()).hexdigest()[:ID_CHARACTERS]
     return pl.Series("event_id", ids, dtype=pl.String)

@@ -18,6 +18,8 @@ from typing import Any, BinaryIO, cast
 
 import polars as pl
 
+from customer_profiles.collection.escapes import EscapedText, as_written, unescaped
+
 CHUNK = 1 << 20
 EXACT_FLOAT = 2.0**53
 """Whole numbers up to here are the same as floats."""
@@ -32,7 +34,8 @@ class Layout:
     """How a file is laid out. A line longer than ``longest_line`` bytes refuses it.
 
     ``header`` names the columns of a CSV without a header line; ``fixed`` gives the first and last
-    character of each column of a fixed-width line, from 1; ``sheets`` are those of a workbook.
+    character of each column of a fixed-width line, from 1; ``sheets`` are those of a workbook; ``escape`` is
+    a backslash where one takes the meaning from the sign behind it.
     """
 
     format: str
@@ -40,6 +43,7 @@ class Layout:
     encoding: str = "utf-8"
     delimiter: str = ","
     quote: str = '"'
+    escape: str = ""
     header: tuple[str, ...] = ()
     skip_lines: int = 0
     fixed: Mapping[str, tuple[int, int]] = field(default_factory=dict)
@@ -55,7 +59,9 @@ def open_text(file: Path, layout: Layout) -> BinaryIO:
     """The text of a file as UTF-8 bytes."""
     opened: Any = partial(gzip.open, file) if file.suffix == ".gz" else file.open
     stream: BinaryIO = opened("rb")
-    return stream if layout.is_utf8 else cast(BinaryIO, codecs.EncodedFile(stream, "utf-8", layout.encoding))
+    if not layout.is_utf8:
+        stream = cast(BinaryIO, codecs.EncodedFile(stream, "utf-8", layout.encoding))
+    return cast(BinaryIO, EscapedText(stream)) if layout.escape else stream
 
 
 @dataclass(frozen=True)
@@ -169,7 +175,14 @@ def _read_csv(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFrame,
             f"a quotation mark in row {rows.height + len(ragged)} is never closed, and the rest of the file "
             f"is inside it; deliver it again"
         )
-    return rows, ragged
+    return as_meant(rows, ragged, layout)
+
+
+def as_meant(rows: pl.DataFrame, ragged: Ragged, layout: Layout) -> tuple[pl.DataFrame, Ragged]:
+    """Cells of CSV without their escapes, ragged lines with them."""
+    if not layout.escape:
+        return rows, ragged
+    return unescaped(rows), [(number, as_written(line)) for number, line in ragged]
 
 
 def csv_options(layout: Layout, block: int, keep: Callable[[Any], str]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from customer_profiles.collection.formats import (
     Layout,
     Ragged,
     Refuse,
+    as_meant,
     csv_options,
     json_row,
     open_text,
@@ -56,7 +57,7 @@ def _csv_pieces(file: Path, layout: Layout, refuse: Refuse) -> Iterator[Piece]:
                 here = _within(ragged, place, rows.height)
                 del ragged[: len(here)]
                 place += rows.height + len(here)
-                yield rows, here
+                yield as_meant(rows, here, layout)
     except pa.ArrowInvalid:
         # the cause is left out: it may quote a row
         raise refuse(
@@ -66,7 +67,7 @@ def _csv_pieces(file: Path, layout: Layout, refuse: Refuse) -> Iterator[Piece]:
     if survey.quotes % 2:
         raise refuse("a quotation mark is never closed; deliver it again")
     if ragged:
-        yield rows.clear(), ragged
+        yield as_meant(rows.clear(), ragged, layout)
 
 
 def _within(ragged: Ragged, place: int, height: int) -> Ragged:

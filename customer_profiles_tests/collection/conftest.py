@@ -1,7 +1,8 @@
-"""A real PostgreSQL server for the tests of sources that are databases."""
+"""A home with a ``sources.yaml``, and a real PostgreSQL server, for the tests of sources."""
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import shutil
@@ -12,11 +13,20 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+
+from customer_profiles.collection.door import Door, Received, receive
+from customer_profiles.collection.sources.finding import find_delivery
+from customer_profiles.collection.sources.home import Home
+from customer_profiles.collection.sources.load import load_home
+from customer_profiles.privacy.pseudonyms import Pseudonyms
+from customer_profiles.privacy.sealing import Seal
+from customer_profiles.settings import load_settings
 
 PASSWORD = "geheim-5e1f"
 MUST_RUN = "TESTS_NEED_POSTGRES"
@@ -109,3 +119,50 @@ def _ready(server: Postgres, started: subprocess.Popen[bytes]) -> Postgres:
         else:
             return server
     pytest.fail(f"the PostgreSQL server ended with {started.returncode}")
+
+
+OWN_DAY = date(2026, 3, 3)
+SEAL = Seal(b"k" * 32)
+
+
+class OwnData:
+    """A home with a ``sources.yaml``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def says(self, source: dict[str, Any] | list[dict[str, Any]], table: str = "orders") -> None:
+        sources = source if isinstance(source, list) else [source]
+        self.says_all({table: [{"kind": "files", **one} for one in sources]})
+
+    def says_all(self, tables: dict[str, Any]) -> None:
+        (self.folder / "sources.yaml").write_text(json.dumps({"tables": tables}, ensure_ascii=False))
+
+    def put(self, name: str, content: str | bytes) -> Path:
+        file = self.folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return file
+
+    def home(self, **settings: Any) -> Home:
+        settings = {"timezone": "UTC", "first_day": date(2026, 1, 1)} | settings
+        return load_home(load_settings(self.folder, **settings), {})
+
+    def door(self, **settings: Any) -> Door:
+        home = self.home(**settings)
+        limits = load_settings(self.folder).collection
+        return Door(home, limits, home.timezone, Pseudonyms(b"s" * 32), SEAL)
+
+    def receive(self, table: str = "orders", day: date = OWN_DAY, **settings: Any) -> Received:
+        door = self.door(**settings)
+        delivery = find_delivery(door.home, table, day)
+        assert delivery is not None
+        return receive(delivery, door)
+
+    def rows(self, table: str = "orders", day: date = OWN_DAY, **settings: Any) -> list[dict[str, Any]]:
+        return self.receive(table, day, **settings).rows.to_dicts()
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> OwnData:
+    return OwnData(tmp_path)

@@ -1,7 +1,6 @@
 """Lines of access logs become events: whose, what, when. Broken lines keep their place and words."""
 
 import gzip
-from collections import Counter
 from pathlib import Path
 
 import polars as pl
@@ -10,6 +9,7 @@ from pydantic import ValidationError
 
 from customer_profiles.collection.access_logs import completed, events_of, read_access_log
 from customer_profiles.collection.log_rules import LogRules
+from customer_profiles.collection.repeats import Repeats
 
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; rv:140.0) Gecko/20100101 Firefox/140.0"
 
@@ -31,7 +31,7 @@ def log(tmp_path: Path):
         content = b"".join((each if isinstance(each, bytes) else each.encode()) + b"\n" for each in lines)
         file = tmp_path / "access.log"
         file.write_bytes(gzip.compress(content) if packed else content)
-        seen: Counter[str] = Counter()
+        seen = Repeats()
         events, broken = [], []
         for texts, requests, ragged in read_access_log(file, longest, ValueError):
             made, left_out = events_of(texts, requests, LogRules(**rules), seen)
@@ -187,7 +187,7 @@ def test_what_an_application_says_wins_over_what_the_address_means() -> None:
     )
     pages = [{"path": "^/search", "event_name": "search", "parameters": {"search_query": "q"}}]
     rules = LogRules(pages=pages, channel="app")
-    events, left_out = events_of(pl.Series(["{1}", "{2}"]), requests, rules, Counter())
+    events, left_out = events_of(pl.Series(["{1}", "{2}"]), requests, rules, Repeats())
     assert events["event_name"].to_list() == ["share", "page_view"]
     assert events["product_id"].to_list() == ["P1", None]
     assert events["search_query"].to_list() == ["a", None]

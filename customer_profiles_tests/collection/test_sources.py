@@ -8,13 +8,12 @@ import zipfile
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 import polars as pl
 import pytest
 
-from customer_profiles.collection.door import Door, Received, receive
 from customer_profiles.collection.reading import DeliveryError
 from customer_profiles.collection.sources.finding import (
     delivered_days,
@@ -22,12 +21,13 @@ from customer_profiles.collection.sources.finding import (
     state_of_sources,
     waiting_days,
 )
-from customer_profiles.collection.sources.home import Home
-from customer_profiles.collection.sources.load import SourcesError, load_home
+from customer_profiles.collection.sources.load import SourcesError
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.privacy.pseudonyms import Pseudonyms
 from customer_profiles.privacy.sealing import Seal, place_of
-from customer_profiles.settings import load_settings
+
+if TYPE_CHECKING:
+    from customer_profiles_tests.collection.conftest import OwnData
 
 ROOT = Path(__file__).parents[2]
 DAY = date(2026, 3, 3)
@@ -44,49 +44,6 @@ ORDER = {
     "status": {"constant": "paid"},
 }
 ROW = {"No": "A1", "At": "2026-03-03 10:00:00", "Who": "C1", "Pieces": "2", "Paid": "19.90"}
-
-
-class OwnData:
-    """A home with a ``sources.yaml``."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def says(self, source: dict[str, Any] | list[dict[str, Any]], table: str = "orders") -> None:
-        sources = source if isinstance(source, list) else [source]
-        self.says_all({table: [{"kind": "files", **one} for one in sources]})
-
-    def says_all(self, tables: dict[str, Any]) -> None:
-        (self.folder / "sources.yaml").write_text(json.dumps({"tables": tables}, ensure_ascii=False))
-
-    def put(self, name: str, content: str | bytes) -> Path:
-        file = self.folder / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return file
-
-    def home(self, **settings: Any) -> Home:
-        settings = {"timezone": "UTC", "first_day": date(2026, 1, 1)} | settings
-        return load_home(load_settings(self.folder, **settings), {})
-
-    def door(self, **settings: Any) -> Door:
-        home = self.home(**settings)
-        limits = load_settings(self.folder).collection
-        return Door(home, limits, home.timezone, Pseudonyms(b"s" * 32), SEAL)
-
-    def receive(self, table: str = "orders", day: date = DAY, **settings: Any) -> Received:
-        door = self.door(**settings)
-        delivery = find_delivery(door.home, table, day)
-        assert delivery is not None
-        return receive(delivery, door)
-
-    def rows(self, table: str = "orders", day: date = DAY, **settings: Any) -> list[dict[str, Any]]:
-        return self.receive(table, day, **settings).rows.to_dicts()
-
-
-@pytest.fixture
-def own(tmp_path: Path) -> OwnData:
-    return OwnData(tmp_path)
 
 
 def csv_of(rows: list[dict[str, str]], sign: str = ",") -> str:
@@ -189,7 +146,7 @@ def test_a_row_is_the_same_in_every_format(own: OwnData, name: str) -> None:
 
 WRONG: dict[str, tuple[dict[str, Any], str | bytes, str]] = {
     "another encoding": ({"encoding": "utf-8"}, "No,姓名\n1,王芳\n".encode("gbk"), "line 1 is not UTF-8"),
-    "not the encoding said": ({"encoding": "gbk"}, b"No\n\x80\xff\n", "line .* is not gbk; correct `enc"),
+    "not the encoding said": ({"encoding": "gbk"}, b"No\n\x80\xff\n", "line .* is not gb18030; correct `enc"),
     "no mapped column": ({}, "No,At\n1,2\n", r"maps its columns \['Paid', 'Pieces', 'Who'\] to orders"),
     "no header": (
         {},
@@ -512,12 +469,12 @@ def test_a_longer_export_leaves_the_days_that_it_repeats_unchanged(own: OwnData)
 
 
 def test_a_file_for_all_days_is_read_once(own: OwnData, monkeypatch: pytest.MonkeyPatch) -> None:
-    from customer_profiles.collection.sources import files
+    from customer_profiles.collection.sources import rows
 
     history(own, *(f"2026-03-{day:02}" for day in range(1, 20)))
     read: list[Path] = []
-    original = files.read_file
-    monkeypatch.setattr(files, "read_file", lambda file, *more: read.append(file) or original(file, *more))
+    original = rows.read_file
+    monkeypatch.setattr(rows, "read_file", lambda file, *more: read.append(file) or original(file, *more))
     home = own.home()
     for day in delivered_days(home, "orders"):
         delivery = find_delivery(home, "orders", day)
@@ -553,18 +510,18 @@ def test_tables_that_the_file_does_not_name_come_from_the_deliveries_folder(own:
     assert delivered_days(own.home(), "texts") == [DAY]
 
 
-def test_the_simulated_retailers_mapping_reads_what_no_mapping_reads(tmp_path: Path) -> None:
+def test_the_simulated_retailers_mapping_reads_what_no_mapping_reads(own: OwnData, tmp_path: Path) -> None:
     sample, example = ROOT / "data/sample/deliveries", ROOT / "examples/simulated_retailer/sources.yaml"
-    plain, mapped = OwnData(tmp_path / "plain"), OwnData(tmp_path / "mapped")
-    for own in (plain, mapped):
-        own.folder.mkdir()
-        (own.folder / "deliveries").symlink_to(sample)
+    plain, mapped = type(own)(tmp_path / "plain"), type(own)(tmp_path / "mapped")
+    for each in (plain, mapped):
+        each.folder.mkdir()
+        (each.folder / "deliveries").symlink_to(sample)
     (mapped.folder / "sources.yaml").write_bytes(example.read_bytes())
     of_the_cells = "_sealed$|^fingerprint$"  # as delivered: typed in Parquet, text behind a mapping
     for table in CONTRACTS:
         day = delivered_days(plain.home(), table)[2]
         one, other = (
-            own.receive(table, day).rows.drop(pl.selectors.matches(of_the_cells)) for own in (plain, mapped)
+            each.receive(table, day).rows.drop(pl.selectors.matches(of_the_cells)) for each in (plain, mapped)
         )
         assert one.equals(other), table
 
@@ -617,7 +574,7 @@ def test_anchors_and_merged_keys_work(own: OwnData) -> None:
         "  texts:\n    - {<<: *f, encoding: utf-8}\n",
     )
     tables = own.home().tables
-    assert [source.encoding for one in tables.values() for source in one] == ["gbk", "utf-8"]  # type: ignore[union-attr]
+    assert [source.encoding for one in tables.values() for source in one] == ["gb18030", "utf-8"]  # type: ignore[union-attr]
 
 
 def test_aliases_that_multiply_are_refused(own: OwnData) -> None:

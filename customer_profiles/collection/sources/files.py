@@ -3,185 +3,59 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from fnmatch import translate
 from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from customer_profiles.collection.formats import READERS, Layout
-from customer_profiles.collection.parsing import PARSERS, as_text
-from customer_profiles.collection.reading import (
-    LINE,
-    Part,
-    ReadFile,
-    digest,
-    read_file,
-    refusal,
-)
-from customer_profiles.collection.sources.deliveries import UNFINISHED, FileState, name_of, state_of_file
+from customer_profiles.collection.parsing import PARSERS
+from customer_profiles.collection.reading import LINE, Part, ReadFile, digest, refusal
+from customer_profiles.collection.sources.deliveries import FileState, name_of, state_of_file
 from customer_profiles.collection.sources.home import Home
-from customer_profiles.collection.sources.logs import read_log
-from customer_profiles.collection.sources.mapping import leave_out, mapped_rows
-from customer_profiles.collection.sources.schema import FilesSource, Join, LogSource
+from customer_profiles.collection.sources.mapping import leave_out
+from customer_profiles.collection.sources.places import day_of, matches, of_any_day, on_day, tells_days
+from customer_profiles.collection.sources.rows import Found, mapped_pieces, together
+from customer_profiles.collection.sources.schema import FilesSource, LogSource
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.contracts.columns import EARLIEST_YEAR, columns_of
 
-DAY = re.compile(r"\{day(?::([^{}]*))?\}")
-DAY_FORMAT = "%Y-%m-%d"
-DIGITS = {"%Y": r"\d{4}", "%y": r"\d{2}", "%m": r"\d{2}", "%d": r"\d{2}", "%H": r"\d{2}", "%j": r"\d{3}"}
 EVERY_DAY = "every day"
-Found = FilesSource | LogSource
-"""Sources that are found by a glob."""
 NOT_YET = ("expires_at",)
 """Times that lie in the future when a row arrives: they tell nothing of its arrival."""
 
 
 def files_days(source: Found, table: str, home: Home) -> list[date]:
     """The days that names of files tell, or, of a file for all days, its rows."""
-    if not DAY.search(source.path):
+    if not tells_days(source.path):
         return sorted({day for history in _histories(source, table, home) for day in history.days})
-    found = {_day_of(str(file), source.path, home) for file in _matches(_of_any_day(source.path), home)}
+    found = {day_of(str(file), source.path, home) for file in matches(of_any_day(source.path), home)}
     return sorted(day for day in found if day is not None)
 
 
 def files_parts(source: Found, table: str, day: date, home: Home) -> list[Part]:
     """The files of a day, or the day's rows of the files for all days."""
-    if not DAY.search(source.path):
+    if not tells_days(source.path):
         histories = _histories(source, table, home)
         return [_part_of_history(history, table, day) for history in histories if day in history.days]
-    of_day = DAY.sub(lambda found: format(day, found[1] or DAY_FORMAT), source.path)
-    return [_part(source, table, day, file, home) for file in _matches(of_day, home)]
+    of_day = on_day(source.path, day)
+    return [_part(source, table, day, file, home) for file in matches(of_day, home)]
 
 
 def files_state(source: Found, table: str, home: Home) -> list[FileState]:
     """Every file that the globs find."""
     joins = source.join if isinstance(source, FilesSource) else ()
     paths = [source.path, *(join.path for join in joins)]
-    return [state_of_file(file, home) for path in paths for file in _matches(_of_any_day(path), home)]
-
-
-def _of_any_day(path: str) -> str:
-    """The glob of all days. Two stars in a row mean folders, and only as a whole part of a path."""
-    parts = Path(DAY.sub("?*", path)).parts
-    return str(Path(*(part if part == "**" else re.sub(r"\*+", "*", part) for part in parts)))
-
-
-def _matches(pattern: str, home: Home) -> list[Path]:
-    """Files, and what cannot be read as one, that a glob finds; unfinished and hidden ones left out."""
-    whole = home.folder / pattern
-    found = sorted(Path(whole.anchor).glob(str(whole.relative_to(whole.anchor))))
-    return [
-        path for path in found if not path.name.endswith(UNFINISHED) and not path.name.startswith((".", "_"))
-    ]
-
-
-def _day_of(file: str, path: str, home: Home) -> date | None:
-    """The day that a file's name tells; None if it tells none."""
-    forms = [found[1] or DAY_FORMAT for found in DAY.finditer(path)]
-    numbers = iter(range(len(forms)))
-    pattern = translate(str(home.folder / DAY.sub(lambda _: f"DAY{next(numbers)}", path)))
-    for number in range(len(forms)):
-        digits = re.sub(r"%.", lambda found: DIGITS.get(found[0], ".+?"), re.escape(forms[number]))
-        pattern = pattern.replace(f"DAY{number}", f"(?P<day{number}>{digits})")
-    told = re.match(pattern, file)
-    if told is None:
-        return None
-    try:
-        return datetime.strptime(" ".join(told.groups()), " ".join(forms)).date()  # noqa: DTZ007
-    except ValueError:
-        return None
-
-
-def layout_of(source: FilesSource, file: Path, home: Home) -> Layout | None:
-    """How a file of the source is laid out; None if neither the source nor the file's name tells."""
-    told: str | None = source.format or ("fixed" if source.fixed else None)
-    form = told or next((form for form in READERS if file.name.lower().endswith("." + form)), None)
-    if form is None:
-        return None
-    return Layout(
-        form,
-        home.longest_line,
-        source.encoding,
-        source.delimiter,
-        source.quote,
-        source.header,
-        source.skip_lines,
-        source.fixed,
-        source.sheets,
-    )
-
-
-def _read(source: Found, table: str, day: date | str, file: Path, home: Home) -> tuple[ReadFile, pl.Series]:
-    """A file's rows, mapped, and which of them a rule leaves out."""
-    name = name_of(file, home)
-    refuse = refusal(table, day, name)
-    if isinstance(source, LogSource):
-        return read_log(source, table, file, name, home, refuse)
-    layout = layout_of(source, file, home)
-    if layout is None:
-        raise refuse(f"its name does not tell its format; say `format` in sources.yaml: {', '.join(READERS)}")
-    if not file.is_file():
-        raise refuse("it is no file that can be read (a folder, or a broken link); correct `path`")
-    rows = read_file(file, name, layout, refuse)
-    joined = _joined(source, table, day, rows.cells, home)
-    return mapped_rows(
-        source,
-        table,
-        replace(rows, cells=joined),
-        home,
-        refuse,
-        set(joined.columns) - set(rows.cells.columns),
-    )
-
-
-def _joined(
-    source: FilesSource, table: str, day: date | str, cells: pl.DataFrame, home: Home
-) -> pl.DataFrame:
-    """The rows with the columns of the files that the source joins to them; a column of their own stays."""
-    cells = _texts(cells)
-    for join in source.join:
-        path = DAY.sub(lambda found: format(day, found[1] or DAY_FORMAT), join.path)
-        files = _matches(path, home)
-        if not files:
-            raise refusal(table, day, path)(
-                "it is joined, but there is no such file; correct `path` of `join`"
-            )
-        others = pl.concat([_beside(source, join, table, day, file, home) for file in files], how="diagonal")
-        on = list(join.on)
-        missing = [name for name in on if name not in cells.columns or name not in others.columns]
-        if missing:
-            raise refusal(table, day, path)(
-                f"it cannot be joined on {missing}: both files need these columns"
-            )
-        new = [name for name in others.columns if name not in cells.columns]
-        last = others.unique(on, keep="last").select(*on, *new)
-        cells = cells.join(last, on=on, how="left", maintain_order="left")
-    return cells
-
-
-def _beside(
-    source: FilesSource, join: Join, table: str, day: date | str, file: Path, home: Home
-) -> pl.DataFrame:
-    name = name_of(file, home)
-    layout = layout_of(source.model_copy(update={"format": join.format}), file, home)
-    if layout is None:
-        raise refusal(table, day, name)("its name does not tell its format; say `format` of `join`")
-    return _texts(read_file(file, name, layout, refusal(table, day, name)).cells)
-
-
-def _texts(cells: pl.DataFrame) -> pl.DataFrame:
-    return cells.select(as_text(dtype, pl.col(name)).alias(name) for name, dtype in cells.schema.items())
+    return [state_of_file(file, home) for path in paths for file in matches(of_any_day(path), home)]
 
 
 def _part(source: Found, table: str, day: date, file: Path, home: Home) -> Part:
     def read() -> Iterator[ReadFile]:
-        yield leave_out(*_read(source, table, day, file, home))
+        for rows, dropped in mapped_pieces(source, table, day, file, home):
+            yield leave_out(rows, dropped)
 
     return Part(name_of(file, home), file, partial(digest, file), read)
 
@@ -201,7 +75,7 @@ class History:
 
 
 def _histories(source: Found, table: str, home: Home) -> list[History]:
-    return [_history(source, table, file, home) for file in _matches(source.path, home)]
+    return [_history(source, table, file, home) for file in matches(source.path, home)]
 
 
 def _history(source: Found, table: str, file: Path, home: Home) -> History:
@@ -218,7 +92,7 @@ def _history(source: Found, table: str, file: Path, home: Home) -> History:
 
 
 def _split(source: Found, table: str, file: Path, home: Home) -> History:
-    rows, dropped = _read(source, table, EVERY_DAY, file, home)
+    rows, dropped = together(list(mapped_pieces(source, table, EVERY_DAY, file, home)))
     days = arrival_days(source, table, rows, home)
     if days.is_empty():
         return History(file, rows, dropped, {})

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 import re
 from datetime import datetime
 from pathlib import Path
@@ -13,17 +10,13 @@ from typing import Any
 import polars as pl
 import yaml
 
-from customer_profiles.collection.formats import READERS, plain
-from customer_profiles.collection.parsing import ABSENT, as_text
-from customer_profiles.collection.sources.names import NAMES
+from customer_profiles.collection.parsing import ABSENT
+from customer_profiles.collection.sources.heads import GuessError, head_of
+from customer_profiles.collection.sources.names import MEANINGS, NAMES
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.contracts.columns import columns_of
 from customer_profiles.contracts.stored import delivered_columns, required_columns
-from customer_profiles.settings import Mendable
 
-HEAD_BYTES, HEAD_ROWS = 1_000_000, 200
-ENCODINGS = ("utf-8", "gb18030", "latin-1")
-DELIMITERS = (",", ";", "\t", "|")
 DATE_FORMATS = (
     "%Y/%m/%d %H:%M:%S",
     "%Y/%m/%d %H:%M",
@@ -41,7 +34,7 @@ DATE_FORMATS = (
     "%d.%m.%Y",
     "%Y年%m月%d日",
 )
-EPOCH_DIGITS = {10: "epoch_s", 13: "epoch_ms"}
+EPOCH_DIGITS = {10: "epoch_s", 13: "epoch_ms", 16: "epoch_us"}
 DEFAULTS: dict[str, dict[str, Any]] = {
     "status": {"constant": "completed"},
     "currency": {"constant": "CNY"},
@@ -54,10 +47,17 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 """What stands in for a required column that the file does not hold."""
 GUESSED = ("orders", "events", "texts", "customers", "products")
 """Tables that are told from a file's columns; any other is named by ``--table``."""
-
-
-class GuessError(Mendable, ValueError):
-    """A file's columns cannot be guessed at. The message says why."""
+LOG = """\
+# anonymous_pattern: where a line holds the cookie; pages: what your addresses mean
+tables:
+  events:
+  - kind: log
+    path: {path}
+    # anonymous_pattern: 'cid=(\\w+)'
+    pages:
+    - {{path: '^/product/(?<product_id>[^/]+)', event_name: product_view}}
+    - {{path: '^/search', event_name: search, parameters: {{search_query: q}}}}
+"""
 
 
 def guess_source(file: Path, home: Path, table: str | None = None) -> str:
@@ -67,7 +67,9 @@ def guess_source(file: Path, home: Path, table: str | None = None) -> str:
     """
     if table is not None and table not in CONTRACTS:
         raise GuessError(f"--table {table}: there is no such table; tables are {', '.join(CONTRACTS)}")
-    layout, cells = _head(file)
+    layout, cells = head_of(file)
+    if layout == {"kind": "log"}:
+        return LOG.format(path=_path(file, home))
     table = table or max(GUESSED, key=lambda name: _fit(name, cells))
     columns, notes = _columns(table, cells)
     source = {"kind": "files", "path": _path(file, home), **layout, "columns": columns}
@@ -93,49 +95,6 @@ class _NoAnchors(yaml.SafeDumper):
         return True
 
 
-def _head(file: Path) -> tuple[dict[str, Any], pl.DataFrame]:
-    """How a file is laid out, as far as its name does not tell, and its first rows as text."""
-    name = file.name.lower()
-    form = next((form for form in READERS if name.endswith("." + form)), None)
-    try:
-        if form == "parquet":
-            return {}, _as_texts(pl.read_parquet(file, n_rows=HEAD_ROWS))
-        if form == "xlsx":
-            return {}, _as_texts(pl.read_excel(file, infer_schema_length=0).head(HEAD_ROWS))
-        text, encoding = _text(file)
-        told: dict[str, Any] = {} if form else {"format": "csv"}
-        told |= {} if encoding == "utf-8" else {"encoding": encoding}
-        lines = text.splitlines()
-        if form in ("ndjson", "ndjson.gz"):
-            return told, _as_texts(pl.read_ndjson(io.StringIO("\n".join(lines[:HEAD_ROWS]))))
-        delimiter = max(DELIMITERS, key=lambda sign: min(line.count(sign) for line in lines[:20]))
-        rows = list(csv.reader(lines[: HEAD_ROWS + 1], delimiter=delimiter))
-    except (OSError, EOFError, IndexError, ValueError, csv.Error, pl.exceptions.PolarsError) as error:
-        raise GuessError(f"{file} cannot be read: {str(error).splitlines()[0]}") from error
-    told |= {} if delimiter == "," else {"delimiter": "tab" if delimiter == "\t" else delimiter}
-    header = [name.strip() for name in rows[0]]
-    whole = [row for row in rows[1:] if len(row) == len(header)]
-    return told, pl.DataFrame(whole, schema=dict.fromkeys(header, pl.String), orient="row")
-
-
-def _text(file: Path) -> tuple[str, str]:
-    """The whole lines at a file's beginning, and their encoding."""
-    with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as stream:
-        head = stream.read(HEAD_BYTES)
-    whole = head if len(head) < HEAD_BYTES else head[: head.rfind(b"\n")]
-    for encoding in ENCODINGS:
-        try:
-            return whole.decode(encoding).removeprefix("\ufeff"), "gbk" if encoding == "gb18030" else encoding
-        except UnicodeDecodeError:
-            continue
-    raise GuessError(f"{file} is not text of any of {', '.join(ENCODINGS)}")
-
-
-def _as_texts(rows: pl.DataFrame) -> pl.DataFrame:
-    flat = rows.select(plain(rows[name]) for name in rows.columns)
-    return flat.select(as_text(dtype, pl.col(name)).alias(name) for name, dtype in flat.schema.items())
-
-
 def _letters(name: str) -> str:
     return "".join(filter(str.isalnum, name)).casefold()
 
@@ -145,6 +104,25 @@ def _found(column: str, cells: pl.DataFrame, taken: set[str]) -> str | None:
     here = {_letters(name): name for name in reversed(cells.columns) if name not in taken}
     names = [column, *NAMES.get(column, "").split()]
     return next((here[_letters(name)] for name in names if _letters(name) in here), None)
+
+
+def _alike(column: str, cells: pl.DataFrame, taken: set[str]) -> str | None:
+    """A file's column whose last words are one of the names: ``Lineitem quantity``, ``订单付款时间``."""
+    free = [name for name in cells.columns if name not in taken]
+    names = [column, *NAMES.get(column, "").split()]
+    return next((mine for name in names for mine in free if _ends_with(mine, name)), None)
+
+
+def _ends_with(name: str, end: str) -> bool:
+    if end.isascii():
+        words, last = _words(name), _words(end)
+        return len(last[0]) > 1 and words[-len(last) :] == last
+    return len(end) > 1 and name.strip().endswith(end)
+
+
+def _words(name: str) -> list[str]:
+    """``Lineitem quantity``, ``lineitem_quantity`` and ``LineitemQuantity`` -> two words."""
+    return [word.casefold() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[^\W_A-Z]+", name)] or [""]
 
 
 def _fit(table: str, cells: pl.DataFrame) -> int:
@@ -160,13 +138,15 @@ def _columns(table: str, cells: pl.DataFrame) -> tuple[dict[str, Any], list[str]
     taken: set[str] = set()
     notes = []
     required = required_columns(table)
-    for name in sorted(delivered_columns(table), key=lambda name: name not in required):
-        found = _found(name, cells, taken)
-        if found is None:
-            continue
-        taken.add(found)
-        columns[name], more = _how(table, name, found, cells[found])
-        notes += more
+    by_worth = sorted(delivered_columns(table), key=lambda name: name not in required)
+    for find in (_found, _alike):
+        for name in (name for name in by_worth if name not in columns):
+            found = find(name, cells, taken)
+            if found is None:
+                continue
+            taken.add(found)
+            columns[name], more = _how(table, name, found, cells[found])
+            notes += [f"{name}: taken from {found}; is it that?", *more] if find is _alike else more
     for name in required:
         if name not in columns:
             columns[name], note = _stand_in(table, name, columns, cells)
@@ -188,7 +168,8 @@ def _how(table: str, name: str, found: str, cells: pl.Series) -> tuple[Any, list
         strange = sorted({value for value in some if value.lower() not in known})[:20]
         if strange:
             note = f"{name}: say what these values are, one of {', '.join(metadata['values'])}"
-            return {"column": found, "values": dict(zip(strange, strange, strict=True))}, [note]
+            meanings = MEANINGS.get(name, {})
+            return {"column": found, "values": {v: meanings.get(v.lower(), v) for v in strange}}, [note]
     return found, []
 
 
@@ -213,14 +194,21 @@ def _is_of(form: str, cell: str) -> bool:
 def _stand_in(table: str, name: str, columns: dict[str, Any], cells: pl.DataFrame) -> tuple[Any, str]:
     """What a required column is made of that the file does not hold."""
     if name == "line_number" and "order_id" in columns:
-        return {
-            "place_in": columns["order_id"]
-        }, "line_number: lines are numbered by their place in the order"
+        how = columns["order_id"]
+        within = how if isinstance(how, str) else how["hash_of"]
+        return {"place_in": within}, "line_number: lines are numbered by their place in the order"
+    if name == "customer_id" and (address := _found("email", cells, set())):
+        return address, "customer_id: the e-mail, since no id was found; correct it if there is one"
+    if name.endswith("_id") and name not in ("customer_id", "product_id"):
+        return {"hash_of": cells.columns}, f"{name}: made from all columns; name the one that holds it"
+    return _made_up(table, name, columns, cells)
+
+
+def _made_up(table: str, name: str, columns: dict[str, Any], cells: pl.DataFrame) -> tuple[Any, str]:
+    """What a required column is made of that is neither held nor numbered: a person must look."""
     times = [how for known, how in columns.items() if known.endswith("_at")]
     if columns_of(CONTRACTS[table])[name].metadata["kind"] == "moment" and times:  # type: ignore[index]
         return times[0], f"{name}: taken from another time; correct it"
-    if name.endswith("_id") and name not in ("customer_id", "product_id"):
-        return {"hash_of": cells.columns}, f"{name}: made from all columns, since the file has no id"
     price = _found("list_price_minor", cells, set())
     if name == "amount_minor" and price and isinstance(columns.get("quantity"), str):
         how = {"expression": f'"{columns["quantity"]}" * "{price}"', "minor_units": 2}
@@ -236,7 +224,7 @@ def _decimal_comma(cells: pl.DataFrame, columns: dict[str, Any]) -> bool:
         for how in columns.values()
         if isinstance(how, dict) and {"column", "minor_units"} <= how.keys()
     ]
-    return any(cells[name].str.contains(r"^-?\d+,\d{1,2}$").any() for name in amounts)
+    return any(cells[name].str.contains(r"^-?[\d.]+,\d{1,2}$").any() for name in amounts)
 
 
 def _named(columns: dict[str, Any]) -> set[str]:
@@ -254,5 +242,6 @@ def _path(file: Path, home: Path) -> str:
     place = file.resolve()
     name = re.sub(r"20\d{2}-\d{2}-\d{2}", "{day}", place.name)
     name = re.sub(r"(?<!\d)20\d{2}[01]\d[0-3]\d(?!\d)", "{day:%Y%m%d}", name)
+    name = re.sub(r"(?<!\d)2\d[01]\d[0-3]\d(?!\d)", "{day:%y%m%d}", name)
     folder = place.parent.relative_to(home) if place.is_relative_to(home) else place.parent
     return str(folder / name)

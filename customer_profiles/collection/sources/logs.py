@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,8 +18,9 @@ from customer_profiles.collection.access_logs import (
 from customer_profiles.collection.formats import Ragged, Refuse
 from customer_profiles.collection.log_rules import EVENT_COLUMNS, REQUEST_FIELDS
 from customer_profiles.collection.reading import ReadFile, digest, placed
+from customer_profiles.collection.repeats import Repeats
 from customer_profiles.collection.sources.home import Home
-from customer_profiles.collection.sources.mapping import mapped_rows, path_into
+from customer_profiles.collection.sources.mapping import mapped_rows, maps_row_by_row, path_into
 from customer_profiles.collection.sources.schema import LogSource
 
 READERS = {"combined": read_access_log, "ndjson": read_application_log}
@@ -29,41 +30,60 @@ RULE, WORDS = "rule that leaves out", "line as it is written"
 
 def read_log(
     source: LogSource, table: str, file: Path, name: str, home: Home, refuse: Refuse
-) -> tuple[ReadFile, pl.Series]:
-    """A log's lines as events, and the rule that leaves each out: a built-in one, or one of ``drop``.
+) -> Iterator[tuple[ReadFile, pl.Series]]:
+    """A log's lines as events, some at a time, and the rule that leaves each out: a built-in one, or one of
+    ``drop``.
 
-    Lines that are none stay as ragged rows. Raises what ``refuse`` makes if the file cannot be read.
+    Lines that are none stay as ragged rows. A mapping that looks at other rows than its own gets all of
+    them at once. Raises what ``refuse`` makes if the file cannot be read.
     """
-    if not file.is_file():
-        raise refuse("it is no file that can be read (a folder, or a broken link); correct `path`")
-    rows, ragged = _rows(source, file, home, refuse)
-    cells, places = placed(rows, ragged, name)
-    read = ReadFile(cells.drop(RULE, WORDS), places, name, file.stat().st_size, digest(file))
-    mapped, dropped = mapped_rows(source, table, read, home, refuse)
-    used = {*_helpers(source), *source.fields.values()} - set(EVENT_COLUMNS)
-    events = mapped.cells.select(name for name in mapped.cells.columns if name not in used)
-    rules = pl.select(pl.coalesce(cells[RULE], dropped)).to_series()
-    return replace(mapped, cells=events, originals=cells.select(line=WORDS)), rules
+    before, sha256, place = file.stat(), digest(file), 0
+    pieces = _pieces(source, file, home, refuse)
+    for rows, ragged in pieces if maps_row_by_row(source) else iter([_together(list(pieces))]):
+        cells, places = placed(rows, ragged, name, place)
+        size = before.st_size if place == 0 else 0  # the sizes of its pieces add up to the file's
+        place += places.height
+        read = ReadFile(cells.drop(RULE, WORDS), places, name, size, sha256)
+        mapped, dropped = mapped_rows(source, table, read, home, refuse)
+        used = {*_helpers(source), *source.fields.values()} - set(EVENT_COLUMNS)
+        events = mapped.cells.select(name for name in mapped.cells.columns if name not in used)
+        rules = pl.select(pl.coalesce(cells[RULE], dropped)).to_series()
+        yield replace(mapped, cells=events, originals=cells.select(line=WORDS)), rules
+    after = file.stat()
+    if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+        raise refuse("it was written to while it was read; run again once it is whole")
 
 
-def _rows(source: LogSource, file: Path, home: Home, refuse: Refuse) -> tuple[pl.DataFrame, Ragged]:
-    """Of every line its own cells, its request, and the event that it becomes."""
-    seen: Counter[str] = Counter()
-    parts: list[pl.DataFrame] = []
-    ragged: Ragged = []
+def _pieces(
+    source: LogSource, file: Path, home: Home, refuse: Refuse
+) -> Iterator[tuple[pl.DataFrame, Ragged]]:
+    """Of every line its own cells, its request, and the event that it becomes. One piece at least."""
+    seen = Repeats()
+    nothing = _nothing(source)
+    empty = True
     try:
         for lines, cells, broken in READERS[source.format](file, home.longest_line, refuse):
             requests = _requests(source, cells)
             events, rules = events_of(lines, requests, source, seen)
             own = cells.drop(*_helpers(source), *events.columns, strict=False)
             words = pl.DataFrame({RULE: rules, WORDS: lines})
-            parts.append(pl.concat([own, requests.select(_helpers(source)), events, words], how="horizontal"))
-            ragged += broken
+            parts = [own, requests.select(_helpers(source)), events, words]
+            yield pl.concat([nothing, pl.concat(parts, how="horizontal")], how="diagonal"), broken
+            empty = False
     except (OSError, EOFError, zlib.error) as error:
         raise refuse(f"it cannot be read as a log: {error}; deliver it again") from error
+    if empty:
+        yield nothing, []
+
+
+def _nothing(source: LogSource) -> pl.DataFrame:
     columns = (*_helpers(source), *EVENT_COLUMNS, RULE, WORDS)
-    nothing = pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
-    return pl.concat([nothing, *parts], how="diagonal"), ragged
+    return pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
+
+
+def _together(pieces: list[tuple[pl.DataFrame, Ragged]]) -> tuple[pl.DataFrame, Ragged]:
+    rows = pl.concat([rows for rows, _ in pieces], how="diagonal")
+    return rows, [line for _, ragged in pieces for line in ragged]
 
 
 def _helpers(source: LogSource) -> tuple[str, ...]:

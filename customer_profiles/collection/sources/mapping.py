@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import replace
+from datetime import date
+from typing import Any
 
 import polars as pl
 
@@ -17,19 +19,26 @@ from customer_profiles.collection.formats import Refuse, plain
 from customer_profiles.collection.parsing import DATE_ONLY, NO_DATE, PARSERS, as_text
 from customer_profiles.collection.reading import LINE, ReadFile
 from customer_profiles.collection.sources.home import Home
-from customer_profiles.collection.sources.schema import EPOCHS, Column, Source
+from customer_profiles.collection.sources.schema import DAYS_SINCE, EPOCHS, Column, LogSource, Source
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.contracts.columns import columns_of
 from customer_profiles.contracts.stored import delivered_columns
 
-SIGNS = r"[\p{Sc}\s'’]"
+SIGNS = r"[\p{Sc}\s'’元]"
 """What people write around and between the digits of an amount."""
+BEHIND = r"^\((.*)\)$|^([^-+].*)-$"
+"""A negative amount as bookkeepers write it: ``(12.50)``, ``12.50-``."""
 GROUPED = {".": r"^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$", ",": r"^[+-]?\d{1,3}(\.\d{3})+(,\d+)?$"}
 """A number with thousands set apart, by its decimal sign."""
 ISO = r"^\d{4}-\d{2}-\d{2}"
 UNMAPPED = "!"
 """Stands before a time that is not of its ``date_format`` but would be read as another one."""
-HOURS = ("%H", "%I", "%T", "%R", "%s", "%X", "%c", "%+", "%r", "epoch")
+HOURS = ("%H", "%I", "%T", "%R", "%s", "%X", "%c", "%+", "%r")
+DAY_MICROSECONDS = 86_400_000_000
+MOST_DAYS = 3_000_000
+"""More of them lead past the year 9999."""
+ACROSS_ROWS = ("Agg", "Over", "Len", "Rolling")
+"""Parts of an expression that look at more than one row, as Polars names them."""
 NOISE_DIGITS = 6
 """2.675 * 100 is 267.49999999999994 in binary: what lies behind these digits of a minor unit is noise."""
 
@@ -63,20 +72,39 @@ def mapped_rows(
             mapped[name] = cells[name]
     known = {*used_columns(source), *mapped, *beside, *source.ignore, *_used_elsewhere(source, home)}
     unknown = [cells[name] for name in cells.columns if name not in known]
-    split = read.places[LINE].is_null()
+    if not isinstance(source, LogSource):  # whose columns of events are made of its lines, and kept there
+        hidden = (set(source.columns) & set(cells.columns)) - used_columns(source) - {*beside, *source.ignore}
+        unknown += [cells[name].alias(f"{name} as delivered") for name in sorted(hidden)]
     return (
         replace(read, cells=pl.DataFrame([*mapped.values(), *unknown]), originals=cells),
-        _dropped_by(source, rows, split, refuse),
+        _dropped_by(source, rows, read.places[LINE], refuse),
     )
 
 
 def maps_row_by_row(source: Source) -> bool:
     """Whether each row is mapped by itself, so that a delivery can be mapped piece by piece."""
     expressions = [column.expression for column in source.columns.values() if column.expression is not None]
-    return not any(column.place_in for column in source.columns.values()) and all(
-        pl.sql_expr(expression).meta.is_row_separable()
-        for expression in (*expressions, *source.drop.values())
+    return (
+        not any(column.place_in for column in source.columns.values())
+        and not getattr(source, "fill_down", ())
+        and not any(_sees_other_rows(expression) for expression in (*expressions, *source.drop.values()))
     )
+
+
+def _sees_other_rows(expression: str) -> bool:
+    """Whether an expression aggregates or has a window.
+
+    ``meta.is_row_separable`` knows too, but fails on ``a * 2`` and ``a IN (1)``, whose types it would need.
+    """
+    return _holds(json.loads(pl.sql_expr(expression).meta.serialize(format="json")))
+
+
+def _holds(node: Any) -> bool:
+    if isinstance(node, dict):
+        return any(name in ACROSS_ROWS or (name != "Literal" and _holds(part)) for name, part in node.items())
+    if isinstance(node, list):
+        return any(_holds(part) for part in node)
+    return node in ACROSS_ROWS
 
 
 def leave_out(read: ReadFile, dropped_by: pl.Series) -> ReadFile:
@@ -96,7 +124,8 @@ def leave_out(read: ReadFile, dropped_by: pl.Series) -> ReadFile:
 def used_columns(source: Source) -> set[str]:
     """The file's columns, or paths into them, that a source's mapping and rules look at."""
     named = {name for column in source.columns.values() for name in _named_by(column)}
-    return named | {name for rule in source.drop.values() for name in pl.sql_expr(rule).meta.root_names()}
+    ruled = {name for rule in source.drop.values() for name in pl.sql_expr(rule).meta.root_names()}
+    return named | (ruled - {LINE})
 
 
 def _named_by(column: Column) -> list[str]:
@@ -141,13 +170,13 @@ def _with_paths(source: Source, table: str, cells: pl.DataFrame, refuse: Refuse)
     return cells.with_columns(pl.Series(name, cells.select(path).to_series()) for name, path in paths.items())
 
 
-def path_into(name: str, columns: Sequence[str]) -> pl.Expr | None:
+def path_into(name: str, columns: Collection[str]) -> pl.Expr | None:
     """A column by its name, or what lies at a path into a nested one; None if there is neither."""
     if name in columns:
         return pl.col(name)
-    root = min((name.find(sign) for sign in ".[" if sign in name), default=-1)
-    if root > 0 and name[:root] in columns:
-        return pl.col(name[:root]).str.json_path_match("$" + name[root:])
+    for end in (place for place in reversed(range(1, len(name))) if name[place] in ".["):
+        if name[:end] in columns:
+            return pl.col(name[:end]).str.json_path_match("$" + name[end:])
     return None
 
 
@@ -207,14 +236,19 @@ def _hashed(cells: pl.DataFrame) -> pl.Series:
     return pl.Series(keys, dtype=pl.String)
 
 
-def _dropped_by(source: Source, rows: pl.DataFrame, split: pl.Series, refuse: Refuse) -> pl.Series:
-    """The first rule that leaves a row out; NULL for a row that stays, as ragged ones do."""
+def _dropped_by(source: Source, rows: pl.DataFrame, lines: pl.Series, refuse: Refuse) -> pl.Series:
+    """The first rule that leaves a row out; NULL for a row that stays.
+
+    A line that cannot be split into columns has no cells: only a rule that looks at ``_line`` leaves it out.
+    """
     dropped_by = pl.Series("rule", [None], dtype=pl.String).new_from_index(0, rows.height)
+    seen = rows if LINE in rows.columns else rows.with_columns(lines)
     for rule, expression in source.drop.items():
-        holds = _computed(expression, f"drop {rule!r}", source, rows, refuse)
+        holds = _computed(expression, f"drop {rule!r}", source, seen, refuse)
         if holds.dtype != pl.Boolean:
             raise refuse(f"drop {rule!r}: {expression!r} is neither true nor false")
-        out = holds.fill_null(False) & split & dropped_by.is_null()
+        of_lines = LINE in pl.sql_expr(expression).meta.root_names()
+        out = holds.fill_null(False) & (lines.is_null() | of_lines) & dropped_by.is_null()
         dropped_by = dropped_by.set(out, rule)
     return dropped_by
 
@@ -225,7 +259,7 @@ def _or_itself(cell: pl.Expr, mapped: pl.Expr) -> pl.Expr:
 
 def _plain_number(cell: pl.Expr, decimal: str) -> pl.Expr:
     """A number without signs around it and thousands set apart, its fraction after a point."""
-    bare = cell.str.replace_all(SIGNS, "")
+    bare = cell.str.replace_all(SIGNS, "").str.replace(BEHIND, "-$1$2")
     grouped = bare.str.contains(GROUPED[decimal])
     thousands = "," if decimal == "." else "."
     digits = pl.when(grouped).then(bare.str.replace_all(thousands, "", literal=True)).otherwise(bare)
@@ -263,6 +297,8 @@ def _iso(name: str, column: Column, kind: str, zone: str, business_zone: str) ->
 
 
 def _by_format(cell: pl.Expr, form: str, zone: str, day_alone: bool) -> pl.Expr:
+    if form.startswith(DAYS_SINCE):
+        return _days_since(cell, date.fromisoformat(form.removeprefix(DAYS_SINCE)), zone, day_alone)
     if form in EPOCHS:
         ticks = cell.cast(pl.Float64, strict=False) * (1_000_000 // EPOCHS[form])
         times = pl.from_epoch(ticks.cast(pl.Int64, strict=False), "us").dt.replace_time_zone("UTC")
@@ -274,6 +310,19 @@ def _by_format(cell: pl.Expr, form: str, zone: str, day_alone: bool) -> pl.Expr:
         local = cell.str.to_datetime(form, time_unit="us", strict=False)
         times = local.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
     return _time_text(times, zone, day_alone)
+
+
+def _days_since(cell: pl.Expr, first: date, zone: str, day_alone: bool) -> pl.Expr:
+    """A number of days; one without a part of a day tells no hour. To the millisecond: so exact are they."""
+    number = cell.cast(pl.Float64, strict=False)
+    days = pl.when(number.abs() < MOST_DAYS).then(number)
+    passed = (days * DAY_MICROSECONDS / 1000).round(0).cast(pl.Int64, strict=False) * 1000
+    local = pl.lit(first).cast(pl.Datetime("us")) + passed.cast(pl.Duration("us"))
+    whole = days == days.floor()
+    if day_alone:
+        return local.dt.date().cast(pl.String)
+    times = local.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+    return pl.when(whole).then(local.dt.date().cast(pl.String)).otherwise(_time_text(times, zone, day_alone))
 
 
 def _time_text(times: pl.Expr, zone: str, day_alone: bool) -> pl.Expr:

@@ -1,17 +1,17 @@
-"""Names under which files hold a table's columns, in English and Chinese, the commonest first."""
+"""How files name a table's columns and their values, in English and Chinese, the commonest first."""
 
 from __future__ import annotations
 
 NAMES: dict[str, str] = {
     "customer_id": "customer_id user_id member_id buyer_id client_id customer_no cust_id uid visitor_id "
     "household_key customer user_id_hash 客户编号 客户id 会员编号 会员号 会员id 用户编号 "
-    "用户id 买家id 顾客编号",
+    "用户id 买家id 顾客编号 会员名",
     "order_id": "order_id order_no order_number invoice_no invoice invoice_id transaction_id basket_id "
     "receipt_no order 订单编号 订单号 订单id 交易编号 交易号 小票号",
     "line_number": "line_number line_no line item_no order_item_id position 行号 明细行号 序号",
     "ordered_at": "ordered_at order_date order_time invoice_date transaction_date transaction_dt "
     "purchase_date order_purchase_timestamp paid_at date datetime timestamp 下单时间 "
-    "订单时间 订单日期 交易时间 交易日期 购买时间 付款时间",
+    "订单时间 订单日期 交易时间 交易日期 购买时间 创建时间 付款时间",
     "status_at": "status_at status_date status_time 状态时间 更新时间",
     "status": "status order_status state 订单状态 状态 交易状态",
     "quantity": "quantity qty units pieces count 数量 件数 购买数量",
@@ -50,7 +50,35 @@ NAMES: dict[str, str] = {
     "anonymous_id": "anonymous_id cookie_id device_id visitor_id 设备id 匿名id",
     "session_id": "session_id user_session session 会话id",
     "text_id": "text_id review_id comment_id 评论编号 评论id",
-    "body": "body review text comment content review_text review_body 评论 评论内容 内容",
+    "body": "body review text message comment content review_text review_body 评论 评论内容 内容",
     "rating": "rating stars score review_score overall 评分 星级",
-    "created_at": "created_at review_date create_time created date timestamp 评论时间 创建时间 时间",
+    "created_at": "created_at creation_date review_date create_time created date timestamp "
+    "评论时间 创建时间 时间",
 }
+
+_STATUS = {
+    "placed": "created pending open new unpaid awaiting_payment 待付款 等待买家付款 已下单 待支付",
+    "paid": "approved invoiced processing authorized partially_refunded partially_paid 已付款 已支付 待发货 "
+    "买家已付款，等待卖家发货 买家已付款,等待卖家发货",
+    "shipped": "sent dispatched in_transit 已发货 待收货 卖家已发货，等待买家确认 卖家已发货,等待买家确认",
+    "completed": "complete delivered fulfilled done closed success 交易成功 已完成 已签收 完成",
+    "cancelled": "canceled void voided expired unavailable failed 交易关闭 已取消 取消 已关闭",
+    "refunded": "refund 已退款 退款成功 退款",
+    "returned": "return 已退货 退货",
+}
+_EVENTS = {
+    "page_view": "pageview view screen_view 浏览",
+    "product_view": "view_item product_viewed viewcontent detail pv 商品浏览",
+    "search": "view_search_results site_search 搜索",
+    "add_to_cart": "addtocart cart cart_add product_added 加购 加入购物车",
+    "remove_from_cart": "removefromcart cart_remove product_removed",
+    "checkout_start": "begin_checkout checkout initiatecheckout checkout_started",
+    "favourite": "favorite fav add_to_wishlist wishlist 收藏",
+    "share": "分享",
+    "login": "sign_in signin log_in 登录",
+}
+MEANINGS: dict[str, dict[str, str]] = {
+    column: {word: value for value, words in values.items() for word in words.split()}
+    for column, values in {"status": _STATUS, "event_name": _EVENTS}.items()
+}
+"""What words of a file mean among the values of a column."""

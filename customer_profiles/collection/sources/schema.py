@@ -16,8 +16,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from customer_profiles.collection.log_rules import REQUEST_FIELDS, LogRules
 
-EPOCHS = {"epoch_s": 1, "epoch_ms": 1_000}
+EPOCHS = {"epoch_s": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000}
 """Date formats that count from 1970-01-01 UTC, and their ticks a second."""
+DAYS_SINCE = "days_since "
+"""Begins the date format of numbers that count days, parts of a day included, from the day that it names."""
 Format = Literal["csv", "csv.gz", "ndjson", "ndjson.gz", "parquet", "xlsx", "fixed"]
 
 
@@ -30,11 +32,12 @@ def _a_sign(value: Any) -> Any:
 
 
 def _an_encoding(name: str) -> str:
+    """GBK is read as GB18030, which holds all of it: files that say GBK seldom keep to it."""
     try:
-        codecs.lookup(name)
+        known = codecs.lookup(name).name
     except LookupError as error:
         raise ValueError(f"{name!r} is not an encoding such as utf-8, gbk or latin-1") from error
-    return name
+    return "gb18030" if known in ("gbk", "gb2312") else name
 
 
 def _a_zone(name: str) -> str:
@@ -43,6 +46,23 @@ def _a_zone(name: str) -> str:
     except (KeyError, ValueError) as error:
         raise ValueError(f"{name!r} is not an IANA time zone such as Europe/London") from error
     return name
+
+
+def _a_date_format(form: str) -> str:
+    if form.startswith(DAYS_SINCE):
+        try:
+            date.fromisoformat(form.removeprefix(DAYS_SINCE))
+        except ValueError:
+            raise ValueError(f"{form!r} names no day; write for instance days_since 1899-12-30") from None
+    elif form not in EPOCHS and "%" not in form:
+        raise ValueError(f"{form!r} is none of {', '.join(EPOCHS)}, and no strftime format such as %d.%m.%Y")
+    return form
+
+
+def _pairs(value: Any) -> Any:
+    """``a`` and ``[a, b]`` are short for ``{a: a}`` and ``{a: a, b: b}``."""
+    names = _listed(value)
+    return dict(zip(names, names, strict=True)) if isinstance(names, list) else names
 
 
 def _an_expression(text: str) -> str:
@@ -55,6 +75,7 @@ def _an_expression(text: str) -> str:
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+Formats = Annotated[tuple[Annotated[str, AfterValidator(_a_date_format)], ...], BeforeValidator(_listed)]
 Zone = Annotated[str, AfterValidator(_a_zone)]
 Expression = Annotated[str, AfterValidator(_an_expression)]
 
@@ -75,8 +96,10 @@ class Column(_Strict):
     )
     place_in: Names = Field((), description="number rows 1, 2, ... within these columns: lines of an order")
     hash_of: Names = Field((), description="a key made from these columns, where the file has none")
-    date_format: Names = Field(
-        (), description="strftime formats tried in turn, `epoch_s` or `epoch_ms`; ISO 8601 needs none"
+    date_format: Formats = Field(
+        (),
+        description="strftime formats tried in turn, `epoch_s`, `epoch_ms`, `epoch_us`, or `days_since "
+        "1899-12-30` for Excel's numbers; ISO 8601 needs none",
     )
     day_precise: bool = Field(False, description="the hours say nothing: keep the day alone")
     timezone: Zone | None = Field(None, description="zone of times without one; else the source's")
@@ -117,19 +140,9 @@ class _Mapped(_Strict):
     ignore: Names = Field((), description="file's columns that are not kept; others are kept sealed")
 
 
-class Join(_Strict):
-    """A file whose columns stand beside those of the rows, such as the orders of order lines."""
+class _LaidOut(_Strict):
+    """How a file is laid out."""
 
-    path: str = Field(description="as of a source; laid out as the source's own files are")
-    on: Names = Field(description="columns that both files have; of rows alike in them the last one counts")
-    format: Format | None = Field(None, description="by default told by the ending of the name")
-
-
-class FilesSource(_Mapped):
-    """Files: one or more a day, or one for all days."""
-
-    kind: Literal["files"]
-    path: str = Field(description="glob, from the home or absolute; `{day}` is 2026-03-01 (`{day:%Y%m%d}`)")
     format: Format | None = Field(None, description="by default told by the ending of the name")
     encoding: Annotated[str, AfterValidator(_an_encoding)] = Field(
         "utf-8", description="of text: utf-8, gbk, latin-1, ..."
@@ -138,12 +151,45 @@ class FilesSource(_Mapped):
         ",", min_length=1, max_length=1, description="of CSV; `tab` for a tab"
     )
     quote: str = Field('"', max_length=1, description='of CSV; "" for none')
+    escape: Literal["", "\\"] = Field(
+        "",
+        description="of CSV: `\\` if it takes the meaning from the sign behind it; `\\N` is NULL then",
+    )
     header: Names = Field((), description="names of the columns of a CSV that has no header line")
     skip_lines: int = Field(0, ge=0, description="lines before the header, or before the rows")
     fixed: Mapping[str, tuple[int, int]] = Field(
         default_factory=dict, description="column: [first, last] character of a fixed-width line, from 1"
     )
     sheets: Names = Field((), description="of xlsx; by default the first; '*' for all")
+
+
+class Join(_LaidOut):
+    """A file whose columns stand beside those of the rows, such as the orders of order lines.
+
+    What it does not say of its layout is as the source's.
+    """
+
+    path: str = Field(description="as of a source")
+    on: Annotated[Mapping[str, str], BeforeValidator(_pairs)] = Field(
+        description="columns that both files have, or `{the rows': the joined file's}`; of rows alike in "
+        "them the last one counts"
+    )
+    prefix: str = Field(
+        "", description="stands before the names of its columns; without one, the rows' own of a name stay"
+    )
+
+
+class FilesSource(_Mapped, _LaidOut):
+    """Files: one or more a day, or one for all days."""
+
+    kind: Literal["files"]
+    path: str = Field(description="glob, from the home or absolute; `{day}` is 2026-03-01 (`{day:%Y%m%d}`)")
+    rows_of: str | None = Field(
+        None, description="a list within each row, such as `items`: every entry becomes a row (`items.sku`)"
+    )
+    fill_down: Names = Field(
+        (), description="file's columns whose empty cells repeat the one above: merged cells of a sheet"
+    )
     join: tuple[Join, ...] = Field(
         (), description="files whose columns are joined to each row; NULL where none is alike"
     )

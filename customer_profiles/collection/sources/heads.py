@@ -1,0 +1,110 @@
+"""The beginning of a file that nobody has described yet: how it is laid out, and its first rows as text."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from customer_profiles.collection.access_logs import COMBINED
+from customer_profiles.collection.formats import READERS, json_text, plain
+from customer_profiles.collection.parsing import as_text
+from customer_profiles.settings import Mendable
+
+HEAD_BYTES, HEAD_ROWS = 1_000_000, 200
+DELIMITERS = (",", ";", "\t", "|")
+DEEPEST_PATH = 3
+"""Objects within objects whose members are looked at: ``order.buyer.id``."""
+NO_NAME = re.compile(r"[-+]?[\d.,:/ -]*|\\N|(?i:null)|.*@.*\..*")
+"""What is a cell, and no column's name."""
+
+
+class GuessError(Mendable, ValueError):
+    """A file's columns cannot be guessed at. The message says why."""
+
+
+def head_of(file: Path) -> tuple[dict[str, Any], pl.DataFrame]:
+    """How a file is laid out, as ``sources.yaml`` says it, and its first rows; a log has none.
+
+    Raises ``GuessError`` if it cannot be read.
+    """
+    name = file.name.lower()
+    form = next((form for form in READERS if name.endswith("." + form)), None)
+    try:
+        if form == "parquet":
+            return {}, _as_texts(pl.read_parquet(file, n_rows=HEAD_ROWS))
+        if form == "xlsx":
+            return {}, _as_texts(pl.read_excel(file, infer_schema_length=0).head(HEAD_ROWS))
+        text, encoding = _text(file)
+        told: dict[str, Any] = {} if encoding == "utf-8" else {"encoding": encoding}
+        lines = text.splitlines()
+        if form in ("ndjson", "ndjson.gz") or (form is None and lines[0].lstrip().startswith("{")):
+            return _objects(lines[:HEAD_ROWS], told if form else {"format": "ndjson"} | told)
+        if form is None and re.match(COMBINED, lines[0]):
+            return {"kind": "log"}, pl.DataFrame()
+        return _table(lines, told if form else {"format": "csv"} | told)
+    except (OSError, EOFError, IndexError, ValueError, csv.Error, pl.exceptions.PolarsError) as error:
+        reason = str(error).splitlines()[0] if str(error) else "it is empty"
+        raise GuessError(f"{file} cannot be read: {reason}") from error
+
+
+def _table(lines: list[str], told: dict[str, Any]) -> tuple[dict[str, Any], pl.DataFrame]:
+    """A CSV's; columns of one without a header line are called by their number."""
+    delimiter = max(DELIMITERS, key=lambda sign: min(line.count(sign) for line in lines[:20]))
+    rows = list(csv.reader(lines[: HEAD_ROWS + 1], delimiter=delimiter))
+    if len(rows[0]) == 1:
+        raise GuessError(
+            "no sign parts its columns; if they have fixed widths, write a source with `fixed: {column: "
+            "[first, last], ...}` by hand"
+        )
+    told |= {} if delimiter == "," else {"delimiter": "tab" if delimiter == "\t" else delimiter}
+    if any((row[-1:] and row[-1].endswith("\\")) or "\\N" in row for row in rows):
+        told |= {"quote": "", "escape": "\\"}
+    header = [name.strip() for name in rows[0]]
+    if any(NO_NAME.fullmatch(name) for name in header) or len(set(header)) < len(header):
+        header = [f"column_{number}" for number in range(1, len(header) + 1)]
+        told |= {"header": header}
+        rows.insert(0, header)
+    whole = [row for row in rows[1:] if len(row) == len(header)]
+    return told, pl.DataFrame(whole, schema=dict.fromkeys(header, pl.String), orient="row")
+
+
+def _objects(lines: list[str], told: dict[str, Any]) -> tuple[dict[str, Any], pl.DataFrame]:
+    """An NDJSON's, with a column for every path."""
+    rows = [dict(_paths(json.loads(line), "")) for line in lines if line.strip()]
+    names = dict.fromkeys(name for row in rows for name in row)
+    return told, pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String))
+
+
+def _paths(value: Any, path: str) -> list[tuple[str, str | None]]:
+    if not isinstance(value, dict) or path.count(".") == DEEPEST_PATH:
+        return [(path, json_text(value))]
+    return [found for name, part in value.items() for found in _paths(part, f"{path}.{name}".lstrip("."))]
+
+
+def _text(file: Path) -> tuple[str, str]:
+    """The whole lines at a file's beginning, and their encoding."""
+    with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as stream:
+        head = stream.read(HEAD_BYTES)
+    whole = head if len(head) < HEAD_BYTES else head[: head.rfind(b"\n")]
+    beyond_ascii = re.findall(rb"[\x80-\xff]+", whole)
+    # in GBK they come in pairs; in Western text an accent stands among plain letters
+    in_pairs = 2 * sum(len(run) > 1 for run in beyond_ascii) > len(beyond_ascii)
+    for encoding in ("utf-8", "gb18030" if in_pairs else "cp1252", "cp1252"):
+        try:
+            return whole.decode(encoding).removeprefix("\ufeff"), encoding
+        except UnicodeDecodeError:
+            continue
+    raise GuessError(
+        "it is text of no encoding known here (utf-8, gb18030, cp1252); write `encoding` by hand"
+    )
+
+
+def _as_texts(rows: pl.DataFrame) -> pl.DataFrame:
+    flat = rows.select(plain(rows[name]) for name in rows.columns)
+    return flat.select(as_text(dtype, pl.col(name)).alias(name) for name, dtype in flat.schema.items())

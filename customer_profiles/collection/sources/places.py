@@ -1,0 +1,57 @@
+"""Where files lie: globs, in which ``{day}`` stands for the day that a file was delivered for."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime
+from fnmatch import translate
+from pathlib import Path
+
+from customer_profiles.collection.sources.deliveries import UNFINISHED
+from customer_profiles.collection.sources.home import Home
+
+DAY = re.compile(r"\{day(?::([^{}]*))?\}")
+DAY_FORMAT = "%Y-%m-%d"
+DIGITS = {"%Y": r"\d{4}", "%y": r"\d{2}", "%m": r"\d{2}", "%d": r"\d{2}", "%H": r"\d{2}", "%j": r"\d{3}"}
+
+
+def tells_days(path: str) -> bool:
+    """Whether the names of the files tell their days."""
+    return DAY.search(path) is not None
+
+
+def on_day(path: str, day: date | str) -> str:
+    """The glob of a day's files."""
+    return DAY.sub(lambda found: format(day, found[1] or DAY_FORMAT), path)
+
+
+def of_any_day(path: str) -> str:
+    """The glob of all days. Two stars in a row mean folders, and only as a whole part of a path."""
+    parts = Path(DAY.sub("?*", path)).parts
+    return str(Path(*(part if part == "**" else re.sub(r"\*+", "*", part) for part in parts)))
+
+
+def matches(pattern: str, home: Home) -> list[Path]:
+    """Files, and what cannot be read as one, that a glob finds; unfinished and hidden ones left out."""
+    whole = home.folder / pattern
+    found = sorted(Path(whole.anchor).glob(str(whole.relative_to(whole.anchor))))
+    return [
+        path for path in found if not path.name.endswith(UNFINISHED) and not path.name.startswith((".", "_"))
+    ]
+
+
+def day_of(file: str, path: str, home: Home) -> date | None:
+    """The day that a file's name tells; None if it tells none."""
+    forms = [found[1] or DAY_FORMAT for found in DAY.finditer(path)]
+    numbers = iter(range(len(forms)))
+    pattern = translate(str(home.folder / DAY.sub(lambda _: f"DAY{next(numbers)}", path)))
+    for number in range(len(forms)):
+        digits = re.sub(r"%.", lambda found: DIGITS.get(found[0], ".+?"), re.escape(forms[number]))
+        pattern = pattern.replace(f"DAY{number}", f"(?P<day{number}>{digits})")
+    told = re.match(pattern, file)
+    if told is None:
+        return None
+    try:
+        return datetime.strptime(" ".join(told.groups()), " ".join(forms)).date()  # noqa: DTZ007
+    except ValueError:
+        return None

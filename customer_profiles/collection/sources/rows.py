@@ -1,0 +1,183 @@
+"""The rows of a file, mapped: what a row is, what stands beside it, and which columns a table makes of it.
+
+A list within a row can become rows, merged cells are filled, and the columns of other files are joined.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from customer_profiles.collection.formats import READERS, Layout, Refuse, json_text
+from customer_profiles.collection.parsing import as_text
+from customer_profiles.collection.reading import ReadFile, read_file, read_pieces, refusal
+from customer_profiles.collection.sources.deliveries import name_of
+from customer_profiles.collection.sources.home import Home
+from customer_profiles.collection.sources.logs import read_log
+from customer_profiles.collection.sources.mapping import mapped_rows, maps_row_by_row, path_into
+from customer_profiles.collection.sources.places import matches, on_day
+from customer_profiles.collection.sources.schema import FilesSource, Join, LogSource
+
+Found = FilesSource | LogSource
+"""Sources that are found by a glob."""
+KEY = "joined on "
+"""Begins the names of a joined file's keys while it is joined: no column of a file is called so."""
+
+
+def layout_of(source: FilesSource | Join, file: Path, home: Home) -> Layout | None:
+    """How a file is laid out; None if neither the source nor the file's name tells."""
+    told: str | None = source.format or ("fixed" if source.fixed else None)
+    form = told or next((form for form in READERS if file.name.lower().endswith("." + form)), None)
+    if form is None:
+        return None
+    return Layout(
+        form,
+        home.longest_line,
+        source.encoding,
+        source.delimiter,
+        source.quote,
+        source.escape,
+        source.header,
+        source.skip_lines,
+        source.fixed,
+        source.sheets,
+    )
+
+
+Mapped = tuple[ReadFile, pl.Series]
+"""Rows, mapped, and which of them a rule leaves out."""
+
+
+def mapped_pieces(source: Found, table: str, day: date | str, file: Path, home: Home) -> Iterator[Mapped]:
+    """A file's rows, mapped: a large one piece by piece, unless the mapping looks at other rows than its own.
+
+    Files that are joined to it are held in memory.
+    """
+    name = name_of(file, home)
+    refuse = refusal(table, day, name)
+    if not file.is_file():
+        raise refuse("it is no file that can be read (a folder, or a broken link); correct `path`")
+    if isinstance(source, LogSource):
+        yield from read_log(source, table, file, name, home, refuse)
+        return
+    layout = layout_of(source, file, home)
+    if layout is None:
+        raise refuse(f"its name does not tell its format; say `format` in sources.yaml: {', '.join(READERS)}")
+    beside = [_beside(source, join, table, day, home) for join in source.join]
+    read = read_pieces if maps_row_by_row(source) else _at_once
+    before = 0
+    for piece in read(file, name, layout, refuse):
+        rows = _in_rows_of(source, piece, before, refuse)
+        before += rows.places.height
+        own = _filled_down(source, _texts(rows.cells), refuse)
+        cells = own
+        for join, others in zip(source.join, beside, strict=True):
+            cells = _joined(cells, join, others, refusal(table, day, join.path))
+        joined = set(cells.columns) - set(own.columns)
+        yield mapped_rows(source, table, replace(rows, cells=cells), home, refuse, joined)
+
+
+def _at_once(file: Path, name: str, layout: Layout, refuse: Refuse) -> Iterator[ReadFile]:
+    yield read_file(file, name, layout, refuse)
+
+
+def _beside(source: FilesSource, join: Join, table: str, day: date | str, home: Home) -> pl.DataFrame:
+    """The rows of the files that a join names, one for each of what it joins ``on``."""
+    path = on_day(join.path, day)
+    refuse = refusal(table, day, path)
+    files = matches(path, home)
+    if not files:
+        raise refuse("it is joined, but there is no such file; correct `path` of `join`")
+    said = {key: getattr(join, key) for key in join.model_fields_set & set(FilesSource.model_fields)}
+    laid_out = source.model_copy(update={"format": None} | said)
+    frames = []
+    for file in files:
+        layout = layout_of(laid_out, file, home)
+        if layout is None:
+            raise refuse("its name does not tell its format; say `format` of `join`")
+        frames.append(_texts(read_file(file, name_of(file, home), layout, refuse).cells))
+    others = pl.concat(frames, how="diagonal")
+    if missing := [name for name in join.on.values() if name not in others.columns]:
+        raise refuse(f"it cannot be joined on {missing}: it has no such columns; correct `on`")
+    return others.unique(list(join.on.values()), keep="last")
+
+
+def _joined(cells: pl.DataFrame, join: Join, others: pl.DataFrame, refuse: Refuse) -> pl.DataFrame:
+    """The rows with the columns of another file; without a prefix, a column of their own stays."""
+    if missing := [name for name in join.on if name not in cells.columns]:
+        raise refuse(f"it cannot be joined on {missing}: the rows have no such columns; correct `on`")
+    named = {name: join.prefix + name for name in others.columns}
+    keys = list(join.on.values())
+    new = [name for name in named if name not in keys or join.prefix]
+    fresh = [name for name in new if named[name] not in cells.columns]
+    last = others.select(
+        *(pl.col(name).alias(f"{KEY}{number}") for number, name in enumerate(keys)),
+        *(pl.col(name).alias(named[name]) for name in fresh),
+    )
+    return cells.join(
+        last,
+        left_on=list(join.on),
+        right_on=[f"{KEY}{number}" for number in range(len(keys))],
+        how="left",
+        maintain_order="left",
+    )
+
+
+def _texts(cells: pl.DataFrame) -> pl.DataFrame:
+    return cells.select(as_text(dtype, pl.col(name)).alias(name) for name, dtype in cells.schema.items())
+
+
+def _in_rows_of(source: FilesSource, read: ReadFile, before: int, refuse: Refuse) -> ReadFile:
+    """Every entry of the list that ``rows_of`` names as a row, after ``before`` others of the file.
+
+    A row without entries stays one, so that nothing is lost.
+    """
+    if source.rows_of is None:
+        return read
+    path = path_into(source.rows_of, read.cells.columns)
+    if path is None:
+        raise refuse(f"rows_of names {source.rows_of!r}, but it has {read.cells.columns}; correct `rows_of`")
+    entries = [_entries(cell) for cell in read.cells.select(path).to_series()]
+    rows = pl.Series([row for row, cells in enumerate(entries) for _ in cells], dtype=pl.UInt32)
+    entry = pl.Series(source.rows_of, [cell for cells in entries for cell in cells], dtype=pl.String)
+    places = read.places[rows].with_columns(row_number=pl.int_range(1, pl.len() + 1) + before)
+    return replace(read, cells=read.cells[rows].with_columns(entry), places=places)
+
+
+def _entries(cell: str | None) -> list[str | None]:
+    try:
+        value: Any = json.loads(cell or "null")
+    except ValueError:
+        return [cell]
+    return [json_text(entry) for entry in value] or [None] if isinstance(value, list) else [cell]
+
+
+def _filled_down(source: FilesSource, cells: pl.DataFrame, refuse: Refuse) -> pl.DataFrame:
+    if missing := [name for name in source.fill_down if name not in cells.columns]:
+        raise refuse(f"fill_down names {missing}, but it has {cells.columns}; correct `fill_down`")
+    return cells.with_columns(
+        pl.when(pl.col(name).str.strip_chars() != "").then(name).forward_fill().alias(name)
+        for name in source.fill_down
+    )
+
+
+def together(pieces: list[Mapped]) -> Mapped:
+    """All pieces of a file as one."""
+    if len(pieces) == 1:
+        return pieces[0]
+    files = [read for read, _ in pieces]
+    originals = [read.cells if read.originals is None else read.originals for read in files]
+    whole = replace(
+        files[0],
+        cells=pl.concat([read.cells for read in files], how="diagonal"),
+        places=pl.concat([read.places for read in files]),
+        originals=pl.concat(originals, how="diagonal"),
+        bytes=sum(read.bytes for read in files),
+    )
+    return whole, pl.concat([dropped for _, dropped in pieces])

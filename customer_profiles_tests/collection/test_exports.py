@@ -1,0 +1,327 @@
+"""Exports as shop systems, marketplaces, ledgers and databases write them become rows by ``sources.yaml``."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from customer_profiles.collection import pieces, reading
+from customer_profiles.collection.repeats import Repeats
+from customer_profiles.collection.sources.load import SourcesError
+from customer_profiles.collection.sources.mapping import maps_row_by_row
+from customer_profiles.collection.sources.schema import FilesSource
+
+if TYPE_CHECKING:
+    from customer_profiles_tests.collection.conftest import OwnData
+
+ORDER = {
+    "order_id": "No",
+    "line_number": {"place_in": "No"},
+    "status_at": "At",
+    "ordered_at": "At",
+    "customer_id": "Who",
+    "quantity": {"constant": "1"},
+    "amount_minor": {"column": "Paid", "minor_units": 2},
+    "currency": {"constant": "EUR"},
+    "status": {"constant": "paid"},
+}
+
+
+def column(rows: list[dict[str, Any]], name: str) -> list[Any]:
+    return [row[name] for row in rows]
+
+
+def test_what_stands_on_an_orders_first_line_alone_holds_for_its_other_lines(own: OwnData) -> None:
+    own.put(
+        "o_2026-03-03.csv",
+        "No,At,Who,Paid,State\n#1,2026-03-03 10:00:00 +0800,a@b.cn,9.99,paid\n"
+        "#1,2026-03-03 10:00:00 +0800,a@b.cn,5.00,\n#2,2026-03-03 11:00:00 +0800,a@b.cn,1.00,voided\n",
+    )
+    state = {"expression": "FIRST(State) OVER (PARTITION BY No)", "values": {"voided": "cancelled"}}
+    own.says({"path": "o_{day}.csv", "columns": {**ORDER, "status": state}})
+    assert column(own.rows(), "status") == ["paid", "paid", "cancelled"]
+    assert column(own.rows(), "ordered_at")[0] == datetime(2026, 3, 3, 2, tzinfo=UTC)
+
+
+def test_files_are_joined_on_columns_of_other_names_and_in_other_layouts(own: OwnData) -> None:
+    own.put("lines_2026-03-03.csv", "order,sku,Paid,status\nA,s1,1.00,packed\nA,s2,2.00,packed\nB,s3,3,\n")
+    own.put("orders.txt", "id;buyer;At;status\nA;b1;2026-03-03 10:00:00;paid\nC;b9;2026-03-03;paid\n")
+    own.put("buyers.csv", "key,Who\nb1,Köln-1\n".encode("cp1252"))
+    own.says(
+        {
+            "path": "lines_{day}.csv",
+            "join": [
+                {
+                    "path": "orders.txt",
+                    "format": "csv",
+                    "delimiter": ";",
+                    "on": {"order": "id"},
+                    "prefix": "o_",
+                },
+                {"path": "buyers.csv", "encoding": "cp1252", "on": {"o_buyer": "key"}},
+            ],
+            "columns": {
+                **ORDER,
+                "order_id": "order",
+                "line_number": {"place_in": "order"},
+                "ordered_at": "o_At",
+                "status_at": "o_At",
+                "status": "o_status",
+                "product_id": "sku",
+            },
+        }
+    )
+    received = own.receive()
+    assert column(received.rows.to_dicts(), "status") == ["paid", "paid", None]
+    assert received.rows["customer_key"].is_null().to_list() == [False, False, True]
+    assert received.unknown_columns == ("status as delivered",)
+
+
+def test_a_join_on_a_column_that_is_not_there_says_whose_it_is(own: OwnData) -> None:
+    own.put("o_2026-03-03.csv", "No\n1\n")
+    own.put("more.csv", "id\n1\n")
+    for on, says in (({"No": "nr"}, "it has no such columns"), ({"nr": "id"}, "the rows have no such")):
+        own.says({"path": "o_{day}.csv", "join": [{"path": "more.csv", "on": on}], "columns": ORDER})
+        with pytest.raises(
+            reading.DeliveryError, match=rf"more.csv: it cannot be joined on \['nr'\]: {says}"
+        ):
+            own.receive()
+
+
+def documents(*orders: dict[str, Any]) -> str:
+    return "".join(json.dumps(order) + "\n" for order in orders)
+
+
+BY_ENTRY = {
+    "path": "o_{day}.ndjson",
+    "rows_of": "order.items",
+    "columns": {
+        **ORDER,
+        "order_id": "order.id",
+        "line_number": {"place_in": "order.id"},
+        "product_id": "order.items.sku",
+        "amount_minor": {"column": "order.items.paid", "minor_units": 2},
+    },
+}
+
+
+def test_every_entry_of_a_list_within_an_order_becomes_a_line(own: OwnData) -> None:
+    at = {"At": "2026-03-03 10:00:00", "Who": "c"}
+    items = [{"sku": "x", "paid": 1.5}, {"sku": "y", "paid": 2}]
+    own.put(
+        "o_2026-03-03.ndjson",
+        documents(at | {"order": {"id": "A", "items": items}}, at | {"order": {"id": "B", "items": []}}),
+    )
+    own.says(BY_ENTRY)
+    rows = own.rows()
+    assert column(rows, "product_id") == ["x", "y", None]
+    assert column(rows, "line_number") == [1, 2, 1]
+    assert column(rows, "amount_minor") == [150, 200, None]
+    assert column(rows, "row_number") == [1, 2, 3]
+    assert rows[2]["broken_rules"] == ["amount_minor|required"]  # an order without lines is not lost
+
+
+def test_a_list_that_is_not_there_is_said(own: OwnData) -> None:
+    own.put("o_2026-03-03.csv", "No,At\nA,2026-03-03\n")
+    own.says(BY_ENTRY | {"path": "o_{day}.csv"})
+    with pytest.raises(
+        reading.DeliveryError, match=r"rows_of names 'order.items', but it has \['No', 'At'\]"
+    ):
+        own.receive()
+
+
+def test_entries_are_numbered_on_through_the_pieces_of_a_large_file(
+    own: OwnData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "LARGE_FILE", 1)
+    monkeypatch.setattr(pieces, "ROWS", 2)
+    order = {"At": "2026-03-03 10:00:00", "Who": "c", "items": [{"sku": "x"}, {"sku": "y"}]}
+    own.put("o_2026-03-03.ndjson", documents(*({"No": str(n), **order} for n in range(5))))
+    columns = {
+        **ORDER,
+        "line_number": {"constant": "1"},
+        "order_id": {"hash_of": ["No", "items.sku"]},
+        "amount_minor": {"constant": "5"},
+        "product_id": "items.sku",
+    }
+    own.says({"path": "o_{day}.ndjson", "rows_of": "items", "columns": columns})
+    received = own.receive()
+    assert received.rows["row_number"].to_list() == list(range(1, 11))
+    assert received.files["rows"].to_list() == [4, 4, 2]
+    assert received.rows["product_id"].to_list() == ["x", "y"] * 5
+
+
+def test_merged_cells_are_filled_from_above(own: OwnData) -> None:
+    own.put("o_2026-03-03.csv", "No,At,Who,Paid\nA,2026-03-03,c,1\n , ,,2\nB,2026-03-03,d,3\n")
+    own.says({"path": "o_{day}.csv", "fill_down": ["No", "At", "Who"], "columns": ORDER})
+    rows = own.rows()
+    assert column(rows, "order_id") == ["A", "A", "B"]
+    assert column(rows, "line_number") == [1, 2, 1]
+    assert rows[0]["customer_key"] == rows[1]["customer_key"] != rows[2]["customer_key"]
+
+
+LEDGER = (
+    "HEXPORT 03.03.2026                \r\n"
+    "PA1C1        03.03.2026      12,50\r\n"
+    "PA2C2        03.03.2026   1.012,50-\r\n".replace("   1.012,50-", "  1.012,50-")
+    + "E0002\r\n"
+)
+
+
+def test_head_and_trailer_of_a_ledger_are_left_out_and_counted(own: OwnData) -> None:
+    own.put("l_2026-03-03.txt", LEDGER)
+    own.says(
+        {
+            "path": "l_{day}.txt",
+            "decimal": ",",
+            "fixed": {"kind": [1, 1], "No": [2, 3], "Who": [4, 13], "At": [14, 23], "Paid": [24, 40]},
+            "drop": {"head": "kind = 'H'", "trailer": "_line LIKE 'E%'"},
+            "columns": {
+                **ORDER,
+                "ordered_at": {"column": "At", "date_format": "%d.%m.%Y"},
+                "status_at": {"column": "At", "date_format": "%d.%m.%Y"},
+                "status": {"constant": "returned"},
+            },
+        }
+    )
+    received = own.receive()
+    assert received.rows["amount_minor"].to_list() == [1250, -101250]
+    assert received.files["filtered_by"].to_list() == [["head: 1", "trailer: 1"]]
+
+
+@pytest.mark.parametrize(
+    ("written", "minor"),
+    [("¥12,999.90", 1299990), ("12.50元", 1250), ("(12.50)", -1250), ("12.50-", -1250), ("-12.50", -1250)],
+)
+def test_amounts_are_read_as_people_and_bookkeepers_write_them(
+    own: OwnData, written: str, minor: int
+) -> None:
+    own.put("o_2026-03-03.csv", f'No,At,Who,Paid\nA,2026-03-03,c,"{written}"\n')
+    own.says({"path": "o_{day}.csv", "columns": {**ORDER, "status": {"constant": "returned"}}})
+    assert column(own.rows(), "amount_minor") == [minor]
+
+
+@pytest.mark.parametrize("size", [None, 1])
+def test_a_backslash_takes_the_meaning_from_the_sign_behind_it(
+    own: OwnData, monkeypatch: pytest.MonkeyPatch, size: int | None
+) -> None:
+    if size:
+        monkeypatch.setattr(reading, "LARGE_FILE", size)
+    lines = (
+        r"A	2026-03-03 10:00:00	c1	1.00	\N",
+        "B	2026-03-03 10:00:00	c2	2.00	tab\\\there, line\\\nend",
+        r"C	2026-03-03 10:00:00	c3	3.00	back\\slash \"quoted\" line\nend",
+        "D	2026-03-03 10:00:00	c\\",
+    )
+    own.put("o_2026-03-03.txt", "\n".join(lines) + "\n")
+    source = {"format": "csv", "delimiter": "tab", "quote": "", "escape": "\\"}
+    header = ["No", "At", "Who", "Paid", "coupon_id"]
+    own.says(
+        {
+            "path": "o_{day}.txt",
+            "header": header,
+            **source,
+            "columns": {**ORDER, "line_number": {"constant": "1"}},
+        }
+    )
+    rows = own.rows()
+    assert column(rows, "coupon_id") == [
+        None,
+        "tab\there, line\nend",
+        'back\\slash "quoted" line\nend',
+        None,
+    ]
+    assert column(rows, "broken_rules") == [[], [], [], ["ragged_row"]]
+
+
+def test_paths_find_the_member_of_a_list_by_its_key(own: OwnData) -> None:
+    params = [{"key": "page", "value": {"s": "/"}}, {"key": "session", "value": {"i": "77"}}]
+    event = {"ts": "1772503200123456", "name": "view_item", "who": "u", "params": params}
+    own.put("e_2026-03-03.ndjson", documents(event))
+    own.says(
+        {
+            "path": "e_{day}.ndjson",
+            "columns": {
+                "event_id": {"hash_of": ["ts", "who"]},
+                "event_at": {"column": "ts", "date_format": "epoch_us"},
+                "event_name": {"column": "name", "values": {"view_item": "product_view"}},
+                "channel": {"constant": "web"},
+                "customer_id": "who",
+                "session_id": "params[?(@.key=='session')].value.i",
+            },
+        },
+        "events",
+    )
+    (row,) = own.rows("events")
+    assert (row["session_id"], row["event_name"]) == ("77", "product_view")
+    assert row["event_at"] == datetime(2026, 3, 3, 2, 0, 0, 123456, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("number", "at", "day_precise"),
+    [
+        ("46084", datetime(2026, 3, 3, tzinfo=UTC), True),
+        ("46084.5208333333", datetime(2026, 3, 3, 12, 30, tzinfo=UTC), False),
+    ],
+)
+def test_numbers_that_count_days_become_days_and_hours(
+    own: OwnData, number: str, at: datetime, day_precise: bool
+) -> None:
+    own.put("o_2026-03-03.csv", f"No,At,Who,Paid\nA,{number},c,1\n")
+    form = {"column": "At", "date_format": "days_since 1899-12-30"}
+    own.says({"path": "o_{day}.csv", "columns": {**ORDER, "ordered_at": form, "status_at": form}})
+    (row,) = own.rows()
+    assert row["ordered_at"] == at
+    assert (row["ordered_hour"] is None) == day_precise
+
+
+def test_a_number_of_days_beyond_all_years_is_quarantined(own: OwnData) -> None:
+    own.put("o_2026-03-03.csv", "No,At,Who,Paid\nA,1e300,c,1\nB,46084,c,1\n")
+    form = {"column": "At", "date_format": "days_since 1899-12-30"}
+    own.says({"path": "o_{day}.csv", "columns": {**ORDER, "ordered_at": form, "status_at": form}})
+    assert own.rows()[0]["broken_rules"] == ["ordered_at|unparsable", "status_at|unparsable"]
+
+
+@pytest.mark.parametrize("form", ["days_since 30.12.1899", "epoch", "yyyy-mm-dd"])
+def test_a_date_format_that_is_none_is_named(own: OwnData, form: str) -> None:
+    own.says(
+        {"path": "o_{day}.csv", "columns": {**ORDER, "ordered_at": {"column": "At", "date_format": form}}}
+    )
+    with pytest.raises(SourcesError, match=form):
+        own.home()
+
+
+def test_what_is_said_to_be_gbk_may_hold_all_of_gb18030(own: OwnData) -> None:
+    own.put("o_2026-03-03.csv", "No,At,Who,Paid\n一,2026-03-03,䶮,¥5\n".encode("gb18030"))
+    own.says({"path": "o_{day}.csv", "encoding": "gbk", "columns": ORDER})
+    assert column(own.rows(), "amount_minor") == [500]
+
+
+@pytest.mark.parametrize(
+    ("expression", "alone"),
+    [
+        ("a * 2", True),
+        ("a IN ('x', 'y')", True),
+        ("CAST(a AS INT) * CAST(b AS INT)", True),
+        ("CASE WHEN a = 'Over' THEN 'Agg' ELSE b END", True),
+        ("FIRST(a) OVER (PARTITION BY b)", False),
+        ("a = MAX(a)", False),
+        ("COUNT(*)", False),
+    ],
+)
+def test_a_mapping_goes_piece_by_piece_unless_it_looks_at_other_rows(expression: str, alone: bool) -> None:
+    column = {"expression": expression}
+    source = FilesSource.model_validate({"kind": "files", "path": "x", "columns": {"order_id": column}})
+    assert maps_row_by_row(source) is alone
+
+
+def test_repeats_are_counted_through_many_pieces() -> None:
+    seen = Repeats()
+    digest = "{:032x}".format
+    every = [[digest(n * 2**70) for n in range(start, start + 3)] for start in range(0, 30, 3)]
+    assert [seen.met(some) for some in every] == [{}] * 10
+    assert seen.met([digest(0), digest(99 * 2**70), digest(0), digest(99 * 2**70)]) == {0: 2, 2: 3, 3: 2}
+    assert seen.met([digest(0)]) == {0: 4}
