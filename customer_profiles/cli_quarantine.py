@@ -108,18 +108,22 @@ def release(
     """Let rows in again after the mapping or the rule is mended: with the next run of the newest day.
 
     They come through the same door, as rows of that day. A row that is still broken stands in quarantine
-    again, and none is released twice.
+    again, and none is released twice. A line that cannot be split into columns is split as sources.yaml now
+    says; of a table without a source there, mend its file: the next run takes the new rows of a changed file.
     """
-    from customer_profiles.cleaning.quarantine import release_rows
+    from customer_profiles.cleaning.quarantine import MEND_THE_FILE, release_rows
     from customer_profiles.collection.ledger import days_run
     from customer_profiles.orchestration.report import forget_state
 
     platform, chosen = _platform(home), _chosen(table, day.date(), rule, row, source)
     with platform.warehouse() as warehouse:
-        released = release_rows(warehouse, chosen, datetime.now(UTC))
+        mapped = table in platform.home.tables
+        released, left = release_rows(warehouse, chosen, datetime.now(UTC), mapped=mapped)
         newest = max(days_run(warehouse), default=chosen.day)
     forget_state(platform.settings.home)
     where = f" --home {home}" if home else ""
+    if left:
+        out.print(f"{left:,} lines cannot be split into columns: {MEND_THE_FILE}", soft_wrap=True)
     out.print(
         f"{released:,} rows of {table} are released; they come in with the next run of {newest} or a later "
         f"day. next: customer-profiles run --from {newest} --to {newest}{where}",

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import narwhals as nw
 import polars as pl
@@ -28,6 +28,9 @@ from customer_profiles.warehouse import Session
 PLAIN_KINDS = ("moment", "date", "whole", "decimal", "flag")
 """Kinds of column whose cells are shown unmasked, if they could be read: they hold no words."""
 ROW = ("delivery_day", *PLACE)
+
+
+MEND_THE_FILE = "mend them in their file; the next run takes its new rows, and those alone"
 
 
 class QuarantineError(Mendable, ValueError):
@@ -93,17 +96,25 @@ def find_rows(session: Session, chosen: Chosen) -> pl.DataFrame:
     return marked.sort(*PLACE)
 
 
-def release_rows(session: Session, chosen: Chosen, now: datetime) -> int:
-    """Let the chosen rows in with the next run of the newest day. Returns their number.
+class Released(NamedTuple):
+    """How many rows were released, and how many lines can come in with a mended file alone."""
 
-    Raises ``QuarantineError`` if all of them were released before, or cannot be split into columns.
+    rows: int
+    left: int
+
+
+def release_rows(session: Session, chosen: Chosen, now: datetime, *, mapped: bool = False) -> Released:
+    """Let the chosen rows in with the next run of the newest day.
+
+    A line that cannot be split into columns can be if its table is ``mapped`` by ``sources.yaml``, which may
+    say now how it is split; else only its file can be mended. Raises ``QuarantineError`` if no row is left.
     """
     found = find_rows(session, chosen)
-    whole = found.filter(~pl.col("broken_rules").list.contains(UNREADABLE))
+    whole = found.filter(mapped | ~pl.col("broken_rules").list.contains(UNREADABLE))
     if whole.is_empty():
         raise QuarantineError(
-            f"{chosen.table} of {chosen.day}: a line that cannot be split into columns "
-            f"stays so: deliver it again"
+            f"{chosen.table} of {chosen.day}: {found.height:,} lines cannot be split into columns: "
+            f"{MEND_THE_FILE}"
         )
     released = ask_release(session, chosen.table, whole.select(ROW), now)
     if not released:
@@ -111,7 +122,7 @@ def release_rows(session: Session, chosen: Chosen, now: datetime) -> int:
             f"{chosen.table} of {chosen.day}: these {whole.height:,} rows were released before; a row that "
             f"is still broken stands in quarantine again, under the day on which it came in"
         )
-    return released
+    return Released(released, found.height - whole.height)
 
 
 def original(row: Mapping[str, Any], seal: Seal) -> dict[str, str | None]:

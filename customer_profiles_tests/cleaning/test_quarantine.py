@@ -68,7 +68,7 @@ def test_rows_are_counted_per_day_table_and_rule(too_young) -> None:
 
 
 def test_released_rows_come_in_on_the_newest_day_and_the_counts_add_up(too_young) -> None:
-    assert release_rows(too_young.warehouse, Chosen("customers", DAY, rows=[2]), NOW) == 1
+    assert release_rows(too_young.warehouse, Chosen("customers", DAY, rows=[2]), NOW) == (1, 0)
     too_young.door = too_young.door_with(minimum_age=16)
     ran = too_young.run("customers", NEXT)
     assert ran[NEXT].rows == 1
@@ -88,7 +88,7 @@ def test_a_released_row_is_marked_and_never_released_twice(too_young) -> None:
     assert (waiting["release"].null_count(), waiting["released_on"].to_list()) == (0, [None])
     with pytest.raises(QuarantineError, match="these 1 rows were released before"):
         release_rows(too_young.warehouse, Chosen("customers", DAY, rows=[1]), NOW)
-    assert release_rows(too_young.warehouse, Chosen("customers", DAY), NOW + timedelta(1)) == 1
+    assert release_rows(too_young.warehouse, Chosen("customers", DAY), NOW + timedelta(1)) == (1, 0)
     too_young.run("customers", NEXT)
     found = find_rows(too_young.warehouse, Chosen("customers", DAY))
     assert found["released_on"].to_list() == [NEXT, NEXT]
@@ -103,19 +103,24 @@ def test_a_row_that_is_still_broken_stands_in_quarantine_again_and_can_be_releas
     assert fates(too_young, "orders", NEXT) == {"quarantined": 1}
     again = find_rows(too_young.warehouse, Chosen("orders", NEXT))
     assert again["release"].to_list() == [None]
-    assert release_rows(too_young.warehouse, Chosen("orders", NEXT), NOW + timedelta(1)) == 1
+    assert release_rows(too_young.warehouse, Chosen("orders", NEXT), NOW + timedelta(1)) == (1, 0)
     too_young.run("orders", NEXT)
     assert fates(too_young, "orders", NEXT) == {"quarantined": 2}
     assert original(again.row(0, named=True), too_young.seal)["quantity"] == "0"
 
 
-def test_a_line_that_cannot_be_split_is_not_released(shop) -> None:
+def test_a_line_that_cannot_be_split_comes_in_with_its_mended_file(shop) -> None:
     header = "customer_id,purpose,effective_at,status\n"
-    shop.deliver("consents", header + "C1,profiling,2026-03-01,granted\nC2,profiling\n")
-    shop.run("consents", DAY)
+    lines = header + "C1,profiling,2026-03-01,granted\nC2,profiling\n,profiling,2026-03-01,granted\n"
+    shop.deliver("consents", lines)
+    shop.run("consents", DAY, NEXT)
     hold(shop, DAY)
-    with pytest.raises(QuarantineError, match="cannot be split into columns"):
-        release_rows(shop.warehouse, Chosen("consents", DAY), NOW)
+    with pytest.raises(QuarantineError, match=r"1 lines cannot be split .* mend them in their file"):
+        release_rows(shop.warehouse, Chosen("consents", DAY, rows=[2]), NOW)
+    assert release_rows(shop.warehouse, Chosen("consents", DAY), NOW) == (1, 1)
+    shop.deliver("consents", lines.replace("C2,profiling\n", "C2,profiling,2026-03-01,granted\n"))
+    shop.run("consents", NEXT)
+    assert fates(shop, "consents", NEXT) == {"accepted": 1, "quarantined": 1}
 
 
 def test_a_rebuild_of_the_day_takes_back_what_was_released(too_young) -> None:
@@ -159,6 +164,29 @@ def test_rows_of_a_mapped_file_are_mapped_again_with_their_neighbours(shop, tmp_
     shop.run("orders", NEXT)
     came = shop.warehouse.frame(CLEANED["orders"], NEXT, NEXT)
     assert came.select("row_number", "line_number", "status").rows() == [(2, 2, "paid")]
+    assert fates(shop, "orders", NEXT) == {"accepted": 1}
+
+
+def test_a_line_is_released_and_split_as_the_mapping_now_says(shop, tmp_path: Path) -> None:
+    def map_with(**layout: str) -> None:
+        columns = MAPPED | {"status": "State"}
+        orders = {"kind": "files", "path": "exports/{day}.csv", "columns": columns, **layout}
+        (tmp_path / "sources.yaml").write_text(json.dumps({"tables": {"orders": [orders]}}))
+        shop.door = replace(shop.door, home=load_home(load_settings(tmp_path), {}))
+
+    file = tmp_path / "exports" / f"{DAY}.csv"
+    file.parent.mkdir()
+    lines = ["A,C1,2026-03-03 10:00:00,paid,plain", "B,C2,2026-03-03 10:00:00,paid,'one, two'"]
+    file.write_text("\n".join(["No,Who,When,State,Note", *lines]) + "\n")
+    map_with()
+    shop.run("orders", DAY, NEXT)
+    hold(shop, DAY)
+    assert release_rows(shop.warehouse, Chosen("orders", DAY), NOW, mapped=True) == (1, 0)
+    map_with(quote="'")
+    shop.run("orders", NEXT)
+    came = shop.warehouse.frame(CLEANED["orders"], NEXT, NEXT)
+    assert came.select("row_number", "status").rows() == [(2, "paid")]
+    assert fates(shop, "orders", DAY) == {"accepted": 1, "quarantined": 1}
     assert fates(shop, "orders", NEXT) == {"accepted": 1}
 
 
