@@ -12,6 +12,7 @@ from typing import Any
 from customer_profiles.cleaning.clean import FATES, row_fates
 from customer_profiles.collection.checks import EVERY_DELIVERY_WAS_READ as EVERY_READ
 from customer_profiles.collection.ledger import refusals
+from customer_profiles.collection.sources.changes import reading_states, what_changed
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.conversion.artefacts import champion, load_page, room, versions
 from customer_profiles.orchestration.platform import Platform
@@ -52,6 +53,8 @@ class Report:
     seconds: dict[str, float]
     in_service: str = ""
     run_again: list[str] = field(default_factory=list)
+    read_by: dict[str, str] = field(default_factory=dict)
+    changed: list[str] = field(default_factory=list)
 
 
 def make_report(
@@ -61,7 +64,7 @@ def make_report(
 
     ``before`` is the report of the run before: days that it named and that were not run stay named.
     """
-    settings = platform.settings
+    settings, read_by = platform.settings, reading_states(platform.home)
     with platform.warehouse() as warehouse:
         refused = refusals(warehouse, result.first, result.last)["reason"].unique(maintain_order=True)
         rows = {table: _fates(row_fates(warehouse, table, result.first, result.last)) for table in CONTRACTS}
@@ -91,6 +94,8 @@ def make_report(
         seconds=result.seconds,
         in_service=in_service(settings),
         run_again=_run_again(result, before),
+        read_by=read_by,
+        changed=what_changed(before.read_by, read_by) if before else [],
     )
 
 

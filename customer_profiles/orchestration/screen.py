@@ -69,6 +69,8 @@ def show_report(console: Console, settings: Settings, report: Report, told: str 
             console.print(f"{what:>18}: {place}", soft_wrap=True)
     for failure in report.failures:
         console.print(f"[red]failed:[/red] {escape(failure)}", soft_wrap=True)
+    for change in report.changed:
+        console.print(f"[yellow]changed:[/yellow] {escape(change)}", soft_wrap=True)
     if report.run_again:
         first, last = report.run_again[0], report.run_again[-1]
         console.print(

@@ -10,6 +10,7 @@ import pytest
 
 from customer_profiles.collection import pieces, reading
 from customer_profiles.collection.repeats import Repeats
+from customer_profiles.collection.sources.changes import reading_states, what_changed
 from customer_profiles.collection.sources.load import SourcesError
 from customer_profiles.collection.sources.mapping import maps_row_by_row
 from customer_profiles.collection.sources.schema import FilesSource
@@ -325,3 +326,20 @@ def test_repeats_are_counted_through_many_pieces() -> None:
     assert [seen.met(some) for some in every] == [{}] * 10
     assert seen.met([digest(0), digest(99 * 2**70), digest(0), digest(99 * 2**70)]) == {0: 2, 2: 3, 3: 2}
     assert seen.met([digest(0)]) == {0: 4}
+
+
+def test_a_changed_rule_and_a_changed_joined_file_are_told(own: OwnData) -> None:
+    def said(**more: Any) -> dict[str, str]:
+        joins = [{"path": "orders_{day}.csv", "on": "No"}, {"path": "buyers.csv", "on": "Who"}]
+        own.says({"path": "o_{day}.csv", "join": joins, "columns": ORDER, **more})
+        return reading_states(own.home())
+
+    own.put("orders_2026-03-03.csv", "No,Who\nA,c\n")
+    before = said()
+    own.put("orders_2026-03-04.csv", "No,Who\nB,d\n")
+    own.put("buyers.csv", "Who\nc\n")
+    assert what_changed(before, said()) == []
+    own.put("orders_2026-03-03.csv", "No,Who\nA,another\n")
+    mapping, joined = what_changed(before, said(drop={"tests": "Who = 'test'"}))[::-1]
+    assert mapping.startswith("sources.yaml maps orders in another way than in the run before")
+    assert joined.startswith("orders_2026-03-03.csv, joined to orders of 2026-03-03, changed since")
