@@ -10,7 +10,6 @@ The line formats are Apache's ``combined``, which nginx writes too, and ``common
 
 from __future__ import annotations
 
-import gzip
 import re
 from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
@@ -20,7 +19,7 @@ from urllib.parse import unquote, unquote_plus
 
 import polars as pl
 
-from customer_profiles.collection.formats import Ragged, Refuse, json_row
+from customer_profiles.collection.formats import Ragged, Refuse, json_row, open_bytes
 from customer_profiles.collection.log_rules import (
     EVENT_COLUMNS,
     LEFT_OUT,
@@ -32,7 +31,6 @@ from customer_profiles.collection.log_rules import (
 from customer_profiles.collection.repeats import Repeats
 
 LINES_AT_ONCE = 100_000
-GZIP = b"\x1f\x8b"
 QUOTED = r'(?:[^"\\]|\\.)*'
 COMBINED = (
     r"^(?:\S+:\d+ )?(?P<address>\S+) \S+ (?P<user>.+?) \[(?P<time>[^\]]+)\] "
@@ -87,7 +85,7 @@ def read_application_log(file: Path, longest_line: int, refuse: Refuse) -> Itera
 def _texts(file: Path, longest_line: int, refuse: Refuse) -> Iterator[tuple[int, pl.Series, pl.Series]]:
     """Lines that are not empty, some at a time: the number of the first, their text, whether it is text."""
     first = 1
-    with _open(file) as stream:
+    with open_bytes(file) as stream:
         while lines := _some_lines(stream, longest_line, refuse):
             decoded = [_decoded(line) for line in lines if line.strip()]
             texts = pl.Series("line", [text for text, _ in decoded], dtype=pl.String)
@@ -97,14 +95,6 @@ def _texts(file: Path, longest_line: int, refuse: Refuse) -> Iterator[tuple[int,
 
 def _ragged(first: int, texts: pl.Series, sound: pl.Series) -> Ragged:
     return [(first + place, texts[place]) for place in (~sound).arg_true()]
-
-
-def _open(file: Path) -> BinaryIO:
-    """Rotated logs are often gzip whatever their name says."""
-    stream = file.open("rb")
-    packed = stream.read(len(GZIP)) == GZIP
-    stream.seek(0)
-    return gzip.GzipFile(fileobj=stream) if packed else stream  # type: ignore[return-value]
 
 
 def _some_lines(stream: BinaryIO, longest_line: int, refuse: Refuse) -> list[bytes]:

@@ -12,7 +12,6 @@ import io
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -21,6 +20,9 @@ import polars as pl
 from customer_profiles.collection.escapes import EscapedText, as_written, unescaped
 
 CHUNK = 1 << 20
+GZIP = b"\x1f\x8b"
+BOM = "\ufeff"
+"""Stands before a text; files that were put together hold it in the middle, too."""
 EXACT_FLOAT = 2.0**53
 """Whole numbers up to here are the same as floats."""
 
@@ -55,10 +57,17 @@ class Layout:
         return codecs.lookup(self.encoding).name in ("utf-8", "utf-8-sig", "ascii")
 
 
+def open_bytes(file: Path) -> BinaryIO:
+    """A file's bytes, unpacked: gzip is told by its first bytes, whatever the name says."""
+    stream = file.open("rb")
+    packed = stream.read(len(GZIP)) == GZIP
+    stream.seek(0)
+    return cast(BinaryIO, gzip.GzipFile(fileobj=stream)) if packed else stream
+
+
 def open_text(file: Path, layout: Layout) -> BinaryIO:
     """The text of a file as UTF-8 bytes."""
-    opened: Any = partial(gzip.open, file) if file.suffix == ".gz" else file.open
-    stream: BinaryIO = opened("rb")
+    stream = open_bytes(file)
     if not layout.is_utf8:
         stream = cast(BinaryIO, codecs.EncodedFile(stream, "utf-8", layout.encoding))
     return cast(BinaryIO, EscapedText(stream)) if layout.escape else stream
@@ -88,7 +97,7 @@ def survey_text(file: Path, layout: Layout, refuse: Refuse) -> Survey:
     with open_text(file, layout) as stream:
         while chunk := _next_chunk(stream, layout, lines, refuse):
             if not size and chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-                raise refuse("it is UTF-16; deliver UTF-8 text")
+                raise refuse("it is UTF-16; deliver UTF-8 text, or say `encoding: utf-16` in sources.yaml")
             if b"\0" in chunk:
                 raise refuse("it holds binary bytes, so it is not text; deliver UTF-8 text")
             last = chunk.rfind(b"\n")
@@ -136,8 +145,11 @@ def _require_utf8(decoder: codecs.IncrementalDecoder, chunk: bytes, lines: int, 
 
 
 def tidy_names(names: list[str], refuse: Refuse) -> list[str]:
-    """Column names without surrounding space. Two alike are refused by place: a name may be a cell."""
-    tidy = [name.strip() for name in names]
+    """Column names without surrounding space, and a number for one without a name.
+
+    Two alike are refused by place: a name may be a cell.
+    """
+    tidy = [name.strip() or f"column_{number}" for number, name in enumerate(names, start=1)]
     twice = [number for number, name in enumerate(tidy, start=1) if tidy.count(name) > 1]
     if twice:
         raise refuse(f"its columns {twice} have the same name; name every column once")
@@ -180,6 +192,8 @@ def _read_csv(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFrame,
 
 def as_meant(rows: pl.DataFrame, ragged: Ragged, layout: Layout) -> tuple[pl.DataFrame, Ragged]:
     """Cells of CSV without their escapes, ragged lines with them."""
+    if rows.width:
+        rows = rows.with_columns(pl.first().str.strip_prefix(BOM))
     if not layout.escape:
         return rows, ragged
     return unescaped(rows), [(number, as_written(line)) for number, line in ragged]
@@ -280,6 +294,8 @@ def plain(column: pl.Series) -> pl.Series:
     if column.dtype.is_float():
         whole = (column == column.floor()) & (column.abs() <= EXACT_FLOAT)
         return column.cast(pl.Int64, strict=False).cast(pl.String).zip_with(whole, column.cast(pl.String))
+    if column.dtype == pl.Duration:
+        return column.dt.to_string("iso")
     if column.dtype == pl.Binary:
         try:
             return column.cast(pl.String)

@@ -64,7 +64,7 @@ WRONG: dict[str, tuple[str, str | bytes, str]] = {
     "GBK header": ("csv", ("城市," + CONSENTS).encode("gbk"), "line 1 is not UTF-8"),
     "GBK in NDJSON": ("ndjson", json_lines({"customer_id": "王"}).encode("gbk"), "line 1 is not UTF-8"),
     "a cut character at the end": ("csv", CONSENTS.encode() + "王".encode()[:2], "line 3 is not UTF-8"),
-    "not gzip": ("csv.gz", CONSENTS, "cannot be read as csv.gz: Not a gzipped file.*deliver it again"),
+    "not gzip, but zip": ("csv.gz", b"PK\x03\x04\x14\x00\x00\x00", "holds binary bytes"),
     "truncated gzip": (
         "csv.gz",
         gzip.compress(CONSENTS.encode(), mtime=0)[:-12],

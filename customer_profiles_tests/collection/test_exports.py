@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
 import pytest
 
 from customer_profiles.collection import pieces, reading
 from customer_profiles.collection.repeats import Repeats
 from customer_profiles.collection.sources.changes import reading_states, what_changed
+from customer_profiles.collection.sources.finding import delivered_days
 from customer_profiles.collection.sources.load import SourcesError
 from customer_profiles.collection.sources.mapping import maps_row_by_row
+from customer_profiles.collection.sources.places import on_day
 from customer_profiles.collection.sources.schema import FilesSource
 
 if TYPE_CHECKING:
@@ -343,3 +347,59 @@ def test_a_changed_rule_and_a_changed_joined_file_are_told(own: OwnData) -> None
     mapping, joined = what_changed(before, said(drop={"tests": "Who = 'test'"}))[::-1]
     assert mapping.startswith("sources.yaml maps orders in another way than in the run before")
     assert joined.startswith("orders_2026-03-03.csv, joined to orders of 2026-03-03, changed since")
+
+
+SEVERAL = ["{day:%Y}/{day:%m}/o_{day:%d}.csv", "{day:%Y%m}/o_{day}.csv", "{day:%y}/{day:%m%d}-{day:%d}.csv"]
+
+
+@pytest.mark.parametrize("path", SEVERAL)
+def test_the_parts_of_a_day_can_stand_anywhere_in_a_path(own: OwnData, path: str) -> None:
+    own.says({"path": path, "columns": ORDER})
+    for day in (date(2026, 3, 3), date(2026, 11, 30)):
+        own.put(on_day(path, day), "No,At,Who,Paid\nA,2026-03-03,c,1\n")
+    assert delivered_days(own.home(), "orders") == [date(2026, 3, 3), date(2026, 11, 30)]
+    assert column(own.rows(), "order_id") == ["A"]
+
+
+@pytest.mark.parametrize("path", ["o_{Day}.csv", "o_{day.csv", "o_{day:%d}.csv", "{day:%Y%m}/o.csv"])
+def test_a_path_that_tells_no_day_is_named(own: OwnData, path: str) -> None:
+    own.says({"path": path, "columns": ORDER})
+    with pytest.raises(SourcesError, match=r"line 1: tables.orders\[0\].path: "):
+        own.home()
+
+
+GOOD = "No,At,Who,Paid\nA,2026-03-03 10:00:00,c,1.00\n"
+NAMELESS = "No,At,Who,Paid,,\nA,2026-03-03 10:00:00,c,1.00,,\n"
+ODD: dict[str, tuple[bytes, list[str | None]]] = {
+    "files put together, marks included": (f"\ufeff{GOOD}\ufeffB{GOOD[16:]}".encode(), ["A", "B"]),
+    "columns without a name": (NAMELESS.encode(), ["A"]),
+    "packed, whatever its name says": (gzip.compress(GOOD.encode()), ["A"]),
+    "digits that Excel shall not touch": (GOOD.replace("A,", '"=""007""",').encode(), ["007"]),
+    "a second header line": (GOOD.replace("A,", "订单,时间,买家,金额\nA,").encode(), [None, "A"]),
+    "line ends of an old Mac": (GOOD.replace("\n", "\r").encode(), ["A"]),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_files_give_the_rows_that_they_mean(own: OwnData, name: str) -> None:
+    content, ids = ODD[name]
+    own.put("o_2026-03-03.csv", content)
+    own.says({"path": "o_{day}.csv", "columns": ORDER})
+    assert column(own.rows(), "order_id") == ids
+
+
+def test_an_amount_too_large_to_be_exact_is_quarantined(own: OwnData) -> None:
+    amounts = ["90071992547409.91", "90071992547409.93", "-0.00", "1e400"]
+    rows = "".join(f"{n},2026-03-03,c,{amount}\n" for n, amount in enumerate(amounts))
+    own.put("o_2026-03-03.csv", "No,At,Who,Paid\n" + rows)
+    own.says({"path": "o_{day}.csv", "columns": ORDER})
+    assert column(own.rows(), "amount_minor") == [9007199254740991, None, 0, None]
+
+
+def test_a_duration_of_parquet_is_kept_as_text(own: OwnData) -> None:
+    rows = pl.DataFrame(
+        {"No": ["A"], "At": ["2026-03-03"], "Who": ["c"], "Paid": [1.0], "took": [timedelta(1)]}
+    )
+    rows.write_parquet(own.folder / "o_2026-03-03.parquet")
+    own.says({"path": "o_{day}.parquet", "columns": ORDER})
+    assert own.receive().unknown_columns == ("took",)

@@ -28,9 +28,9 @@ def reading_states(home: Home) -> dict[str, str]:
         states[f"{MAPPING} {table}"] = hashlib.sha256(said.encode()).hexdigest()
         paths = [join.path for source in sources if isinstance(source, FilesSource) for join in source.join]
         for path in filter(tells_days, paths):
-            for file in matches(of_any_day(path), home):
+            for file in matches(of_any_day(path), home.folder):
                 name, *state = state_of_file(file, home)
-                states[f"{JOINED} {table} {day_of(str(file), path, home)} {name}"] = str(state)
+                states[f"{JOINED} {table} {day_of(str(file), str(home.folder / path))} {name}"] = str(state)
     return states
 
 

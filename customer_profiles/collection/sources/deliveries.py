@@ -17,10 +17,9 @@ from customer_profiles.collection.reading import (
     refusal,
 )
 from customer_profiles.collection.sources.home import Home
+from customer_profiles.collection.sources.places import UNFINISHED
 
 FOLDER_FORMATS = ("csv", "csv.gz", "ndjson", "parquet")
-UNFINISHED = (".tmp", ".part", ".partial", ".crdownload", ".filepart")
-"""Endings of files that are still being sent."""
 FileState = tuple[str, int, int]
 
 

@@ -32,7 +32,8 @@ def files_days(source: Found, table: str, home: Home) -> list[date]:
     """The days that names of files tell, or, of a file for all days, its rows."""
     if not tells_days(source.path):
         return sorted({day for history in _histories(source, table, home) for day in history.days})
-    found = {day_of(str(file), source.path, home) for file in matches(of_any_day(source.path), home)}
+    whole = str(home.folder / source.path)
+    found = {day_of(str(file), whole) for file in matches(of_any_day(source.path), home.folder)}
     return sorted(day for day in found if day is not None)
 
 
@@ -42,14 +43,14 @@ def files_parts(source: Found, table: str, day: date, home: Home) -> list[Part]:
         histories = _histories(source, table, home)
         return [_part_of_history(history, table, day) for history in histories if day in history.days]
     of_day = on_day(source.path, day)
-    return [_part(source, table, day, file, home) for file in matches(of_day, home)]
+    return [_part(source, table, day, file, home) for file in matches(of_day, home.folder)]
 
 
 def files_state(source: Found, table: str, home: Home) -> list[FileState]:
     """Every file that the globs find."""
     joins = source.join if isinstance(source, FilesSource) else ()
     paths = [source.path, *(join.path for join in joins)]
-    return [state_of_file(file, home) for path in paths for file in matches(of_any_day(path), home)]
+    return [state_of_file(file, home) for path in paths for file in matches(of_any_day(path), home.folder)]
 
 
 def _part(source: Found, table: str, day: date, file: Path, home: Home) -> Part:
@@ -75,7 +76,7 @@ class History:
 
 
 def _histories(source: Found, table: str, home: Home) -> list[History]:
-    return [_history(source, table, file, home) for file in matches(source.path, home)]
+    return [_history(source, table, file, home) for file in matches(source.path, home.folder)]
 
 
 def _history(source: Found, table: str, file: Path, home: Home) -> History:

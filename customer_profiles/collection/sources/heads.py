@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
-import gzip
 import json
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from customer_profiles.collection.access_logs import COMBINED
-from customer_profiles.collection.formats import READERS, json_text, plain
+from customer_profiles.collection.formats import READERS, json_text, open_bytes, plain
 from customer_profiles.collection.parsing import as_text
 from customer_profiles.settings import Mendable
 
@@ -89,8 +89,10 @@ def _paths(value: Any, path: str) -> list[tuple[str, str | None]]:
 
 def _text(file: Path) -> tuple[str, str]:
     """The whole lines at a file's beginning, and their encoding."""
-    with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as stream:
+    with open_bytes(file) as stream:
         head = stream.read(HEAD_BYTES)
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return head[: len(head) // 2 * 2].decode("utf-16", errors="ignore"), "utf-16"
     whole = head if len(head) < HEAD_BYTES else head[: head.rfind(b"\n")]
     beyond_ascii = re.findall(rb"[\x80-\xff]+", whole)
     # in GBK they come in pairs; in Western text an accent stands among plain letters

@@ -30,6 +30,10 @@ BEHIND = r"^\((.*)\)$|^([^-+].*)-$"
 """A negative amount as bookkeepers write it: ``(12.50)``, ``12.50-``."""
 GROUPED = {".": r"^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$", ",": r"^[+-]?\d{1,3}(\.\d{3})+(,\d+)?$"}
 """A number with thousands set apart, by its decimal sign."""
+AS_TEXT = r"""^="(.*)"$|^'(\d+)$"""
+"""How Excel keeps digits from becoming a number: ``="00123"``, ``'00123``."""
+EXACT_AMOUNT = 2**53
+"""Minor units from which on a floating number is no longer exact."""
 ISO = r"^\d{4}-\d{2}-\d{2}"
 UNMAPPED = "!"
 """Stands before a time that is not of its ``date_format`` but would be read as another one."""
@@ -197,7 +201,7 @@ def _mapped(
     made = plain(made)
     text = pl.DataFrame({name: made}).select(as_text(made.dtype, pl.col(name)).str.strip_chars())
     kind = (columns_of(CONTRACTS[table])[name].metadata or {})["kind"]
-    cell = pl.col(name)
+    cell = pl.col(name).str.replace(AS_TEXT, "$1$2")
     if column.values:
         cell = cell.replace(dict(column.values))
     if column.minor_units is not None:
@@ -275,9 +279,9 @@ def _number(cell: pl.Expr, decimal: str) -> pl.Expr:
 
 
 def _minor_units(amount: pl.Expr, digits: int) -> pl.Expr:
-    """A decimal amount in whole minor units, halves to the even one; NULL if it is not finite."""
+    """A decimal amount in whole minor units, halves to the even one; NULL if too large or not finite."""
     minor = (amount * 10**digits).round(NOISE_DIGITS).round(0, mode="half_to_even")
-    return pl.when(amount.is_finite()).then(minor).cast(pl.Int64, strict=False)
+    return pl.when(minor.abs() <= EXACT_AMOUNT).then(minor).cast(pl.Int64, strict=False)
 
 
 def _iso(name: str, column: Column, kind: str, zone: str, business_zone: str) -> pl.Expr:

@@ -7,11 +7,10 @@ from datetime import date, datetime
 from fnmatch import translate
 from pathlib import Path
 
-from customer_profiles.collection.sources.deliveries import UNFINISHED
-from customer_profiles.collection.sources.home import Home
-
 DAY = re.compile(r"\{day(?::([^{}]*))?\}")
 DAY_FORMAT = "%Y-%m-%d"
+UNFINISHED = (".tmp", ".part", ".partial", ".crdownload", ".filepart")
+"""Endings of files that are still being sent."""
 DIGITS = {"%Y": r"\d{4}", "%y": r"\d{2}", "%m": r"\d{2}", "%d": r"\d{2}", "%H": r"\d{2}", "%j": r"\d{3}"}
 
 
@@ -31,27 +30,36 @@ def of_any_day(path: str) -> str:
     return str(Path(*(part if part == "**" else re.sub(r"\*+", "*", part) for part in parts)))
 
 
-def matches(pattern: str, home: Home) -> list[Path]:
+def matches(pattern: str, folder: Path) -> list[Path]:
     """Files, and what cannot be read as one, that a glob finds; unfinished and hidden ones left out."""
-    whole = home.folder / pattern
+    whole = folder / pattern
     found = sorted(Path(whole.anchor).glob(str(whole.relative_to(whole.anchor))))
     return [
         path for path in found if not path.name.endswith(UNFINISHED) and not path.name.startswith((".", "_"))
     ]
 
 
-def day_of(file: str, path: str, home: Home) -> date | None:
-    """The day that a file's name tells; None if it tells none."""
+def day_of(file: str, path: str) -> date | None:
+    """The day that a file's whole name tells by its ``path``; None if it tells none.
+
+    The parts of a day can stand anywhere, and more than once: ``{day:%Y}/{day:%m}/o_{day}.csv``.
+    """
     forms = [found[1] or DAY_FORMAT for found in DAY.finditer(path)]
     numbers = iter(range(len(forms)))
-    pattern = translate(str(home.folder / DAY.sub(lambda _: f"DAY{next(numbers)}", path)))
-    for number in range(len(forms)):
-        digits = re.sub(r"%.", lambda found: DIGITS.get(found[0], ".+?"), re.escape(forms[number]))
-        pattern = pattern.replace(f"DAY{number}", f"(?P<day{number}>{digits})")
+    pattern = translate(DAY.sub(lambda _: f"DAY{next(numbers)}", path))
+    parts: list[str] = []
+
+    def digits(found: re.Match[str]) -> str:
+        parts.append(found[0])
+        return f"({DIGITS.get(found[0], '.+?')})"
+
+    for number, form in enumerate(forms):
+        pattern = pattern.replace(f"DAY{number}", re.sub(r"%.", digits, re.escape(form)))
     told = re.match(pattern, file)
     if told is None:
         return None
+    values = dict(zip(parts, told.groups(), strict=True))
     try:
-        return datetime.strptime(" ".join(told.groups()), " ".join(forms)).date()  # noqa: DTZ007
+        return datetime.strptime(" ".join(values.values()), " ".join(values)).date()  # noqa: DTZ007
     except ValueError:
         return None

@@ -91,7 +91,7 @@ def _beside(source: FilesSource, join: Join, table: str, day: date | str, home: 
     """The rows of the files that a join names, one for each of what it joins ``on``."""
     path = on_day(join.path, day)
     refuse = refusal(table, day, path)
-    files = matches(path, home)
+    files = matches(path, home.folder)
     if not files:
         raise refuse("it is joined, but there is no such file; correct `path` of `join`")
     said = {key: getattr(join, key) for key in join.model_fields_set & set(FilesSource.model_fields)}

@@ -15,6 +15,7 @@ import polars as pl
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from customer_profiles.collection.log_rules import REQUEST_FIELDS, LogRules
+from customer_profiles.collection.sources.places import day_of, on_day, tells_days
 
 EPOCHS = {"epoch_s": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000}
 """Date formats that count from 1970-01-01 UTC, and their ticks a second."""
@@ -48,6 +49,19 @@ def _a_zone(name: str) -> str:
     return name
 
 
+def _a_path(path: str) -> str:
+    if set("{}") & set(on_day(path, date.min)):
+        raise ValueError(f"{path!r}: between {{ and }} stands day alone: {{day}}, {{day:%Y%m%d}}")
+    return path
+
+
+def _a_path_that_tells_its_day(path: str) -> str:
+    some = date(2026, 11, 23)
+    if tells_days(_a_path(path)) and day_of(on_day(path, some), path) != some:
+        raise ValueError(f"{path!r}: year, month and day must stand in the name, as in {{day:%Y%m%d}}")
+    return path
+
+
 def _a_date_format(form: str) -> str:
     if form.startswith(DAYS_SINCE):
         try:
@@ -76,6 +90,7 @@ def _an_expression(text: str) -> str:
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 Formats = Annotated[tuple[Annotated[str, AfterValidator(_a_date_format)], ...], BeforeValidator(_listed)]
+DayPath = Annotated[str, AfterValidator(_a_path_that_tells_its_day)]
 Zone = Annotated[str, AfterValidator(_a_zone)]
 Expression = Annotated[str, AfterValidator(_an_expression)]
 
@@ -169,7 +184,7 @@ class Join(_LaidOut):
     What it does not say of its layout is as the source's.
     """
 
-    path: str = Field(description="as of a source")
+    path: Annotated[str, AfterValidator(_a_path)] = Field(description="as of a source")
     on: Annotated[Mapping[str, str], BeforeValidator(_pairs)] = Field(
         description="columns that both files have, or `{the rows': the joined file's}`; of rows alike in "
         "them the last one counts"
@@ -183,7 +198,9 @@ class FilesSource(_Mapped, _LaidOut):
     """Files: one or more a day, or one for all days."""
 
     kind: Literal["files"]
-    path: str = Field(description="glob, from the home or absolute; `{day}` is 2026-03-01 (`{day:%Y%m%d}`)")
+    path: DayPath = Field(
+        description="glob, from the home or absolute; `{day}` is 2026-03-01 (`{day:%Y%m%d}`)"
+    )
     rows_of: str | None = Field(
         None, description="a list within each row, such as `items`: every entry becomes a row (`items.sku`)"
     )
@@ -215,7 +232,9 @@ class LogSource(_Mapped, LogRules):
     """
 
     kind: Literal["log"]
-    path: str = Field(description="glob, from the home or absolute; `{day}` is 2026-03-01 (`{day:%Y%m%d}`)")
+    path: DayPath = Field(
+        description="glob, from the home or absolute; `{day}` is 2026-03-01 (`{day:%Y%m%d}`)"
+    )
     format: Literal["combined", "ndjson"] = Field(
         "combined", description="`combined`: Apache's and nginx's; or `ndjson`"
     )
