@@ -13,7 +13,7 @@ import pytest
 from customer_profiles.collection import pieces, reading
 from customer_profiles.collection.repeats import Repeats
 from customer_profiles.collection.sources.changes import reading_states, what_changed
-from customer_profiles.collection.sources.finding import delivered_days
+from customer_profiles.collection.sources.finding import delivered_days, find_delivery
 from customer_profiles.collection.sources.load import SourcesError
 from customer_profiles.collection.sources.mapping import maps_row_by_row
 from customer_profiles.collection.sources.places import on_day
@@ -22,6 +22,7 @@ from customer_profiles.collection.sources.schema import FilesSource
 if TYPE_CHECKING:
     from customer_profiles_tests.collection.conftest import OwnData
 
+OWN_DAY = date(2026, 3, 3)
 ORDER = {
     "order_id": "No",
     "line_number": {"place_in": "No"},
@@ -403,3 +404,15 @@ def test_a_duration_of_parquet_is_kept_as_text(own: OwnData) -> None:
     rows.write_parquet(own.folder / "o_2026-03-03.parquet")
     own.says({"path": "o_{day}.parquet", "columns": ORDER})
     assert own.receive().unknown_columns == ("took",)
+
+
+def test_a_day_whose_midnight_the_clocks_leave_out_is_still_a_day(own: OwnData) -> None:
+    own.put("o_2026-03-03.csv", "No,At,Who,Paid\nA,2017-10-15 00:00:00,c,1\nB,15/10/2017 00:00,c,1\n")
+    forms = ["%Y-%m-%d %H:%M:%S", "%d/%m/%Y %H:%M"]
+    for how in ({"date_format": forms}, {}):
+        at = {"column": "At", "day_precise": True, **how}
+        own.says({"path": "o_{day}.csv", "columns": {**ORDER, "ordered_at": at, "status_at": at}})
+        home = own.home(timezone="America/Sao_Paulo")
+        delivery = find_delivery(home, "orders", OWN_DAY)
+        (read,) = [file for part in delivery.parts for file in part.read()]
+        assert read.cells["ordered_at"].to_list()[0] == "2017-10-15"

@@ -34,6 +34,7 @@ AS_TEXT = r"""^="(.*)"$|^'(\d+)$"""
 """How Excel keeps digits from becoming a number: ``="00123"``, ``'00123``."""
 EXACT_AMOUNT = 2**53
 """Minor units from which on a floating number is no longer exact."""
+WITHOUT_ZONE = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?$"
 ISO = r"^\d{4}-\d{2}-\d{2}"
 UNMAPPED = "!"
 """Stands before a time that is not of its ``date_format`` but would be read as another one."""
@@ -294,7 +295,8 @@ def _iso(name: str, column: Column, kind: str, zone: str, business_zone: str) ->
         mapped = pl.coalesce(_by_format(cell, form, zone, day_alone) for form in column.date_format)
     else:
         times = PARSERS["moment"](name, {}, zone).value
-        dates = pl.when(cell.str.contains(DATE_ONLY)).then(cell)
+        written = cell.str.contains(WITHOUT_ZONE if day_alone else DATE_ONLY)  # midnight can lie in a gap
+        dates = pl.when(written).then(cell.str.to_date("%Y-%m-%d", exact=False, strict=False).cast(pl.String))
         mapped = pl.coalesce(dates, _time_text(times, zone, day_alone))
     misread = cell.str.contains(ISO) & ~cell.str.contains(NO_DATE)
     return pl.coalesce(mapped, pl.when(misread).then(pl.lit(UNMAPPED) + cell).otherwise(cell))
@@ -312,6 +314,8 @@ def _by_format(cell: pl.Expr, form: str, zone: str, day_alone: bool) -> pl.Expr:
         times = cell.str.to_datetime(form, time_unit="us", strict=False, time_zone="UTC")
     else:
         local = cell.str.to_datetime(form, time_unit="us", strict=False)
+        if day_alone:
+            return local.dt.date().cast(pl.String)
         times = local.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
     return _time_text(times, zone, day_alone)
 
