@@ -1,0 +1,101 @@
+"""`sources init`: a first mapping of files as shops and servers write them, or a reason why not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from customer_profiles.collection.sources.guess import guess_source
+from customer_profiles.collection.sources.heads import GuessError
+from customer_profiles.collection.sources.load import parse_sources
+
+LINE = '10.0.0.1 - u7 [03/Mar/2026:10:00:00 +0800] "GET /product/12 HTTP/1.1" 200 512 "-" "Mozilla/5.0"\n'
+
+
+def guessed(folder: Path, name: str, content: str | bytes) -> tuple[str, dict[str, Any], str]:
+    """The table, its source and the remarks. What is guessed can be read as it is."""
+    file = folder / name
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    text = guess_source(file, folder)
+    parse_sources(text.encode(), file)
+    ((table, (source,)),) = yaml.safe_load(text)["tables"].items()
+    return table, source, text
+
+
+def test_last_words_of_a_column_tell_it_and_a_person_is_asked(tmp_path: Path) -> None:
+    rows = "Name,Email,Lineitem quantity,Lineitem price,Lineitem sku,Paid at\n#1,a@b.c,2,9.99,S1,2026-03-03\n"
+    table, source, text = guessed(tmp_path, "orders.csv", rows)
+    assert table == "orders"
+    columns = source["columns"]
+    assert (columns["quantity"], columns["product_id"]) == ("Lineitem quantity", "Lineitem sku")
+    assert columns["customer_id"] == "Email"
+    assert "# quantity: taken from Lineitem quantity; is it that?" in text
+
+
+def test_words_of_a_marketplace_are_told_in_chinese(tmp_path: Path) -> None:
+    rows = (
+        "订单编号,买家会员名,订单付款时间,买家实际支付金额,订单状态\n1,tb1,2026/3/3 10:00:00,¥9.9,交易成功\n"
+    )
+    _, source, _ = guessed(tmp_path, "订单_20260303.csv", rows.encode("gb18030"))
+    assert (source["encoding"], source["path"]) == ("gb18030", "订单_{day:%Y%m%d}.csv")
+    columns = source["columns"]
+    assert columns["status"] == {"column": "订单状态", "values": {"交易成功": "completed"}}
+    assert columns["ordered_at"] == {"column": "订单付款时间", "date_format": "%Y/%m/%d %H:%M:%S"}
+    assert (columns["amount_minor"]["column"], columns["customer_id"]) == ("买家实际支付金额", "买家会员名")
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "told"),
+    [
+        ("Straße,São Paulo,amount\na,b,1\n", "cp1252", "cp1252"),
+        ("a;b;amount\nMüller;x;1\n", "latin-1", "cp1252"),
+        ("a,b,amount\n完,x,1\n", "gbk", "gb18030"),
+        ("a,b,amount\nx,y,1\n", "utf-16", "utf-16"),
+    ],
+)
+def test_encodings_are_told_apart(tmp_path: Path, text: str, encoding: str, told: str) -> None:
+    _, source, _ = guessed(tmp_path, "x.csv", text.encode(encoding))
+    assert source["encoding"] == told
+
+
+def test_a_web_servers_log_is_a_log(tmp_path: Path) -> None:
+    table, source, _ = guessed(tmp_path, "access.log-260303", LINE * 3)
+    assert (table, source["kind"], source["path"]) == ("events", "log", "access.log-{day:%y%m%d}")
+
+
+def test_a_databases_dump_has_numbered_columns_and_escapes(tmp_path: Path) -> None:
+    _, source, _ = guessed(tmp_path, "dump.txt", "1\t\\N\tx\n2\ta\\\tb\ty\n3\t\\N\tz\n")
+    assert (source["delimiter"], source["quote"], source["escape"]) == ("tab", "", "\\")
+    assert source["header"] == ["column_1", "column_2", "column_3"]
+
+
+def test_members_of_objects_are_paths(tmp_path: Path) -> None:
+    event = {
+        "event_name": "view_item",
+        "ts": "1772503200123456",
+        "user": {"id": "u"},
+        "params": [{"key": "a"}],
+    }
+    table, source, _ = guessed(tmp_path, "e_2026-03-03.ndjson", json.dumps(event) + "\n")
+    columns = source["columns"]
+    assert (table, columns["customer_id"]) == ("events", "user.id")
+    assert columns["event_at"] == {"column": "ts", "date_format": "epoch_us"}
+    assert columns["event_name"]["values"] == {"view_item": "product_view"}
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"0001C1        20260303\n0002C2        20260303\n", "fixed widths, write a source with `fixed"),
+        (b"", "cannot be read: it is empty|cannot be read"),
+        (b'{"a": 1\n', "cannot be read"),
+        (b"\x81\n", "text of no encoding known here"),
+    ],
+)
+def test_what_cannot_be_guessed_at_is_said(tmp_path: Path, content: bytes, says: str) -> None:
+    with pytest.raises(GuessError, match=says):
+        guessed(tmp_path, "x.txt", content)
