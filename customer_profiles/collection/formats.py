@@ -254,7 +254,7 @@ def _read_ndjson(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFra
 def json_row(line: bytes) -> dict[str, str | None] | None:
     """The cells of one line as text; None if it is not one JSON object that names each cell once."""
     try:
-        row = json.loads(line, object_pairs_hook=_named_once)
+        row = _decoded(line.decode("utf-8-sig", "surrogatepass"))
         if not isinstance(row, dict):
             return None
         cells = {name: json_text(value) for name, value in row.items()}
@@ -272,11 +272,16 @@ def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return named
 
 
+# made once: json.loads and json.dumps make a new one at each call with an option
+_decoded = json.JSONDecoder(object_pairs_hook=_named_once).decode
+_encoded = json.JSONEncoder(ensure_ascii=False).encode
+
+
 def json_text(value: Any) -> str | None:
     """A JSON value as the text of a cell."""
     if value is None or isinstance(value, str):
         return value
-    return json.dumps(value, ensure_ascii=False)
+    return str(value) if type(value) is int else _encoded(value)
 
 
 def _read_parquet(file: Path, _: Layout, refuse: Refuse) -> tuple[pl.DataFrame, Ragged]:
