@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,7 @@ import dagster as dg
 from customer_profiles.collection.reading import DeliveryError
 from customer_profiles.collection.sources.finding import delivered_days, find_delivery
 from customer_profiles.collection.sources.home import Home
+from customer_profiles.collection.sources.rows import joined_files
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.orchestration.jobs import DAILY_PROFILES
 from customer_profiles.orchestration.platform import Platform
@@ -24,12 +26,16 @@ State = list[Any]
 
 
 class Watched(NamedTuple):
-    """A file that lies there: its table, the day for which it was delivered, and its state."""
+    """A file that lies there: its table, the day for which it was delivered, and its state.
+
+    ``joined``: it is not delivered itself, but without it nothing of the day can be read.
+    """
 
     table: str
     day: date
     size: int
     written: int
+    joined: bool = False
 
 
 def deliveries_sensor(settings: Settings) -> dg.SensorDefinition:
@@ -65,12 +71,18 @@ def delivered_files(home: Home) -> dict[str, Watched]:
             delivery = find_delivery(home, table, day)
             for part in delivery.parts if delivery else ():
                 if part.file is not None:
-                    state = part.file.stat()
-                    written = max(state.st_mtime_ns, state.st_ctime_ns)  # a copy can keep the older time
-                    files[f"{table}: {part.source}"] = Watched(table, day, state.st_size, written)
+                    files[f"{table}: {part.source}"] = _watched(table, day, part.file)
+            for file in joined_files(home, table, day):
+                files[f"{table}: {file}"] = _watched(table, day, file)._replace(joined=True)
         except (DeliveryError, FileNotFoundError):
             continue
     return files
+
+
+def _watched(table: str, day: date, file: Path) -> Watched:
+    state = file.stat()
+    written = max(state.st_mtime_ns, state.st_ctime_ns)  # a copy can keep the older time
+    return Watched(table, day, state.st_size, written)
 
 
 def _waiting(home: Home) -> Iterator[tuple[str, date]]:
@@ -108,12 +120,13 @@ def _requests(
 ) -> Iterator[dg.RunRequest]:
     """One run a day: that of the file, or the newest one if the file's day was run before it came.
 
-    What was written before its day was run is loaded: so a sensor that is switched on asks for nothing.
+    What was written before its day was run is loaded: so a sensor that is switched on asks for nothing. Nor
+    does a joined file that changed later: rows hold what it said when they were loaded.
     """
     files: dict[date, list[str]] = {}
     for name in sorted(due):
         ran = _ran(instance, now[name])
-        if ran is not None and ran.timestamp() >= now[name].written / 1e9:
+        if ran is not None and (now[name].joined or ran.timestamp() >= now[name].written / 1e9):
             continue
         day = now[name].day if ran is None or newest is None else newest
         files.setdefault(day, []).append(name)

@@ -1,5 +1,6 @@
 """The sensor of deliveries: a run for every new state of a file, once it is whole, and never twice."""
 
+import json
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -135,4 +136,26 @@ def test_the_same_states_have_the_same_run_key_even_if_the_cursor_is_lost(watch:
 def test_days_that_have_no_partition_are_left_alone(watch: Watch) -> None:
     watch.deliver(date(2026, 2, 27))
     watch.deliver(date(2199, 1, 1))
+    assert [watch.days(), watch.days()] == [[], []]
+
+
+def test_a_day_whose_joined_file_came_too_late_is_asked_for_again(watch: Watch) -> None:
+    columns = {name: name for name in ORDER.split("\n", maxsplit=1)[0].split(",")}
+    source = {
+        "kind": "files",
+        "path": "o_{day}.csv",
+        "join": [{"path": "buyers_{day}.csv", "on": "order_id"}],
+    }
+    home = watch.settings.home
+    (home / "sources.yaml").write_text(json.dumps({"tables": {"orders": [source | {"columns": columns}]}}))
+    watch.platform = Platform(watch.settings, {})
+    (home / f"o_{FIRST}.csv").write_text(ORDER.replace("customer_id,", "").replace("C1,", ""))
+    assert [watch.days(), watch.days()] == [[], ["2026-03-01"]]
+    watch.run("2026-03-01")
+    assert watch.days() == []
+    joined = home / f"buyers_{FIRST}.csv"
+    joined.write_text("order_id,customer_id\n{name},C1\n")
+    assert [watch.days(), watch.days()] == [[], ["2026-03-01"]]
+    watch.run("2026-03-01")
+    joined.write_text("order_id,customer_id\n{name},C2\n")
     assert [watch.days(), watch.days()] == [[], []]

@@ -21,7 +21,7 @@ from customer_profiles.collection.sources.deliveries import name_of
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.logs import read_log
 from customer_profiles.collection.sources.mapping import mapped_rows, maps_row_by_row, path_into
-from customer_profiles.collection.sources.places import matches, on_day
+from customer_profiles.collection.sources.places import matches, on_day, tells_days
 from customer_profiles.collection.sources.schema import FilesSource, Join, LogSource
 
 Found = FilesSource | LogSource
@@ -106,6 +106,17 @@ def _beside(source: FilesSource, join: Join, table: str, day: date | str, home: 
     if missing := [name for name in join.on.values() if name not in others.columns]:
         raise refuse(f"it cannot be joined on {missing}: it has no such columns; correct `on`")
     return others.unique(list(join.on.values()), keep="last")
+
+
+def joined_files(home: Home, table: str, day: date) -> list[Path]:
+    """The files of a day that a table's sources join to its deliveries."""
+    joins = (join for source in home.tables.get(table, ()) if source.kind == "files" for join in source.join)
+    return [
+        file
+        for join in joins
+        if tells_days(join.path)
+        for file in matches(on_day(join.path, day), home.folder)
+    ]
 
 
 def _joined(cells: pl.DataFrame, join: Join, others: pl.DataFrame, refuse: Refuse) -> pl.DataFrame:
