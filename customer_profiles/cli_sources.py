@@ -93,7 +93,10 @@ def _show(check: TableCheck) -> None:
     if absent:
         out.print(f"optional columns absent: {', '.join(absent)}", soft_wrap=True)
     if check.unknown_columns:
-        out.print(f"columns kept sealed, used by nothing: {', '.join(check.unknown_columns)}", soft_wrap=True)
+        out.print(
+            f"not mapped as a whole, kept sealed: {', '.join(check.unknown_columns)}",
+            soft_wrap=True,
+        )
     _show_sample(check)
 
 

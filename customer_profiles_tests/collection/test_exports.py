@@ -200,7 +200,15 @@ def test_head_and_trailer_of_a_ledger_are_left_out_and_counted(own: OwnData) -> 
 
 @pytest.mark.parametrize(
     ("written", "minor"),
-    [("¥12,999.90", 1299990), ("12.50元", 1250), ("(12.50)", -1250), ("12.50-", -1250), ("-12.50", -1250)],
+    [
+        ("¥12,999.90", 1299990),
+        ("12.50元", 1250),
+        ("１２．５０", 1250),
+        ("12,34,567.50", 123456750),
+        ("(12.50)", -1250),
+        ("12.50-", -1250),
+        ("-12.50", -1250),
+    ],
 )
 def test_amounts_are_read_as_people_and_bookkeepers_write_them(
     own: OwnData, written: str, minor: int
@@ -350,14 +358,14 @@ def test_a_changed_rule_and_a_changed_joined_file_are_told(own: OwnData) -> None
     assert joined.startswith("orders_2026-03-03.csv, joined to orders of 2026-03-03, changed since")
 
 
-SEVERAL = ["{day:%Y}/{day:%m}/o_{day:%d}.csv", "{day:%Y%m}/o_{day}.csv", "{day:%y}/{day:%m%d}-{day:%d}.csv"]
+SEVERAL = ["{day:%Y}/{day:%m}/o_{day:%d}.csv", "{day:%Y%m}/o_{day}.csv", "{day:%y}/{day:%m%d}-[a]*.csv"]
 
 
 @pytest.mark.parametrize("path", SEVERAL)
 def test_the_parts_of_a_day_can_stand_anywhere_in_a_path(own: OwnData, path: str) -> None:
     own.says({"path": path, "columns": ORDER})
     for day in (date(2026, 3, 3), date(2026, 11, 30)):
-        own.put(on_day(path, day), "No,At,Who,Paid\nA,2026-03-03,c,1\n")
+        own.put(on_day(path, day).replace("[a]*", "a"), "No,At,Who,Paid\nA,2026-03-03,c,1\n")
     assert delivered_days(own.home(), "orders") == [date(2026, 3, 3), date(2026, 11, 30)]
     assert column(own.rows(), "order_id") == ["A"]
 
@@ -416,3 +424,18 @@ def test_a_day_whose_midnight_the_clocks_leave_out_is_still_a_day(own: OwnData) 
         delivery = find_delivery(home, "orders", OWN_DAY)
         (read,) = [file for part in delivery.parts for file in part.read()]
         assert read.cells["ordered_at"].to_list()[0] == "2017-10-15"
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ({"fixed": {"No": [5, 1]}}, r"fixed: \['No'\]: the first character is 1 or more"),
+        ({"fixed": {"No": [0, 1]}}, r"fixed: \['No'\]: the first character is 1 or more"),
+        ({"format": "fixed"}, "format: fixed needs `fixed: "),
+        ({"join": [{"path": "x.csv", "on": []}]}, r"join\[0\].on: "),
+    ],
+)
+def test_a_layout_that_cannot_be_is_named(own: OwnData, source: dict[str, Any], says: str) -> None:
+    own.says({"path": "o_{day}.txt", "columns": ORDER, **source})
+    with pytest.raises(SourcesError, match=f"line 1: .*{says}"):
+        own.home()

@@ -28,8 +28,11 @@ SIGNS = r"[\p{Sc}\s'’元]"
 """What people write around and between the digits of an amount."""
 BEHIND = r"^\((.*)\)$|^([^-+].*)-$"
 """A negative amount as bookkeepers write it: ``(12.50)``, ``12.50-``."""
-GROUPED = {".": r"^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$", ",": r"^[+-]?\d{1,3}(\.\d{3})+(,\d+)?$"}
-"""A number with thousands set apart, by its decimal sign."""
+GROUPED = {
+    ".": r"^[+-]?\d{1,3}(,\d{2,3})*,\d{3}(\.\d+)?$",
+    ",": r"^[+-]?\d{1,3}(\.\d{2,3})*\.\d{3}(,\d+)?$",
+}
+"""A number with thousands set apart, in India lakhs too, by its decimal sign."""
 AS_TEXT = r"""^="(.*)"$|^'(\d+)$"""
 """How Excel keeps digits from becoming a number: ``="00123"``, ``'00123``."""
 EXACT_AMOUNT = 2**53
@@ -202,6 +205,8 @@ def _mapped(
     made = plain(made)
     text = pl.DataFrame({name: made}).select(as_text(made.dtype, pl.col(name)).str.strip_chars())
     kind = (columns_of(CONTRACTS[table])[name].metadata or {})["kind"]
+    if kind in ("whole", "decimal") and (text[name].str.len_bytes() != text[name].str.len_chars()).any():
+        text = text.select(pl.col(name).str.normalize("NFKC"))  # full-width digits
     cell = pl.col(name).str.replace(AS_TEXT, "$1$2")
     if column.values:
         cell = cell.replace(dict(column.values))

@@ -19,6 +19,11 @@ def tells_days(path: str) -> bool:
     return DAY.search(path) is not None
 
 
+def days_alone(path: str) -> str:
+    """A path's mentions of the day, without what stands around them."""
+    return " ".join(found[0] for found in DAY.finditer(path))
+
+
 def on_day(path: str, day: date | str) -> str:
     """The glob of a day's files."""
     return DAY.sub(lambda found: format(day, found[1] or DAY_FORMAT), path)

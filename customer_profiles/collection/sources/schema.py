@@ -15,7 +15,7 @@ import polars as pl
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from customer_profiles.collection.log_rules import REQUEST_FIELDS, LogRules
-from customer_profiles.collection.sources.places import day_of, on_day, tells_days
+from customer_profiles.collection.sources.places import day_of, days_alone, on_day
 
 EPOCHS = {"epoch_s": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000}
 """Date formats that count from 1970-01-01 UTC, and their ticks a second."""
@@ -56,8 +56,8 @@ def _a_path(path: str) -> str:
 
 
 def _a_path_that_tells_its_day(path: str) -> str:
-    some = date(2026, 11, 23)
-    if tells_days(_a_path(path)) and day_of(on_day(path, some), path) != some:
+    days, some = days_alone(_a_path(path)), date(2026, 11, 23)
+    if days and day_of(on_day(days, some), days) != some:
         raise ValueError(f"{path!r}: year, month and day must stand in the name, as in {{day:%Y%m%d}}")
     return path
 
@@ -177,6 +177,12 @@ class _LaidOut(_Strict):
     )
     sheets: Names = Field((), description="of xlsx; by default the first; '*' for all")
 
+    @model_validator(mode="after")
+    def _fixed_columns_have_their_places(self) -> Self:
+        if wrong := [name for name, (first, last) in self.fixed.items() if not 1 <= first <= last]:
+            raise ValueError(f"fixed: {wrong}: the first character is 1 or more, the last not before it")
+        return self
+
 
 class Join(_LaidOut):
     """A file whose columns stand beside those of the rows, such as the orders of order lines.
@@ -186,8 +192,9 @@ class Join(_LaidOut):
 
     path: Annotated[str, AfterValidator(_a_path)] = Field(description="as of a source")
     on: Annotated[Mapping[str, str], BeforeValidator(_pairs)] = Field(
+        min_length=1,
         description="columns that both files have, or `{the rows': the joined file's}`; of rows alike in "
-        "them the last one counts"
+        "them the last one counts",
     )
     prefix: str = Field(
         "", description="stands before the names of its columns; without one, the rows' own of a name stay"
@@ -216,6 +223,12 @@ class FilesSource(_Mapped, _LaidOut):
         description="of a path without {day}: the table's columns of which the latest tells the day on which "
         "a row arrived (by default all its times), or the day on which the whole file did",
     )
+
+    @model_validator(mode="after")
+    def _fixed_columns_are_named(self) -> Self:
+        if self.format == "fixed" and not self.fixed:
+            raise ValueError("format: fixed needs `fixed: {column: [first, last], ...}`")
+        return self
 
     @model_validator(mode="after")
     def _joined_files_have_the_days_of_their_own(self) -> Self:
