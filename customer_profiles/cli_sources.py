@@ -79,7 +79,8 @@ def _show(check: TableCheck) -> None:
         out.print("no delivery on this day")
         return
     out.print(
-        f"{', '.join(check.sources)}: {check.received:,} rows received, {check.quarantined_rows:,} of them "
+        f"{', '.join(check.sources)}: {check.received:,} rows received"
+        f"{'' if check.whole else ' (the first ones of more)'}, {check.quarantined_rows:,} of them "
         f"quarantined, {check.duplicates:,} duplicates",
         soft_wrap=True,
     )

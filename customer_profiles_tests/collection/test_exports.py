@@ -12,12 +12,14 @@ import pytest
 
 from customer_profiles.collection import pieces, reading
 from customer_profiles.collection.repeats import Repeats
+from customer_profiles.collection.sources import check
 from customer_profiles.collection.sources.changes import reading_states, what_changed
 from customer_profiles.collection.sources.finding import delivered_days, find_delivery
 from customer_profiles.collection.sources.load import SourcesError
 from customer_profiles.collection.sources.mapping import maps_row_by_row
 from customer_profiles.collection.sources.places import on_day
 from customer_profiles.collection.sources.schema import FilesSource
+from customer_profiles.settings import CollectionSettings
 
 if TYPE_CHECKING:
     from customer_profiles_tests.collection.conftest import OwnData
@@ -439,3 +441,16 @@ def test_a_layout_that_cannot_be_is_named(own: OwnData, source: dict[str, Any], 
     own.says({"path": "o_{day}.txt", "columns": ORDER, **source})
     with pytest.raises(SourcesError, match=f"line 1: .*{says}"):
         own.home()
+
+
+def test_a_check_of_a_large_file_looks_at_its_first_rows(
+    own: OwnData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own.put("o_2026-03-03.ndjson", '{"No": "A", "At": "2026-03-03", "Who": "c", "Paid": 1}\n' * 100)
+    columns = {**ORDER, "line_number": {"constant": "1"}}
+    own.says({"path": "o_{day}.ndjson", "columns": columns})
+    monkeypatch.setattr(reading, "LARGE_FILE", 1)
+    monkeypatch.setattr(pieces, "ROWS", 20)
+    monkeypatch.setattr(check, "ENOUGH_ROWS", 30)
+    checked = check.check_table(own.home(), CollectionSettings(), "orders")
+    assert (checked.received, checked.whole) == (40, False)

@@ -21,6 +21,8 @@ from customer_profiles.privacy.sealing import Seal
 from customer_profiles.settings import CollectionSettings
 
 SAMPLE_ROWS = 3
+ENOUGH_ROWS = 500_000
+"""So many rows of a large delivery are looked at, and no more pieces of it."""
 LONGEST_SHAPE = 24
 
 
@@ -30,6 +32,7 @@ class TableCheck:
 
     ``quarantined`` and ``repaired`` count rows by rule (a row can break several), ``filtered`` those that a
     rule of ``sources.yaml`` leaves out. ``sample`` is text as mapped, personal data masked to its shape.
+    ``whole``: all rows were looked at.
     """
 
     table: str
@@ -38,6 +41,7 @@ class TableCheck:
     wrong: str = ""
     sources: tuple[str, ...] = ()
     received: int = 0
+    whole: bool = True
     quarantined_rows: int = 0
     duplicates: int = 0
     filtered: Mapping[str, int] = field(default_factory=dict)
@@ -64,8 +68,9 @@ def check_table(home: Home, settings: CollectionSettings, table: str, day: date 
 def _checked(
     delivery: Delivery, home: Home, settings: CollectionSettings, days: tuple[date, ...]
 ) -> TableCheck:
-    files = [file for part in delivery.parts for file in part.read()]
-    kept = replace(delivery, parts=tuple(_read_already(file) for file in files))
+    parts, whole = _first_pieces(delivery)
+    files = [piece for pieces in parts for piece in pieces]
+    kept = replace(delivery, parts=tuple(_read_already(pieces) for pieces in parts))
     # keys and sealed cells are thrown away: the home's own secrets are not touched
     throwaway = Pseudonyms(secrets.token_bytes(32)), Seal(secrets.token_bytes(32))
     received = receive(kept, Door(home, settings, home.timezone, *throwaway))
@@ -80,6 +85,7 @@ def _checked(
         days=days,
         sources=tuple(dict.fromkeys(file.source for file in files)),
         received=rows.height,
+        whole=whole,
         quarantined_rows=broken.height,
         duplicates=copies,
         filtered=_added_up(file.filtered for file in files),
@@ -91,11 +97,22 @@ def _checked(
     )
 
 
-def _read_already(file: ReadFile) -> Part:
-    def read() -> Iterator[ReadFile]:
-        yield file
+def _first_pieces(delivery: Delivery) -> tuple[list[list[ReadFile]], bool]:
+    """Each part's pieces until they are rows enough, and whether these are all."""
+    parts: list[list[ReadFile]] = []
+    rows = 0
+    for part in delivery.parts:
+        parts.append([])
+        for piece in part.read():
+            if rows >= ENOUGH_ROWS:
+                return [pieces for pieces in parts if pieces], False
+            parts[-1].append(piece)
+            rows += piece.places.height
+    return parts, True
 
-    return Part(file.source, None, lambda: file.sha256, read)
+
+def _read_already(pieces: list[ReadFile]) -> Part:
+    return Part(pieces[0].source, None, lambda: pieces[0].sha256, lambda: iter(pieces))
 
 
 def _counted(rules: pl.Series) -> dict[str, int]:
