@@ -10,8 +10,9 @@ import codecs
 import gzip
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -71,6 +72,16 @@ def open_text(file: Path, layout: Layout) -> BinaryIO:
     if not layout.is_utf8:
         stream = cast(BinaryIO, codecs.EncodedFile(stream, "utf-8", layout.encoding))
     return cast(BinaryIO, EscapedText(stream)) if layout.escape else stream
+
+
+def lines_of(stream: BinaryIO) -> Iterator[bytes]:
+    """The lines of a stream, each ended by a line feed: a recoded stream ends its own with other signs, too."""
+    rest = b""
+    while chunk := stream.read(CHUNK):
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from lines
+    if rest:
+        yield rest
 
 
 @dataclass(frozen=True)
@@ -234,10 +245,10 @@ def _read_ndjson(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFra
     height = 0
     ragged: Ragged = []
     with open_text(file, layout) as stream:
-        for number, line in enumerate((line for line in stream if line.strip()), start=1):
+        for number, line in enumerate((line for line in lines_of(stream) if line.strip()), start=1):
             row = json_row(line)
             if row is None:
-                ragged.append((number, line.decode("utf-8-sig").rstrip("\n")))
+                ragged.append((number, line.decode("utf-8-sig")))
                 continue
             for name in [name for name in row if name not in cells]:
                 cells[name] = [None] * height
@@ -316,18 +327,26 @@ def plain(column: pl.Series) -> pl.Series:
 
 
 def _read_fixed(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFrame, Ragged]:
-    """Fixed-width lines. A line that ends before its last column begins is ragged."""
     survey_text(file, layout, refuse)
     with open_text(file, layout) as stream:
-        lines = stream.read().decode("utf-8-sig").split("\n")[layout.skip_lines :]
-    rows = pl.Series("line", [line.rstrip("\r") for line in lines if line.strip()], dtype=pl.String)
-    whole = rows.str.len_chars() >= max(first for first, _ in layout.fixed.values())
-    short = (~whole).arg_true()
+        return split_fixed(list(fixed_lines(stream, layout)), layout)
+
+
+def fixed_lines(stream: BinaryIO, layout: Layout) -> Iterator[str]:
+    """The rows of a fixed-width text."""
+    lines = islice(lines_of(stream), layout.skip_lines, None)
+    return (line.decode("utf-8-sig").rstrip("\r") for line in lines if line.strip())
+
+
+def split_fixed(lines: list[str], layout: Layout, first: int = 1) -> tuple[pl.DataFrame, Ragged]:
+    """Cells of fixed-width lines, numbered from ``first``. One that ends before its last column is ragged."""
+    rows = pl.Series("line", lines, dtype=pl.String)
+    whole = rows.str.len_chars() >= max(begin for begin, _ in layout.fixed.values())
     cells = pl.DataFrame({"line": rows.filter(whole)}).select(
-        pl.col("line").str.slice(first - 1, last - first + 1).str.strip_chars().alias(name)
-        for name, (first, last) in layout.fixed.items()
+        pl.col("line").str.slice(begin - 1, end - begin + 1).str.strip_chars().alias(name)
+        for name, (begin, end) in layout.fixed.items()
     )
-    return cells, [(number + 1, rows[number]) for number in short]
+    return cells, [(first + place, rows[place]) for place in (~whole).arg_true()]
 
 
 def _read_xlsx(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFrame, Ragged]:

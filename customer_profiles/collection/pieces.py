@@ -7,6 +7,7 @@ their place in the file.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,12 @@ from customer_profiles.collection.formats import (
     Refuse,
     as_meant,
     csv_options,
+    fixed_lines,
     json_row,
+    lines_of,
     open_text,
     plain,
+    split_fixed,
     survey_text,
     tidy_names,
 )
@@ -86,10 +90,10 @@ def _ndjson_pieces(file: Path, layout: Layout, refuse: Refuse) -> Iterator[Piece
     lines: list[dict[str, str | None]] = []
     ragged: Ragged = []
     with open_text(file, layout) as stream:
-        for number, line in enumerate((line for line in stream if line.strip()), start=1):
+        for number, line in enumerate((line for line in lines_of(stream) if line.strip()), start=1):
             row = json_row(line)
             if row is None:
-                ragged.append((number, line.decode("utf-8-sig").rstrip("\n")))
+                ragged.append((number, line.decode("utf-8-sig")))
             else:
                 lines.append(row)
             if len(lines) + len(ragged) >= ROWS:
@@ -105,6 +109,15 @@ def _of_objects(lines: list[dict[str, str | None]], refuse: Refuse) -> pl.DataFr
     rows = pl.DataFrame(cells, schema=dict.fromkeys(names, pl.String))
     rows.columns = tidy_names(rows.columns, refuse)
     return rows
+
+
+def _fixed_pieces(file: Path, layout: Layout, refuse: Refuse) -> Iterator[Piece]:
+    survey_text(file, layout, refuse)
+    with open_text(file, layout) as stream:
+        lines, first = fixed_lines(stream, layout), 1
+        while some := list(islice(lines, ROWS)):
+            yield split_fixed(some, layout, first)
+            first += len(some)
 
 
 def _parquet_pieces(file: Path, _: Layout, refuse: Refuse) -> Iterator[Piece]:
@@ -128,5 +141,6 @@ PIECES: dict[str, Callable[[Path, Layout, Refuse], Iterator[Piece]]] = {
     "ndjson": _ndjson_pieces,
     "ndjson.gz": _ndjson_pieces,
     "parquet": _parquet_pieces,
+    "fixed": _fixed_pieces,
 }
 """Reads a large file by its format. Others are read at once."""

@@ -454,3 +454,27 @@ def test_a_check_of_a_large_file_looks_at_its_first_rows(
     monkeypatch.setattr(check, "ENOUGH_ROWS", 30)
     checked = check.check_table(own.home(), CollectionSettings(), "orders")
     assert (checked.received, checked.whole) == (40, False)
+
+
+def test_a_large_fixed_width_file_goes_in_pieces(own: OwnData, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = ["head", "", *(f"{n:02}2026-03-03c{n}1" for n in range(5)), "short", "992026-03-03c91"]
+    own.put("l_2026-03-03.txt", "\r\n".join(lines) + "\r\n")
+    fixed = {"No": [1, 2], "At": [3, 12], "Who": [13, 14], "Paid": [15, 15]}
+    columns = {**ORDER, "line_number": {"constant": "1"}}
+    own.says({"path": "l_{day}.txt", "fixed": fixed, "skip_lines": 1, "columns": columns})
+    whole = own.receive()
+    monkeypatch.setattr(reading, "LARGE_FILE", 1)
+    monkeypatch.setattr(pieces, "ROWS", 2)
+    received = own.receive()
+    assert received.files["rows"].to_list() == [2, 2, 2, 1]
+    told = ["order_id", "row_number", "broken_rules", "amount_minor"]
+    assert received.rows.select(told).equals(whole.rows.select(told))
+    assert received.rows["broken_rules"].to_list()[5] == ["ragged_row"]
+
+
+def test_a_line_of_recoded_json_ends_with_a_line_feed_alone(own: OwnData) -> None:
+    row = {"No": "A\u2028\x85B", "At": "2026-03-03", "Who": "c", "Paid": 1}
+    text = json.dumps(row, ensure_ascii=False) + "\n"
+    own.put("o_2026-03-03.ndjson", text.encode("gb18030"))
+    own.says({"path": "o_{day}.ndjson", "encoding": "gb18030", "columns": ORDER})
+    assert column(own.rows(), "broken_rules") == [[]]
