@@ -75,7 +75,7 @@ def open_text(file: Path, layout: Layout) -> BinaryIO:
 
 
 def lines_of(stream: BinaryIO) -> Iterator[bytes]:
-    """The lines of a stream, each ended by a line feed: a recoded stream ends its own with other signs, too."""
+    """The lines of a stream, each ended by a line feed: a recoded stream ends its own with other signs."""
     rest = b""
     while chunk := stream.read(CHUNK):
         *lines, rest = (rest + chunk).split(b"\n")

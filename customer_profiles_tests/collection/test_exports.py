@@ -473,8 +473,8 @@ def test_a_large_fixed_width_file_goes_in_pieces(own: OwnData, monkeypatch: pyte
 
 
 def test_a_line_of_recoded_json_ends_with_a_line_feed_alone(own: OwnData) -> None:
-    row = {"No": "A\u2028\x85B", "At": "2026-03-03", "Who": "c", "Paid": 1}
+    row = {"No": "A\x85B", "At": "2026-03-03", "Who": "c", "Paid": 1}
     text = json.dumps(row, ensure_ascii=False) + "\n"
-    own.put("o_2026-03-03.ndjson", text.encode("gb18030"))
-    own.says({"path": "o_{day}.ndjson", "encoding": "gb18030", "columns": ORDER})
+    own.put("o_2026-03-03.ndjson", text.encode("latin-1"))
+    own.says({"path": "o_{day}.ndjson", "encoding": "latin-1", "columns": ORDER})
     assert column(own.rows(), "broken_rules") == [[]]
