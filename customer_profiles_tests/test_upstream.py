@@ -324,6 +324,20 @@ def test_polars_hashes_cells_as_the_fingerprints_that_warehouses_hold() -> None:
     assert pl.Series([1, -5]).hash(7).to_list() == [1448548206109210029, 13294964565268455369]
 
 
+def test_polars_names_what_looks_at_other_rows_in_the_json_of_an_expression() -> None:
+    """``meta.is_row_separable`` would tell, but cannot where an operator's types are not known yet."""
+    with pytest.raises(pl.exceptions.ColumnNotFoundError):
+        pl.sql_expr("a * 2").meta.is_row_separable()
+    told = {
+        "COUNT(*)": "Len",
+        "MAX(a)": "Agg",
+        "FIRST(a) OVER (PARTITION BY b)": "Over",
+        "a * 2": "Sql",
+    }
+    for expression, name in told.items():
+        assert f'"{name}"' in pl.sql_expr(expression).meta.serialize(format="json")
+
+
 def test_great_expectations_carries_our_names_and_writes_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

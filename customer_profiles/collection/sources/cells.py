@@ -1,0 +1,115 @@
+"""How files write numbers, amounts and times, as the door reads them: plain, in minor units, ISO 8601.
+
+Expressions over one column of text. What cannot be read is NULL; of a time it stays, marked as no time.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+import polars as pl
+
+from customer_profiles.collection.parsing import DATE_ONLY, NO_DATE, PARSERS
+from customer_profiles.collection.sources.schema import DAYS_SINCE, EPOCHS, Column
+
+SIGNS = r"[\p{Sc}\s'’元]"
+"""What people write around and between the digits of an amount."""
+BEHIND = r"^\((.*)\)$|^([^-+].*)-$"
+"""A negative amount as bookkeepers write it: ``(12.50)``, ``12.50-``."""
+GROUPED = {
+    ".": r"^[+-]?\d{1,3}(,\d{2,3})*,\d{3}(\.\d+)?$",
+    ",": r"^[+-]?\d{1,3}(\.\d{2,3})*\.\d{3}(,\d+)?$",
+}
+"""A number with thousands set apart, in India lakhs too, by its decimal sign."""
+KEPT_AS_TEXT = r"""^="(.*)"$|^'(\d+)$"""
+"""How Excel keeps digits from becoming a number: ``="00123"``, ``'00123``."""
+EXACT_AMOUNT = 2**53
+"""Minor units from which on a floating number is no longer exact."""
+WITHOUT_ZONE = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?$"
+ISO = r"^\d{4}-\d{2}-\d{2}"
+UNMAPPED = "!"
+"""Stands before a time that is not of its ``date_format`` but would be read as another one."""
+HOURS = ("%H", "%I", "%T", "%R", "%s", "%X", "%c", "%+", "%r")
+DAY_MICROSECONDS = 86_400_000_000
+MOST_DAYS = 3_000_000
+"""More of them lead past the year 9999."""
+NOISE_DIGITS = 6
+"""2.675 * 100 is 267.49999999999994 in binary: what lies behind these digits of a minor unit is noise."""
+
+
+def plain_number(cell: pl.Expr, decimal: str) -> pl.Expr:
+    """A number without signs around it and thousands set apart, its fraction after a point."""
+    bare = cell.str.replace_all(SIGNS, "").str.replace(BEHIND, "-$1$2")
+    grouped = bare.str.contains(GROUPED[decimal])
+    thousands = "," if decimal == "." else "."
+    digits = pl.when(grouped).then(bare.str.replace_all(thousands, "", literal=True)).otherwise(bare)
+    if decimal == ",":
+        digits = digits.str.replace(",", ".", literal=True)
+        unclear = ~grouped & cell.str.contains(".", literal=True)
+        digits = pl.when(~unclear).then(digits)
+    return pl.when(digits.cast(pl.Float64, strict=False).is_not_null()).then(digits)
+
+
+def as_number(cell: pl.Expr, decimal: str) -> pl.Expr:
+    """The same as a floating number."""
+    return plain_number(cell, decimal).cast(pl.Float64, strict=False)
+
+
+def whole_minor_units(amount: pl.Expr, digits: int) -> pl.Expr:
+    """A decimal amount in whole minor units, halves to the even one; NULL if too large or not finite."""
+    minor = (amount * 10**digits).round(NOISE_DIGITS).round(0, mode="half_to_even")
+    return pl.when(minor.abs() <= EXACT_AMOUNT).then(minor).cast(pl.Int64, strict=False)
+
+
+def iso_time(name: str, column: Column, kind: str, zone: str, business_zone: str) -> pl.Expr:
+    """A time as ISO 8601: in UTC if it has hours, else the day alone."""
+    cell = pl.col(name)
+    day_alone = column.day_precise or kind == "date"
+    if not column.date_format and not day_alone and zone == business_zone:
+        return cell  # as the door reads it
+    if column.date_format:
+        mapped = pl.coalesce(_by_format(cell, form, zone, day_alone) for form in column.date_format)
+    else:
+        times = PARSERS["moment"](name, {}, zone).value
+        written = cell.str.contains(WITHOUT_ZONE if day_alone else DATE_ONLY)  # midnight can lie in a gap
+        dates = pl.when(written).then(cell.str.to_date("%Y-%m-%d", exact=False, strict=False).cast(pl.String))
+        mapped = pl.coalesce(dates, _time_text(times, zone, day_alone))
+    misread = cell.str.contains(ISO) & ~cell.str.contains(NO_DATE)
+    return pl.coalesce(mapped, pl.when(misread).then(pl.lit(UNMAPPED) + cell).otherwise(cell))
+
+
+def _by_format(cell: pl.Expr, form: str, zone: str, day_alone: bool) -> pl.Expr:
+    if form.startswith(DAYS_SINCE):
+        return _days_since(cell, date.fromisoformat(form.removeprefix(DAYS_SINCE)), zone, day_alone)
+    if form in EPOCHS:
+        ticks = cell.cast(pl.Float64, strict=False) * (1_000_000 // EPOCHS[form])
+        times = pl.from_epoch(ticks.cast(pl.Int64, strict=False), "us").dt.replace_time_zone("UTC")
+    elif not any(hour in form for hour in HOURS):
+        return cell.str.to_date(form, strict=False).cast(pl.String)
+    elif "%z" in form or "%:z" in form or "%#z" in form:
+        times = cell.str.to_datetime(form, time_unit="us", strict=False, time_zone="UTC")
+    else:
+        local = cell.str.to_datetime(form, time_unit="us", strict=False)
+        if day_alone:
+            return local.dt.date().cast(pl.String)
+        times = local.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+    return _time_text(times, zone, day_alone)
+
+
+def _days_since(cell: pl.Expr, first: date, zone: str, day_alone: bool) -> pl.Expr:
+    """A number of days; one without a part of a day tells no hour. To the millisecond: so exact are they."""
+    number = cell.cast(pl.Float64, strict=False)
+    days = pl.when(number.abs() < MOST_DAYS).then(number)
+    passed = (days * DAY_MICROSECONDS / 1000).round(0).cast(pl.Int64, strict=False) * 1000
+    local = pl.lit(first).cast(pl.Datetime("us")) + passed.cast(pl.Duration("us"))
+    whole = days == days.floor()
+    if day_alone:
+        return local.dt.date().cast(pl.String)
+    times = local.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+    return pl.when(whole).then(local.dt.date().cast(pl.String)).otherwise(_time_text(times, zone, day_alone))
+
+
+def _time_text(times: pl.Expr, zone: str, day_alone: bool) -> pl.Expr:
+    if day_alone:
+        return times.dt.convert_time_zone(zone).dt.date().cast(pl.String)
+    return times.dt.convert_time_zone("UTC").dt.to_string("iso:strict")
