@@ -99,6 +99,15 @@ def test_a_join_on_a_column_that_is_not_there_says_whose_it_is(own: OwnData) -> 
             own.receive()
 
 
+def test_a_csv_file_is_joined_to_a_fixed_width_one(own: OwnData) -> None:
+    own.put("l_2026-03-03.txt", "A2026-03-03c1\n")
+    own.put("o.csv", "No,state\nA,paid\n")
+    source = {"fixed": {"No": [1, 1], "At": [2, 11], "Who": [12, 12], "Paid": [13, 13]}}
+    join = [{"path": "o.csv", "on": "No"}]
+    own.says({"path": "l_{day}.txt", "join": join, "columns": {**ORDER, "status": "state"}, **source})
+    assert column(own.rows(), "status") == ["paid"]
+
+
 def documents(*orders: dict[str, Any]) -> str:
     return "".join(json.dumps(order) + "\n" for order in orders)
 

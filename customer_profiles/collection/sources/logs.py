@@ -31,8 +31,7 @@ RULE, WORDS = "rule that leaves out", "line as it is written"
 def read_log(
     source: LogSource, table: str, file: Path, name: str, home: Home, refuse: Refuse
 ) -> Iterator[tuple[ReadFile, pl.Series]]:
-    """A log's lines as events, some at a time, and the rule that leaves each out: a built-in one, or one of
-    ``drop``.
+    """A log's lines as events, some at a time, and the rule that leaves each out: built in, or of ``drop``.
 
     Lines that are none stay as ragged rows. A mapping that looks at other rows than its own gets all of
     them at once. Raises what ``refuse`` makes if the file cannot be read.

@@ -30,10 +30,10 @@ KEY = "joined on "
 """Begins the names of a joined file's keys while it is joined: no column of a file is called so."""
 
 
-def layout_of(source: FilesSource | Join, file: Path, home: Home) -> Layout | None:
+def layout_of(source: FilesSource, file: Path, home: Home) -> Layout | None:
     """How a file is laid out; None if neither the source nor the file's name tells."""
     told: str | None = source.format or ("fixed" if source.fixed else None)
-    form = told or next((form for form in READERS if file.name.lower().endswith("." + form)), None)
+    form = told or _by_ending(file.name)
     if form is None:
         return None
     return Layout(
@@ -48,6 +48,10 @@ def layout_of(source: FilesSource | Join, file: Path, home: Home) -> Layout | No
         source.fixed,
         source.sheets,
     )
+
+
+def _by_ending(name: str) -> str | None:
+    return next((form for form in READERS if name.lower().endswith("." + form)), None)
 
 
 Mapped = tuple[ReadFile, pl.Series]
@@ -95,7 +99,8 @@ def _beside(source: FilesSource, join: Join, table: str, day: date | str, home: 
     if not files:
         raise refuse("it is joined, but there is no such file; correct `path` of `join`")
     said = {key: getattr(join, key) for key in join.model_fields_set & set(FilesSource.model_fields)}
-    laid_out = source.model_copy(update={"format": None} | said)
+    widths = {} if _by_ending(path) else source.fixed  # a CSV file can stand beside a fixed-width one
+    laid_out = source.model_copy(update={"format": None, "fixed": widths} | said)
     frames = []
     for file in files:
         layout = layout_of(laid_out, file, home)
