@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cache
 from typing import Any
 
 import polars as pl
 
 from customer_profiles.contracts import Delivered
-from customer_profiles.contracts.columns import columns_of
+from customer_profiles.contracts.columns import LATEST_YEAR, columns_of
 
 ABSENT = ("", "NULL", "null", "\\N", "N/A", "NaT")
 TRUE, FALSE = ("true", "t", "1", "yes", "y", "是"), ("false", "f", "0", "no", "n", "否")
@@ -171,6 +172,10 @@ def _moment(name: str, _: Mapping[str, Any], timezone: str) -> Parsed:
         for form in ("%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%d %H:%M%#z")
     )
     in_zone = local.dt.replace_time_zone(timezone, ambiguous="earliest", non_existent="null")
+    if _leaves_out_midnights(timezone):
+        first_hour = pl.when(day_precise & in_zone.is_null()).then(local).dt.offset_by("1h")
+        begun = first_hour.dt.replace_time_zone(timezone, ambiguous="earliest", non_existent="null")
+        in_zone = pl.coalesce(in_zone, begun)
     value = pl.when(zoned).then(with_offset).otherwise(in_zone.dt.convert_time_zone("UTC"))
     impossible = cell.str.contains(NO_DATE)
     return Parsed(
@@ -181,6 +186,13 @@ def _moment(name: str, _: Mapping[str, Any], timezone: str) -> Parsed:
         },
         more={"day_precise": day_precise},
     )
+
+
+@cache
+def _leaves_out_midnights(timezone: str) -> bool:
+    """Whether clocks of the zone go forward at midnight, since 1970: such a day begins at one o'clock."""
+    days = pl.datetime_range(date(1970, 1, 1), date(LATEST_YEAR, 1, 1), "1d", eager=True)
+    return days.dt.replace_time_zone(timezone, ambiguous="earliest", non_existent="null").has_nulls()
 
 
 def _date(name: str, _: Mapping[str, Any], __: str) -> Parsed:

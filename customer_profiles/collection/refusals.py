@@ -12,6 +12,7 @@ from customer_profiles.contracts.stored import delivered_columns, required_colum
 ENOUGH_ROWS = 10
 """From how many rows on a column that cannot be read is the file's fault, not a row's."""
 LONGEST_SHAPE = 40
+AGAIN = "deliver it again"
 
 
 @dataclass
@@ -64,8 +65,9 @@ def require_right(told: Tally, share: float) -> None:
             continue
         counted = f"{many:,} of {told.rows:,}"
         if rule == UNREADABLE:
-            raise DeliveryError(f"{place}: {counted} lines cannot be split into columns; deliver it again")
-        advice = "mend its mapping in sources.yaml" if told.mapped else "deliver it again"
+            advice = "mend `delimiter`, `quote` or `escape` in sources.yaml" if told.mapped else AGAIN
+            raise DeliveryError(f"{place}: {counted} lines cannot be split into columns; {advice}")
+        advice = "mend its mapping in sources.yaml" if told.mapped else AGAIN
         raise DeliveryError(
             f"{place}: column {rule.partition('|')[0]}: {counted} cells cannot be read (shaped "
             f"like {told.shapes[rule]!r}); dates are ISO 8601, numbers plain, values those of the contract; "

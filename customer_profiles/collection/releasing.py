@@ -123,12 +123,21 @@ def _read_mapped(
             f"{table} of {entry['file_day']}: {entry['file']}: it is gone or was changed, so its rows cannot "
             f"be mapped again; put it back as it was, or deliver them again"
         )
+    rows = 0
     for file in part.read():
+        rows += file.places.height + sum(file.filtered.values())
         chosen = file.places["row_number"].is_in(numbers)
         places = file.places.filter(chosen).with_columns(source=pl.lit(name))
         originals = None if file.originals is None else file.originals.filter(chosen)
         cells = file.cells.filter(chosen)
         yield replace(file, cells=cells, places=places, originals=originals, source=name, filtered={})
+    before = entry["rows"] + entry["known_rows"] + entry["filtered"]
+    if rows != before:
+        raise DeliveryError(
+            f"{table} of {entry['file_day']}: {entry['file']}: it had {before:,} rows when it was loaded and "
+            f"has {rows:,} as sources.yaml reads it now, so nobody can tell which were meant; rewrite its "
+            f"day: customer-profiles run --rebuild {entry['file_day']}"
+        )
 
 
 def _digest(read: Callable[[], Iterator[ReadFile]]) -> str:

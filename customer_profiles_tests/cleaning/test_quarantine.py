@@ -190,6 +190,26 @@ def test_a_line_is_released_and_split_as_the_mapping_now_says(shop, tmp_path: Pa
     assert fates(shop, "orders", NEXT) == {"accepted": 1}
 
 
+def test_rows_of_a_file_that_is_read_as_other_rows_now_are_not_guessed(shop, tmp_path: Path) -> None:
+    def map_with(**layout: int) -> None:
+        orders = {"kind": "files", "path": "exports/{day}.csv", "columns": MAPPED | {"status": "State"}}
+        (tmp_path / "sources.yaml").write_text(json.dumps({"tables": {"orders": [orders | layout]}}))
+        shop.door = replace(shop.door, home=load_home(load_settings(tmp_path), {}))
+
+    file = tmp_path / "exports" / f"{DAY}.csv"
+    file.parent.mkdir()
+    lines = ["A,C1,2026-03-03 10:00:00,paid", "No,Who,When,State", "B,C2,2026-03-03 11:00:00,bezahlt"]
+    file.write_text("\n".join(["No,Who,When,State", *lines]) + "\n")
+    map_with()
+    shop.run("orders", DAY, NEXT)
+    hold(shop, DAY)
+    release_rows(shop.warehouse, Chosen("orders", DAY, rows=[3]), NOW)
+    map_with(skip_lines=2)
+    (refused,) = shop.run("orders", NEXT)[NEXT].refused
+    assert "it had 3 rows when it was loaded and has 1" in refused
+    assert "customer-profiles run --rebuild 2026-03-03" in refused
+
+
 def test_words_are_masked_and_readable_cells_are_not(shop, sound) -> None:
     broken = sound(
         "orders", quantity="0", amount_minor="王芳 12", coupon_id="a@b.c", note="ring 2x", channel="c@d.e"

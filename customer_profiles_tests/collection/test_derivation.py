@@ -74,6 +74,11 @@ def test_business_day_hour_and_weekday_are_local_and_a_date_alone_has_no_hour(
     assert found == ((day - EPOCH).days, hour, weekday)
 
 
+def test_a_day_without_a_midnight_begins_at_one() -> None:
+    assert moment("2017-10-15", "America/Sao_Paulo") == (datetime(2017, 10, 15, 3, tzinfo=UTC), [])
+    assert moment("2017-10-15 00:30:00", "America/Sao_Paulo") == (None, ["valid_from|unparsable"])
+
+
 def test_moments_beside_the_clock_have_their_day_too(shop) -> None:
     row = shop.one("campaign_contacts", contacted_at="2026-03-01", opened_at="2026-03-02T20:00:00Z")
     assert (row["contacted_day"], row["opened_day"], row["clicked_day"]) == (20513, 20515, None)
