@@ -1,4 +1,4 @@
-"""Does drift notice, and does it keep quiet? ``python benchmarks/drift.py [--quick] [--cost] [--json PATH]``
+"""Does drift notice, and does it keep quiet? ``python benchmarks/drift.py [--quick] [--seeds N ...]``
 
 Days of a simulated retailer: customers and their rows are drawn anew for each day from a simulated month,
 with a weekly rhythm, growth of 0.2 % a day and a holiday peak. 200 of them are clean; then one thing is
@@ -29,7 +29,8 @@ from scipy import stats
 from customer_profiles.cleaning.clean import clean_day
 from customer_profiles.cleaning.tables import CLEANED
 from customer_profiles.collection.door import Door, receive
-from customer_profiles.collection.loading import ledger, load_day
+from customer_profiles.collection.ledger import ledger
+from customer_profiles.collection.loading import load_day
 from customer_profiles.collection.sources.finding import find_delivery
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.privacy.pseudonyms import Pseudonyms
@@ -45,8 +46,8 @@ from customer_profiles.warehouse import Session, Warehouse
 
 START = date(2026, 1, 5)
 WARM_UP, CLEAN = 42, 200
-PLANTED = (120, 166, 213)
-"""A Tuesday, a Saturday and a Thursday."""
+FIRST_SEED, PLANTED = 11, (120, 166, 213)
+"""A Tuesday, a Saturday and a Thursday; of any other seed the days are drawn."""
 PEAK = range(150, 155)
 RHYTHM = np.array([1.0, 0.95, 0.95, 1.0, 1.1, 1.35, 1.25])
 ROWS = {"events": 5_000, "orders": 2_500}
@@ -68,9 +69,9 @@ def door_of(folder: Path) -> Door:
     return Door(home, settings, "Asia/Shanghai", Pseudonyms(b"s" * 32), Seal(b"k" * 32))
 
 
-def month_of_rows(folder: Path) -> dict[str, list[pl.DataFrame]]:
+def month_of_rows(folder: Path, seed: int = FIRST_SEED) -> dict[str, list[pl.DataFrame]]:
     """A simulated month through the platform's own door: per table its days."""
-    simulate(folder, customers=10_000, days=30, start=START, seed=11, dirty=False)
+    simulate(folder, customers=10_000, days=30, start=START, seed=seed, dirty=False)
     door = door_of(folder)
     return {
         table: [
@@ -141,9 +142,9 @@ def people_of(month: Mapping[str, list[pl.DataFrame]]) -> pl.DataFrame:
     )
 
 
-def clean_days(month: Mapping[str, list[pl.DataFrame]], days: int) -> dict[str, Days]:
+def clean_days(month: Mapping[str, list[pl.DataFrame]], days: int, seed: int) -> dict[str, Days]:
     """Every table's clean days. A tenth of the customers is another one each day."""
-    random, people = np.random.default_rng(17), people_of(month)
+    random, people = np.random.default_rng(seed + 6), people_of(month)
     pools = {table: in_clusters(month[table]) for table in ROWS}
     tables: dict[str, Days] = {
         table: {day: drawn(pools[table], rows * volume(day), day, random) for day in range(days)}
@@ -166,6 +167,16 @@ def counts_of(session: Session, table: str, days: Days) -> pl.DataFrame:
     rows = session.rows_of(pl.concat(days.values()))
     version = "1" if table == "conversion_scores" else ""
     return count(session, rows, "delivery_day", COUNTED[table], table_name=table, model_version=version)
+
+
+def planted_days(seed: int, quick: bool) -> tuple[int, ...]:
+    """The days on which something is changed: none of the peak, and each case ends before the last day."""
+    if quick:
+        return (95,)
+    if seed == FIRST_SEED:
+        return PLANTED
+    quiet = [day for day in range(WARM_UP + 28, WARM_UP + CLEAN - 15) if day not in PEAK]
+    return tuple(sorted(np.random.default_rng(seed).choice(quiet, 3, replace=False).tolist()))
 
 
 def _nulls(rows: pl.DataFrame, column: str, share: float) -> pl.DataFrame:
@@ -328,13 +339,12 @@ def planted_rows(
     return rows
 
 
-def measured(quick: bool) -> list[dict[str, object]]:
-    """All rows of the benchmark."""
+def measured(seed: int, quick: bool) -> list[dict[str, object]]:
+    """All rows of the benchmark of one seed."""
     days = 110 if quick else WARM_UP + CLEAN
-    planted_days = (95,) if quick else PLANTED
     with tempfile.TemporaryDirectory() as folder:
-        month = month_of_rows(Path(folder) / "retailer")
-        tables = clean_days(month, days + 15)
+        month = month_of_rows(Path(folder) / "retailer", seed)
+        tables = clean_days(month, days + 15, seed)
         for day in tables["events"]:
             tables["events"][day] = _nulls(tables["events"][day], "device", 0.01)
         with Warehouse(Path(folder) / "counts.duckdb").session() as session:
@@ -343,9 +353,9 @@ def measured(quick: bool) -> list[dict[str, object]]:
             )
             rows = clean_rows(list(histories(counts, "delivery_day")), range(WARM_UP, days))
             for case in CASES:
-                for planted in planted_days:
+                for planted in planted_days(seed, quick):
                     rows += planted_rows(session, counts, tables, case, planted)
-    return rows
+    return [{"seed": seed, **row} for row in rows]
 
 
 def cost(events: int, profiles: int) -> list[dict[str, object]]:
@@ -434,9 +444,14 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--quick", action="store_true", help="68 clean days and one planted day")
     options.add_argument("--cost", action="store_true", help="measure the cost of a large day instead")
+    options.add_argument("--seeds", type=int, nargs="+", default=[FIRST_SEED], help="series to draw")
     options.add_argument("--json", type=Path, help="write the rows here too")
     chosen = options.parse_args()
-    rows = cost(1_000_000, 100_000) if chosen.cost else measured(chosen.quick)
+    rows = (
+        cost(1_000_000, 100_000)
+        if chosen.cost
+        else [row for seed in chosen.seeds for row in measured(seed, chosen.quick)]
+    )
     show(rows)
     if chosen.json:
         chosen.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")

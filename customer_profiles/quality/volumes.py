@@ -1,9 +1,8 @@
 """Volumes, missing shares and levels: one number a day, held against the same weekdays.
 
-A day is expected to be as its weekday was, raised or lowered as all recent days are. Medians tell both, so
-a holiday among them moves nothing. The spread around the expectation is that of the days before, and a
-change must exceed a quarter of the effect that warns by more than that spread explains: where days are few
-or noisy, nothing is told.
+What a day should be is told by the days before it (``quality/expected.py``), and so is how far such days
+lie from that: where they are few or noisy, nothing is told. Of shares and levels, which follow no growth, a
+quarter of the effect that warns is nothing to speak of.
 """
 
 from __future__ import annotations
@@ -12,14 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from customer_profiles.quality.expected import FEWEST_WEEKDAYS, Expected, expected, expected_if_growing
 from customer_profiles.quality.history import WEEK, History, between
 from customer_profiles.quality.statistics import median, median_and_spread
 from customer_profiles.quality.thresholds import thresholds
 from customer_profiles.settings import DriftSettings
 
-FEWEST_WEEKDAYS = 3
-OWN_WAY = 1.2
-"""Spreads by which the median of a weekday must lie off that of all days to count: two standard errors."""
 NOTHING = 1 / 4
 """The part of the effect that warns which is nothing to speak of, even where it is certain."""
 OFTEN_EMPTY = 0.2
@@ -46,51 +43,11 @@ class Test:
     reference_rows: float
 
 
-@dataclass(frozen=True)
-class Expected:
-    """What a day's value should be, and how far such days lie from it (a robust standard deviation)."""
-
-    value: float
-    spread: float
-    days: int
-
-    def p_value(self, value: float, margin: float, floor: float) -> float:
-        """The chance that a day lies as far off, if ``margin`` of it is nothing to speak of.
-
-        By Student's t, since few days tell the spread badly; it is never below ``floor``.
-        """
-        from scipy.special import stdtr
-
-        beyond = max(abs(value - self.value) - margin, 0.0)
-        return float(2 * stdtr(max(self.days - 1, 1), -beyond / max(self.spread, floor, 1e-12)))
-
-
-def expected(values: np.ndarray, days: np.ndarray, today: int, *, rhythm: bool = False) -> Expected:
-    """Expect of the day number ``today`` what the earlier ``days`` with ``values`` suggest.
-
-    The median of all; or that of the same weekdays, plus the median of what all days lie above theirs (a
-    two-way fit by medians, after Tukey 1977), if there is a ``rhythm`` or the weekday shows one: the median
-    of a few days is a rough one. It takes at least ``FEWEST_WEEKDAYS`` of the weekday.
-    """
-    middle, spread = median_and_spread(values)
-    alike = values[days % WEEK == today % WEEK]
-    own_way = rhythm or (len(alike) > 0 and abs(median(alike) - middle) > OWN_WAY * spread)
-    if len(alike) < FEWEST_WEEKDAYS or not own_way:
-        return Expected(middle, spread, len(values))
-    by_weekday = [values[days % WEEK == weekday] for weekday in range(WEEK)]
-    told = [weekday for weekday in range(WEEK) if len(by_weekday[weekday]) >= FEWEST_WEEKDAYS]
-    centres = {weekday: median(by_weekday[weekday]) for weekday in told}
-    residuals = np.concatenate([by_weekday[weekday] - centre for weekday, centre in centres.items()])
-    level, spread = median_and_spread(residuals)
-    spread *= (len(residuals) / (len(residuals) - len(told))) ** 0.5
-    return Expected(centres[today % WEEK] + level, spread, len(residuals) - len(told) + 1)
-
-
 def volume_test(history: History, today: int, settings: DriftSettings) -> Test | None:
     """Hold a day's rows against those expected: ``fall`` is the absent share, ``rise`` what is too much.
 
-    Of eight weeks, on the logarithm; the spread is at least that of a Poisson count. ``None`` for a table
-    that often is delivered empty, on all days or on this weekday: it comes and goes.
+    By weekday and growth of eight weeks, on the logarithm; the spread is at least that of a Poisson count.
+    ``None`` for a table that often is delivered empty, on all days or on this weekday: it comes and goes.
     """
     delivered = np.arange(max(today - 2 * settings.trailing_days, 0), today)
     alike = delivered[(history.days[today] - history.days[delivered]) % WEEK == 0]
@@ -98,15 +55,11 @@ def volume_test(history: History, today: int, settings: DriftSettings) -> Test |
         if len(days) >= FEWEST_WEEKDAYS and np.mean(history.rows[days] == 0) > OFTEN_EMPTY:
             return None
     places = delivered[history.rows[delivered] > 0]
-    usual = expected(
-        np.log(history.rows[places]), history.days[places], int(history.days[today]), rhythm=True
-    )
+    usual = expected_if_growing(np.log(history.rows[places]), history.days[places], int(history.days[today]))
     now, rows = float(history.rows[today]), float(np.exp(usual.value))
     name = "fall" if now < rows else "rise"
-    warn, _ = thresholds(settings, history.table, history.column, name)
-    margin = -np.log(max(1 - warn * NOTHING, 1e-9)) if name == "fall" else np.log(1 + warn * NOTHING)
     floor = float(np.sqrt(1 / max(now, 1) + 1 / rows))
-    p_value = usual.p_value(float(np.log(max(now, 0.5))), float(margin), floor)
+    p_value = usual.p_value(float(np.log(max(now, 0.5))), 0.0, floor)
     return Test(name, abs(now / rows - 1), p_value, now, rows, now, rows)
 
 

@@ -148,6 +148,25 @@ def test_growth_and_a_holiday_peak_are_no_drift():
     assert table.alarms(range(7, 150)) == {}
 
 
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("growth", [1.0, 1.002, 1.006])
+def test_thirty_percent_fewer_rows_are_found_though_rows_grow_and_peak(seed, growth):
+    random, table = np.random.default_rng(seed), Table(days=0)
+    weekday = np.array([1.0, 0.95, 0.95, 1.0, 1.1, 1.35, 1.25])
+    rows = [
+        5000 * weekday[day % 7] * growth**day * (2.0 if 70 <= day < 75 else 1.0) * random.lognormal(0, 0.05)
+        for day in range(110)
+    ]
+    table.day = {day: {("(rows)", "rows"): {None: round(count)}} for day, count in enumerate(rows)}
+    assert table.alarms(range(42, 110)) == {}
+    found = 0
+    for day in range(90, 110):
+        usual, table.day[day] = table.day[day], {("(rows)", "rows"): {None: round(0.7 * rows[day])}}
+        found += table.drifted(day) == {"(rows)": "warn"}
+        table.day[day] = usual
+    assert found >= 19  # a day that chance raises by 15 % lacks less than 20 %
+
+
 def test_days_that_always_differ_must_differ_more():
     table = Table(days=42)
     for number in range(41):
