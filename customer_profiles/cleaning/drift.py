@@ -48,7 +48,7 @@ def _lateness(session: Session, table: str, first: date, last: date) -> pl.DataF
         .agg(nw.len().cast(nw.Int64).alias("rows"))
     )
     late = (pl.col(DAY).to_physical() - pl.col(happened)).cast(pl.Float64)
-    bins = counted.group_by(DAY, late.alias("low")).agg(pl.col("rows").sum())
+    bins = counted.group_by(DAY, late.alias("number")).agg(pl.col("rows").sum())
     return labelled(
         bins.with_columns(pl.lit(LATENESS).alias("column_name"), pl.lit("number").alias("kind")), table
     )

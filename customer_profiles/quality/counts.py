@@ -5,8 +5,8 @@ bins never change, so that counts of any two days can be laid side by side:
 
 - rows: one count;
 - missing: how many cells of a column are NULL;
-- numbers: bins that part every power of two into ``GRAIN`` equal pieces, so that a bin is at most 1.6 %
-  wide and whole numbers below ``2 * GRAIN`` keep a bin each (the log-linear bins of HdrHistogram, Tene 2012);
+- numbers: rounded to ``DIGITS`` binary digits, so that a bin is at most 1.6 % wide and whole numbers up to
+  128 keep a bin each (log-linear bins as in HdrHistogram, Tene 2012);
 - categories: values that hold at least ``RARE_SHARE`` of the day's rows, all others together.
 """
 
@@ -23,7 +23,8 @@ from customer_profiles.contracts.stored import StoredColumn
 from customer_profiles.warehouse import Session, Table
 
 Kind = Literal["rows", "missing", "number", "category"]
-GRAIN = 64
+DIGITS = 7
+SPLITTER = 2.0 ** (53 - DIGITS) + 1
 RARE_SHARE = 0.005
 RARE = "(rare)"
 NO_COLUMN = "(rows)"
@@ -53,7 +54,7 @@ def counts_columns(day: StoredColumn) -> tuple[StoredColumn, ...]:
         ),
         StoredColumn("column_name", pl.String, False, f"its column, or {NO_COLUMN}"),
         StoredColumn("kind", pl.String, False, "rows, missing, number or category"),
-        StoredColumn("low", pl.Float64, True, "lower end of a number's bin"),
+        StoredColumn("number", pl.Float64, True, f"a number, rounded to {DIGITS} binary digits"),
         StoredColumn(
             "category", pl.String, True, f"a category; {RARE}: all below {RARE_SHARE:.1%} of the day"
         ),
@@ -63,7 +64,7 @@ def counts_columns(day: StoredColumn) -> tuple[StoredColumn, ...]:
 
 def counts_table(name: str, day: StoredColumn, *beside: str) -> Table:
     """A warehouse table of counts, replaced day by day and by the columns ``beside``."""
-    order = ("table_name", "model_version", "column_name", "kind", "low", "category")
+    order = ("table_name", "model_version", "column_name", "kind", "number", "category")
     return Table(name, counts_columns(day), order, (day.name, *beside))
 
 
@@ -92,19 +93,21 @@ def count(
     model_version: str = "",
 ) -> pl.DataFrame:
     """Count the rows of each day: in all, NULLs by column, and by bin. The columns of a table of counts."""
-    counted = [_long(session.collect(_totals(rows, day, columns.missing)), day)]
+    counted = [_totals(session, rows, day, columns.missing)]
     if columns.numbers:
-        cells = rows.select(day, *(nw.col(name).cast(nw.Float64) for name in columns.numbers))
-        counted.append(_kind(session.collect(number_counts(session.unpivot(cells, day), day)), "number"))
+        numbers = rows.select(day, *(rounded(nw.col(name)).alias(name) for name in columns.numbers))
+        finite = session.value_counts(numbers, day).filter(nw.col("value").is_finite())
+        counted.append(_kind(session.collect(finite).rename({"value": "number"}), "number"))
     if columns.categories:
-        cells = rows.select(day, *(nw.col(name).cast(nw.String) for name in columns.categories))
-        counted.append(_kind(session.collect(category_counts(session.unpivot(cells, day), day)), "category"))
+        texts = rows.select(day, *(nw.col(name).cast(nw.String) for name in columns.categories))
+        frequent = frequent_categories(session.value_counts(texts, day), day)
+        counted.append(_kind(session.collect(frequent), "category"))
     return labelled(pl.concat(counted, how="diagonal"), table_name, model_version)
 
 
 def labelled(counted: pl.DataFrame, table_name: str, model_version: str = "") -> pl.DataFrame:
     """Counts under the name of what was counted, with every column of a table of counts."""
-    absent = {"low": pl.Float64, "category": pl.String}
+    absent = {"number": pl.Float64, "category": pl.String}
     return counted.with_columns(
         pl.lit(table_name).alias("table_name"),
         pl.lit(model_version).alias("model_version"),
@@ -112,36 +115,22 @@ def labelled(counted: pl.DataFrame, table_name: str, model_version: str = "") ->
     )
 
 
-def number_counts(cells: nw.LazyFrame[Any], day: str) -> nw.LazyFrame[Any]:
-    """How many numbers lie in each bin, told by its lower end; NaN and infinity lie in none.
+def rounded(number: nw.Expr) -> nw.Expr:
+    """A number rounded to ``DIGITS`` binary digits: the bin in which it lies, named by its middle.
 
-    ``cells`` holds ``day``, ``column_name`` and ``value``.
+    By Veltkamp's splitting (Dekker 1971), three operations where the bin's exponent would take a logarithm.
+    What exceeds 1e294 comes out as no finite number.
     """
-    value = nw.col("value").cast(nw.Float64)
-    known = cells.filter(value.is_finite()).select(day, "column_name", size=value.abs(), sign=_sign(value))
-    size = nw.col("size")
-    keeps_its_own = (size < 2 * GRAIN) & (size == size.floor())  # most counts are such: no logarithm for them
-    exponent = nw.when(~keeps_its_own).then(size).log(base=2.0).floor()
-    return (
-        known.with_columns(width=nw.lit(2.0) ** exponent / GRAIN)
-        .select(
-            day,
-            "column_name",
-            low=nw.col("sign")
-            * nw.when(keeps_its_own).then(size).otherwise((size / nw.col("width")).floor() * nw.col("width")),
-        )
-        .group_by(day, "column_name", "low")
-        .agg(nw.len().cast(nw.Int64).alias("rows"))
-    )
+    value = number.cast(nw.Float64)
+    return value * SPLITTER - (value * SPLITTER - value)
 
 
-def category_counts(cells: nw.LazyFrame[Any], day: str) -> nw.LazyFrame[Any]:
-    """How often each category occurs; those that hold less than ``RARE_SHARE`` of a day put together.
+def frequent_categories(counted: nw.LazyFrame[Any], day: str) -> nw.LazyFrame[Any]:
+    """Categories with their rows; those that hold less than ``RARE_SHARE`` of a day put together.
 
-    ``cells`` holds ``day``, ``column_name`` and ``value``.
+    ``counted`` holds ``day``, ``column_name``, ``value`` and ``rows``.
     """
     of_column = [day, "column_name"]
-    counted = cells.group_by(*of_column, "value").agg(nw.len().cast(nw.Int64).alias("rows"))
     sizes = counted.group_by(of_column).agg(nw.col("rows").sum().cast(nw.Int64).alias("all"))
     frequent = nw.col("rows").cast(nw.Float64) >= RARE_SHARE * nw.col("all").cast(nw.Float64)
     named = counted.join(sizes, on=of_column).select(
@@ -150,25 +139,16 @@ def category_counts(cells: nw.LazyFrame[Any], day: str) -> nw.LazyFrame[Any]:
     return named.group_by(*of_column, "category").agg(nw.col("rows").sum().cast(nw.Int64).alias("rows"))
 
 
-def _totals(rows: nw.LazyFrame[Any], day: str, columns: Sequence[str]) -> nw.LazyFrame[Any]:
-    """Per day: the number of rows, and of NULLs in each of ``columns``."""
-    return rows.group_by(day).agg(
-        nw.len().cast(nw.Int64).alias(NO_COLUMN),
-        *(nw.col(name).is_null().cast(nw.Int64).sum().cast(nw.Int64).alias(name) for name in columns),
-    )
-
-
-def _long(counted: pl.DataFrame, day: str) -> pl.DataFrame:
-    """Turn the row a day of ``_totals`` into a row a day and column."""
+def _totals(session: Session, rows: nw.LazyFrame[Any], day: str, columns: Sequence[str]) -> pl.DataFrame:
+    """A row per day for the number of rows, and one for the NULLs in each of ``columns``."""
+    known = [nw.col(name).count().cast(nw.Int64).alias(name) for name in columns]
+    totals = session.collect(rows.group_by(day).agg(nw.len().cast(nw.Int64).alias(NO_COLUMN), *known))
+    nulls = totals.with_columns((pl.col(NO_COLUMN) - pl.col(name)).alias(name) for name in columns)
     kind = pl.when(pl.col("column_name") == NO_COLUMN).then(pl.lit("rows")).otherwise(pl.lit("missing"))
-    return counted.unpivot(index=day, variable_name="column_name", value_name="rows").with_columns(
+    return nulls.unpivot(index=day, variable_name="column_name", value_name="rows").with_columns(
         kind.alias("kind")
     )
 
 
 def _kind(counted: pl.DataFrame, kind: Kind) -> pl.DataFrame:
     return counted.with_columns(pl.lit(kind).alias("kind"))
-
-
-def _sign(value: nw.Expr) -> nw.Expr:
-    return nw.when(value > 0).then(nw.lit(1.0)).when(value < 0).then(nw.lit(-1.0)).otherwise(nw.lit(0.0))

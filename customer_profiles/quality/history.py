@@ -19,7 +19,7 @@ class History:
     """The counts of one column of one table: a row a delivered day, a column a bin.
 
     ``version`` is that of the model whose outputs were counted, or empty. ``days`` are ascending day numbers.
-    ``bins`` are the lower ends of numbers or the names of categories, both ascending.
+    ``bins`` are the rounded numbers or the names of categories, both ascending.
     Counts of kind ``missing`` have two bins, NULL and known; those of kind ``rows`` have one.
     """
 
@@ -78,8 +78,7 @@ def histories(counts: pl.DataFrame, day: str) -> Iterator[History]:
 
 
 def _matrix(cells: pl.DataFrame, kind: str, day: str, days: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    names: Any = {"number": "low", "category": "category"}.get(kind)
-    values = cells[names].to_numpy() if names else np.zeros(cells.height)
+    values: Any = cells[kind].to_numpy() if kind in ("number", "category") else np.zeros(cells.height)
     bins, places = np.unique(values.astype(str) if kind == "category" else values, return_inverse=True)
     matrix = np.zeros((len(days), len(bins)), dtype=np.int64)
     matrix[np.searchsorted(days, cells[day].to_physical().to_numpy()), places] = cells["rows"].to_numpy()

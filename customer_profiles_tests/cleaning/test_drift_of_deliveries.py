@@ -11,7 +11,9 @@ import pytest
 
 from customer_profiles.cleaning.drift import count_deliveries, store_counts
 from customer_profiles.cleaning.tables import COUNTS
+from customer_profiles.quality.counts import Watched, count
 from customer_profiles.quality.history import histories
+from customer_profiles.warehouse import Warehouse
 
 DAY, NOON = date(2026, 3, 3), "2026-03-03 12:00:00"
 NEXT = DAY + timedelta(days=1)
@@ -27,7 +29,7 @@ def orders(sound) -> Callable[..., list[dict[str, object]]]:
 
 def cell(counts: pl.DataFrame, column: str, kind: str, day=DAY) -> dict[object, int]:
     rows = counts.filter(delivery_day=day, table_name="orders", column_name=column, kind=kind)
-    return {row["category"] if kind == "category" else row["low"]: row["rows"] for row in rows.to_dicts()}
+    return {row["category"] if kind == "category" else row["number"]: row["rows"] for row in rows.to_dicts()}
 
 
 def test_rows_nulls_categories_numbers_and_lateness_are_counted(shop, orders):
@@ -46,16 +48,31 @@ def test_rows_nulls_categories_numbers_and_lateness_are_counted(shop, orders):
     ).height
 
 
-def test_a_bin_is_never_wider_than_two_percent_and_keeps_the_sign(shop, orders):
-    amounts = [1, 3, 999, 12_345, 7_654_321]
+def test_a_bin_lies_within_one_percent_of_its_numbers_and_keeps_the_sign(shop, orders):
+    amounts = [1, 3, 127, 999, 12_345, 7_654_321]
     returned = orders(amounts, status="returned", quantity="-1")
     for row in returned:
         row["amount_minor"] = f"-{row['amount_minor']}"
     shop.take("orders", returned)
-    lows = sorted(cell(count_deliveries(shop.warehouse, DAY, DAY), "amount_minor", "number"))
-    exact = -np.array(sorted(amounts, reverse=True), dtype=float)
-    assert np.all(np.abs(np.array(lows) / exact - 1) < 0.02)
-    assert np.all(np.array(lows) >= exact)
+    bins = sorted(cell(count_deliveries(shop.warehouse, DAY, DAY), "amount_minor", "number"), reverse=True)
+    assert bins[:3] == [-1, -3, -127]
+    assert bins == pytest.approx([-amount for amount in amounts], rel=0.008)
+
+
+def test_columns_are_counted_alike_whether_few_or_many(tmp_path):
+    random = np.random.default_rng(2)
+    names = [f"number {place}" for place in range(20)]
+    values = np.where(random.random((500, 20)) < 0.1, np.nan, random.lognormal(3, 2, (500, 20)).round(1))
+    rows = pl.DataFrame(values, schema=names).with_columns(day=pl.lit(DAY)).fill_nan(None)
+    with Warehouse(tmp_path / "w.duckdb").session() as session:
+        counted = [
+            count(session, session.rows_of(rows), "day", Watched(numbers=chosen), table_name="t")
+            for chosen in (tuple(names), tuple(names[:3]))
+        ]
+    of_three, order = pl.col("column_name").is_in(names[:3]), ["column_name", "number"]
+    many, few = (frame.filter(of_three).sort(order) for frame in counted)
+    assert few.equals(many)
+    assert few["rows"].sum() == rows.select(pl.sum_horizontal(pl.col(names[:3]).count())).item()
 
 
 def test_a_delivery_without_rows_counts_none_and_a_day_without_delivery_is_not_counted(shop, orders):

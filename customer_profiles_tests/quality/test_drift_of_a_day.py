@@ -71,7 +71,7 @@ class Table:
                 "model_version": "",
                 "column_name": column,
                 "kind": kind,
-                "low": float(bin_) if kind == "number" else None,
+                "number": float(bin_) if kind == "number" else None,
                 "category": bin_ if kind == "category" else None,
                 "rows": int(count),
             }
