@@ -114,9 +114,8 @@ def drift(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform
         store_counts(warehouse, days[0], days[-1])
         world = world_of(settings)
         measured = dict(measure_days(warehouse, COUNTS, DRIFT, days, world, settings.drift))
-        store_days(
-            context, platform, lambda day: row_count(warehouse.write(DRIFT, {DRIFT.day: day}, measured[day]))
-        )
+        warehouse.write_days(DRIFT, days[0], days[-1], pl.concat(measured.values()))
+        store_days(context, platform, lambda day: row_count(measured[day].height))
 
 
 ASSETS = [*(cleaned_asset(table) for table in CONTRACTS), quarantine_rows, drift]

@@ -55,10 +55,8 @@ def _lateness(session: Session, table: str, first: date, last: date) -> pl.DataF
 
 
 def store_counts(session: Session, first: date, last: date) -> None:
-    """Count the deliveries of a range of days, both ends belong to it, and store the counts day by day."""
-    counted = count_deliveries(session, first, last)
-    for part in counted.partition_by(DAY, maintain_order=True):
-        session.write(COUNTS, {DAY: part[DAY][0]}, part)
+    """Count the deliveries of a range of days, both ends belong to it, and store the counts."""
+    session.write_days(COUNTS, first, last, count_deliveries(session, first, last))
 
 
 def world_of(settings: Settings) -> World:

@@ -22,7 +22,7 @@ from customer_profiles.features.training import TrainingDays, label_is_told, tra
 from customer_profiles.profiles.tables import COUNTS
 from customer_profiles.projection.projection import Projection
 from customer_profiles.projection.service import load_projection
-from customer_profiles.quality.counts import Watched, count, watched
+from customer_profiles.quality.counts import NO_COLUMN, Watched, count, labelled, watched
 from customer_profiles.quality.drift import World
 from customer_profiles.quality.history import day_number
 from customer_profiles.segments.segmentation import Segmentation
@@ -116,14 +116,16 @@ def store_counts(session: Session, days: Sequence[date], models: Models, label: 
 
 
 def store_what_models_know(session: Session, models: Models, label: LabelSettings) -> None:
-    """Count, once a version, what the models say of the day on which they were judged, and its labels."""
+    """Count, once a version, what the models say of the day on which they were judged.
+
+    And, once, the labels that they learned.
+    """
     if models.days is None:
         return
     judged = models.days.test
-    known = session.collect(
-        session.read(COUNTS, judged, judged).select("table_name", "model_version").unique()
-    )
-    counted = set(known.iter_rows())
+    stored = session.read(COUNTS).select(DAY, "table_name", "model_version").unique()
+    known = set(session.collect(stored).iter_rows())
+    counted = {(name, version) for day, name, version in known if day == judged}
     rows = session.frame(CUSTOMER_FEATURES, judged, judged)
 
     def store(name: str, version: str, outputs: pl.DataFrame) -> None:
@@ -138,7 +140,8 @@ def store_what_models_know(session: Session, models: Models, label: LabelSetting
     if segmentation and (PARTED, segmentation.version) not in counted:
         store(PARTED, segmentation.version, segmentation.model.predict(rows))
     for snapshot in models.days.all:
-        _store_labels(session, snapshot, label)
+        if (snapshot + _until_mature(label), LABELS, "") not in known:
+            _store_labels(session, snapshot, label)
 
 
 def _store_components(session: Session, day: date, fitted: Fitted[Projection]) -> None:
@@ -166,10 +169,19 @@ def _store_labels(session: Session, as_of: date, label: LabelSettings) -> None:
     eligible = session.read(CUSTOMER_FEATURES, as_of, as_of).filter(nw.col("eligible_for_scoring"))
     bought = converted(session.read(CLEANED["orders"]), as_of, label).with_columns(converted=nw.lit(True))
     told = eligible.select(DAY, "customer_key").join(bought, on="customer_key", how="left")
-    rows = told.select(DAY, converted=nw.col("converted").fill_null(False))
-    counted = count(session, rows, DAY, Watched(categories=("converted",)), table_name=LABELS)
-    known_on = as_of + _until_mature(label)
-    _store(session, counted.with_columns(pl.lit(known_on).alias(DAY)))
+    rows = told.select(converted=nw.col("converted").fill_null(False))
+    customers = session.collect(rows.group_by("converted").agg(nw.len().cast(nw.Int64).alias("rows")))
+    if customers.is_empty():
+        return
+    every = customers.select(pl.col("rows").sum(), column_name=pl.lit(NO_COLUMN), kind=pl.lit("rows"))
+    by_label = customers.select(
+        "rows",
+        column_name=pl.lit("converted"),
+        kind=pl.lit("category"),
+        category=pl.col("converted").cast(pl.String),
+    )
+    counted = labelled(pl.concat([every, by_label], how="diagonal"), LABELS)
+    _store(session, counted.with_columns(pl.lit(as_of + _until_mature(label)).alias(DAY)))
 
 
 def _store(session: Session, counted: pl.DataFrame) -> None:

@@ -130,13 +130,13 @@ def frequent_categories(counted: nw.LazyFrame[Any], day: str) -> nw.LazyFrame[An
 
     ``counted`` holds ``day``, ``column_name``, ``value`` and ``rows``.
     """
-    of_column = [day, "column_name"]
-    sizes = counted.group_by(of_column).agg(nw.col("rows").sum().cast(nw.Int64).alias("all"))
-    frequent = nw.col("rows").cast(nw.Float64) >= RARE_SHARE * nw.col("all").cast(nw.Float64)
-    named = counted.join(sizes, on=of_column).select(
-        *of_column, "rows", nw.when(frequent).then(nw.col("value")).otherwise(nw.lit(RARE)).alias("category")
+    rows, all_rows = (nw.col(name).cast(nw.Float64) for name in ("rows", "all_rows"))
+    named = counted.with_columns(all_rows=nw.col("rows").sum().over(day, "column_name")).with_columns(
+        category=nw.when(rows >= RARE_SHARE * all_rows).then(nw.col("value")).otherwise(nw.lit(RARE))
     )
-    return named.group_by(*of_column, "category").agg(nw.col("rows").sum().cast(nw.Int64).alias("rows"))
+    return named.group_by(day, "column_name", "category").agg(
+        nw.col("rows").sum().cast(nw.Int64).alias("rows")
+    )
 
 
 def _totals(session: Session, rows: nw.LazyFrame[Any], day: str, columns: Sequence[str]) -> pl.DataFrame:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -125,12 +125,10 @@ def _measured(history: History, today: int, world: World, settings: DriftSetting
         return []  # what the model says of a day that it learned from was counted to compare with
     before = trailing(history, today, settings.trailing_days)
     if history.version:
-        before = np.setdiff1d(
-            before, frozen
-        )  # outputs counted on the days of training are no days of service
+        before = np.setdiff1d(before, frozen)  # outputs counted on days of training are no days of service
     elif history.kind == "missing":
         before = before[history.counts[before, 1] > 0]  # where all is NULL, nothing was to be observed
-    if _grows(history, today, before, world):
+    if _grows(history, today, before, frozen, world):
         young = history.days[today] - world.first_day < YOUNG_DAYS
         newest = NONE if young else _newest(history, today, before)
         return [_against_days(history, today, newest, NEWEST, 1, settings)]
@@ -273,7 +271,7 @@ def _chi_square_tail(statistic: float, freedom: float) -> float:
 
 def _judged(drift: Drift, tests: list[tuple[Test, float]], world: World, settings: DriftSettings) -> Drift:
     """The verdict of the worst of a comparison's tests."""
-    found = []
+    found: list[dict[str, Any]] = []
     for test, q_value in tests:
         warn, error = thresholds(settings, drift.table_name, drift.column_name, test.statistic)
         if drift.reference == FROZEN and not world.frozen_is_error:
@@ -283,20 +281,12 @@ def _judged(drift: Drift, tests: list[tuple[Test, float]], world: World, setting
             verdict = "chance" if q_value > settings.false_discoveries else "warn"
         if verdict == "warn" and test.value >= error and q_value <= SERIOUS * settings.false_discoveries:
             verdict = "error"
-        found.append(
-            replace(
-                drift,
-                verdict=verdict,
-                statistic=test.statistic,
-                value=test.value,
-                warn=warn,
-                error=error,
-                p_value=test.p_value,
-                q_value=q_value,
-                moved=_moved(drift, test),
-            )
-        )
-    return max(found, key=lambda d: (URGENCY.get(d.verdict, 0), _excess(d)), default=drift)
+        told = {"verdict": verdict, "statistic": test.statistic, "value": test.value, "warn": warn}
+        chances = {"error": error, "p_value": test.p_value, "q_value": q_value}
+        found.append({**told, **chances, "moved": _moved(drift, test)})
+    if not found:
+        return drift
+    return replace(drift, **max(found, key=lambda f: (URGENCY.get(f["verdict"], 0), f["value"] / f["warn"])))
 
 
 def _excess(drift: Drift) -> float:
@@ -362,10 +352,9 @@ def _frozen(history: History, world: World) -> np.ndarray:
     return np.flatnonzero(np.isin(history.days, days) & (history.rows > 0)) if days else NONE
 
 
-def _grows(history: History, today: int, before: np.ndarray, world: World) -> bool:
+def _grows(history: History, today: int, before: np.ndarray, frozen: np.ndarray, world: World) -> bool:
     """Whether a trait that counts all history had markedly less of it on the reference's days."""
     if (history.table, history.column) not in world.growing or not before.size:
         return False
-    learned = _frozen(history, world)
-    oldest = float(np.mean(history.days[np.union1d(before, learned).astype(int)]))
+    oldest = float(np.mean(history.days[np.union1d(before, frozen)]))
     return bool(history.days[today] - world.first_day > GROWN * (oldest - world.first_day))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 from datetime import date
 from typing import Any
 
@@ -54,7 +54,7 @@ def drift_table(name: str, day: StoredColumn) -> Table:
 
 def rows_of(drifts: Iterable[Drift], day: date, table: Table) -> pl.DataFrame:
     """The rows of a table of drift."""
-    found = [{table.day: day, **asdict(drift)} for drift in drifts]
+    found = [{table.day: day, **vars(drift)} for drift in drifts]
     return pl.DataFrame(found, schema=table.schema)
 
 

@@ -69,12 +69,10 @@ def chi_square(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.nd
     1911; as in Press and others, Numerical Recipes, 14.3). Bins that are empty on both sides do not count.
     """
     a, b = (np.atleast_2d(side).astype(np.float64) for side in (first, second))
-    n, m = a.sum(axis=1, keepdims=True), b.sum(axis=1, keepdims=True)
+    n, m = (np.maximum(side.sum(axis=1, keepdims=True), 1) for side in (a, b))
     both = a + b
-    with np.errstate(divide="ignore", invalid="ignore"):
-        terms = (np.sqrt(m / n) * a - np.sqrt(n / m) * b) ** 2 / both
-    statistic = np.where(both > 0, terms, 0.0).sum(axis=1)
-    return np.nan_to_num(statistic), np.maximum((both > 0).sum(axis=1) - 1, 1)
+    terms = (np.sqrt(m / n) * a - np.sqrt(n / m) * b) ** 2 / np.maximum(both, 1)
+    return terms.sum(axis=1), np.maximum((both > 0).sum(axis=1) - 1, 1)
 
 
 def cramers_v(reference: ArrayLike, current: ArrayLike) -> float:
@@ -133,7 +131,7 @@ def bisquare(deviations: np.ndarray) -> np.ndarray:
 
     (1 - (u / c)^2)^2 (Beaton and Tukey 1974); with c = 4.685 a mean is 95 % as good as the best for normals.
     """
-    return np.asarray(np.clip(1 - (deviations / BISQUARE) ** 2, 0, None) ** 2)
+    return np.asarray(np.maximum(1 - (deviations / BISQUARE) ** 2, 0) ** 2)
 
 
 def biweight_scale(residuals: np.ndarray) -> float:
