@@ -13,14 +13,14 @@ from customer_profiles.contracts import CONTRACTS
 from customer_profiles.contracts.stored import key_columns
 from customer_profiles.orchestration.checks import contract_check, day_check, drift_check, suite_check
 from customer_profiles.orchestration.platform import Platform
+from customer_profiles.quality.claims import Suite
 from customer_profiles.quality.drift import World
 from customer_profiles.quality.finding import Finding
 from customer_profiles.quality.reconciliation import orphans_are_few, rows_add_up
 from customer_profiles.quality.suites import table_suite
+from customer_profiles.settings import Settings
 from customer_profiles.warehouse import Session
 
-EXPECTED_DAILY = ("orders",)
-"""Tables of which a day without rows is worth a look. Any other may be silent, or not be delivered."""
 NAMES_CUSTOMERS = [
     table for table in CONTRACTS if table != "customers" and "customer_id" in CONTRACTS[table].columns()
 ]
@@ -52,8 +52,15 @@ def rows_reconcile(table: str) -> dg.AssetChecksDefinition:
 
 
 def expectations_are_met(table: str) -> dg.AssetChecksDefinition:
-    """A Great Expectations suite, derived from the contract."""
-    return suite_check(CLEANED[table], table_suite(table, fewest_rows=int(table in EXPECTED_DAILY)))
+    """A Great Expectations suite, derived from the contract.
+
+    A day without rows is worth a look where a delivery is due daily; any other table may be silent.
+    """
+
+    def suite(settings: Settings) -> Suite:
+        return table_suite(table, fewest_rows=int(table in settings.freshness.delivered_by))
+
+    return suite_check(CLEANED[table], suite)
 
 
 def references_are_known(table: str, other: str, column: str) -> dg.AssetChecksDefinition:
@@ -104,10 +111,7 @@ def arrives_as_usual(table: str) -> dg.AssetChecksDefinition:
 CHECKS = [
     *(rows_reconcile(table) for table in CONTRACTS),
     *(contract_check(CLEANED[table], key_columns(table)) for table in CONTRACTS),
-    *(
-        suite_check(CLEANED[table], table_suite(table, fewest_rows=int(table in EXPECTED_DAILY)))
-        for table in CONTRACTS
-    ),
+    *(expectations_are_met(table) for table in CONTRACTS),
     *(references_are_known(table, "customers", "customer_key") for table in NAMES_CUSTOMERS),
     *(references_are_known(table, "products", "product_id") for table in NAMES_PRODUCTS),
     *(arrives_as_usual(table) for table in CONTRACTS),

@@ -24,6 +24,7 @@ from customer_profiles.quality.drift import World
 from customer_profiles.quality.drift_table import findings
 from customer_profiles.quality.finding import Finding
 from customer_profiles.quality.measuring import COURSE, drift_rows, plot_of_day
+from customer_profiles.settings import Settings
 from customer_profiles.warehouse import Session, Table
 from customer_profiles.warehouse.tables import SQL_TYPES
 
@@ -99,7 +100,7 @@ def contract_check(table: Table, key: Sequence[str]) -> dg.AssetChecksDefinition
     )
 
 
-def suite_check(table: Table, suite: Suite) -> dg.AssetChecksDefinition:
+def suite_check(table: Table, suite_of: Callable[[Settings], Suite]) -> dg.AssetChecksDefinition:
     """A Great Expectations suite holds. Of a long range the newest days are looked at one by one.
 
     The days before them are looked at together, from the newest back, up to the largest sample: memory
@@ -110,6 +111,7 @@ def suite_check(table: Table, suite: Suite) -> dg.AssetChecksDefinition:
     def find(platform: Platform, days: list[date]) -> Mapping[date, Finding]:
         from customer_profiles.quality.validation import validate
 
+        suite = suite_of(platform.settings)
         columns = list(dict.fromkeys((table.day, *suite.columns)))
         older, newest = days[:-DAYS_ONE_BY_ONE], days[-DAYS_ONE_BY_ONE:]
         size, findings = platform.settings.quality.largest_sample, {}
@@ -123,7 +125,8 @@ def suite_check(table: Table, suite: Suite) -> dg.AssetChecksDefinition:
                 findings[group[-1]] = finding_of(results)
         return findings
 
-    return day_check(table.name.split("."), "expectations_are_met", f"suite {suite.name}", find)
+    promise = "rows, values and their ranges are as the contract promises (Great Expectations)"
+    return day_check(table.name.split("."), "expectations_are_met", promise, find)
 
 
 def drift_check(
