@@ -227,6 +227,22 @@ def _later(rows: pl.DataFrame, hours: int) -> pl.DataFrame:
     return rows.with_columns((pl.col("event_hour") + hours) % 24)
 
 
+def _thinned(rows: pl.DataFrame, part: float) -> pl.DataFrame:
+    """That part of the rows; of more than all, some come twice."""
+    whole, rest = divmod(part, 1)
+    return pl.concat([*([rows] * int(whole)), rows.sample(fraction=rest, seed=1)])
+
+
+def _renamed(rows: pl.DataFrame, column: str, name: str, share: float) -> pl.DataFrame:
+    """So large a share of the rows in another category."""
+    chosen = pl.Series(np.random.default_rng(3).random(rows.height) < share)
+    return rows.with_columns(pl.when(chosen).then(pl.lit(name)).otherwise(column).alias(column))
+
+
+def _without_top(rows: pl.DataFrame, column: str) -> pl.DataFrame:
+    return rows.filter(pl.col(column) != rows[column].drop_nulls().mode().sort()[0])
+
+
 Change = Callable[[pl.DataFrame, int], pl.DataFrame]
 CASES: dict[str, tuple[str, Change, int]] = {
     "number scaled by 1.3": ("orders", lambda rows, _: _times(rows, 1.3), 1),
@@ -240,6 +256,29 @@ CASES: dict[str, tuple[str, Change, int]] = {
     "scores drifting by PSI 0.25": ("conversion_scores", lambda rows, _: _scores_shifted(rows), 1),
     "slow drift of 1 % a day": ("orders", lambda rows, day: _times(rows, 1.01 ** (day + 1)), 15),
 }
+MORE_CASES: dict[str, tuple[str, Change, int]] = {
+    "slow: volume falls by 1 % a day": ("events", lambda rows, day: _thinned(rows, 0.99 ** (day + 1)), 15),
+    "slow: volume rises by 1 % a day": ("events", lambda rows, day: _thinned(rows, 1.01 ** (day + 1)), 15),
+    "slow: category share, 1 point a day": (
+        "events",
+        lambda rows, day: _moved(rows, "channel", 0.01 * (day + 1)),
+        15,
+    ),
+    "slow: missing share, 1 point a day": (
+        "events",
+        lambda rows, day: _nulls(rows, "device", 0.01 * (day + 2)),
+        15,
+    ),
+    "slow: number falls by 1 % a day": ("orders", lambda rows, day: _times(rows, 0.99 ** (day + 1)), 15),
+    "number scaled by 1 / 1.3": ("orders", lambda rows, _: _times(rows, 1 / 1.3), 1),
+    "time zone off by 1 hour": ("events", lambda rows, _: _later(rows, 1), 1),
+    "a fifth in another currency": ("orders", lambda rows, _: _renamed(rows, "currency", "USD", 0.2), 1),
+    "a new category of 15 %": ("events", lambda rows, _: _renamed(rows, "channel", "fax", 0.15), 1),
+    "the largest category gone": ("orders", lambda rows, _: _without_top(rows, "category"), 1),
+    "a column all NULL": ("events", lambda rows, _: rows.with_columns(dwell_ms=pl.lit(None, pl.Int64)), 1),
+    "rows twice, under other ids": ("orders", lambda rows, _: pl.concat([rows, rows]), 1),
+}
+"""What the issue does not name. Twice the rows is what a holiday brings too."""
 """Name -> table, what is done to the rows of the n-th day since, and on how many days."""
 
 
@@ -313,7 +352,7 @@ def planted_rows(
     session: Session, counts: pl.DataFrame, tables: Mapping[str, Days], case: str, planted: int
 ) -> list[dict[str, object]]:
     """On which day each detector first alarms about the changed table, from the planted day on."""
-    table, change, length = CASES[case]
+    table, change, length = (CASES | MORE_CASES)[case]
     last = planted + length - 1
     changed = {day: change(tables[table][day], day - planted) for day in range(planted, last + 1)}
     first, until = START + timedelta(days=planted), START + timedelta(days=last)
@@ -339,7 +378,7 @@ def planted_rows(
     return rows
 
 
-def measured(seed: int, quick: bool) -> list[dict[str, object]]:
+def measured(seed: int, *, quick: bool, more: bool) -> list[dict[str, object]]:
     """All rows of the benchmark of one seed."""
     days = 110 if quick else WARM_UP + CLEAN
     with tempfile.TemporaryDirectory() as folder:
@@ -352,7 +391,7 @@ def measured(seed: int, quick: bool) -> list[dict[str, object]]:
                 [counts_of(session, table, of) for table, of in tables.items()], how="diagonal"
             )
             rows = clean_rows(list(histories(counts, "delivery_day")), range(WARM_UP, days))
-            for case in CASES:
+            for case in CASES | (MORE_CASES if more else {}):
                 for planted in planted_days(seed, quick):
                     rows += planted_rows(session, counts, tables, case, planted)
     return [{"seed": seed, **row} for row in rows]
@@ -444,13 +483,14 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--quick", action="store_true", help="68 clean days and one planted day")
     options.add_argument("--cost", action="store_true", help="measure the cost of a large day instead")
+    options.add_argument("--more", action="store_true", help="plant other changes too")
     options.add_argument("--seeds", type=int, nargs="+", default=[FIRST_SEED], help="series to draw")
     options.add_argument("--json", type=Path, help="write the rows here too")
     chosen = options.parse_args()
     rows = (
         cost(1_000_000, 100_000)
         if chosen.cost
-        else [row for seed in chosen.seeds for row in measured(seed, chosen.quick)]
+        else [row for seed in chosen.seeds for row in measured(seed, quick=chosen.quick, more=chosen.more)]
     )
     show(rows)
     if chosen.json:

@@ -21,9 +21,10 @@ import numpy as np
 
 from customer_profiles.quality import statistics
 from customer_profiles.quality.coarse import Binned, binned
+from customer_profiles.quality.creeping import slow_fall_test, slow_level_test
 from customer_profiles.quality.history import WEEK, History, trailing
 from customer_profiles.quality.thresholds import thresholds
-from customer_profiles.quality.volumes import Test, level_test, missing_test, slow_test, volume_test
+from customer_profiles.quality.volumes import Test, level_test, missing_test, volume_test
 from customer_profiles.settings import DriftSettings
 
 Verdict = Literal["error", "warn", "chance", "stable", "too few rows", "too few days"]
@@ -136,7 +137,8 @@ def _measured(history: History, today: int, world: World, settings: DriftSetting
     learned_from = frozen.size and today <= frozen[-1]
     if frozen.size and history.kind != "missing" and not learned_from:
         measured.append(_against_model(history, today, frozen, before, settings))
-    slow = slow_test(history, today, settings, panel=world.panel) if history.kind == "number" else None
+    numbers = history.kind == "number"
+    slow = slow_level_test(history, today, settings, panel=world.panel) if numbers else None
     return [*measured, *([_crept(history, slow)] if slow else [])]
 
 
@@ -145,7 +147,7 @@ def _measured_volume(history: History, today: int, settings: DriftSettings) -> l
     drift = _blank(history, today, TRAILING, 0)
     if len(trailing(history, today, settings.trailing_days)) < FEWEST_DAYS:
         return [(replace(drift, verdict="too few days"), [])]
-    sudden, slow = volume_test(history, today, settings), slow_test(history, today, settings)
+    sudden, slow = volume_test(history, today, settings), slow_fall_test(history, today, settings)
     if sudden is None:
         return [(replace(drift, moved="a table that comes and goes"), [])]
     moved = f"{sudden.now:,.0f} rows, {sudden.usual:,.0f} are usual"

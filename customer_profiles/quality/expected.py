@@ -22,7 +22,7 @@ FEWEST_FOR_GROWTH, FOUR_WEEKS = 21, 28
 USUAL_GROWTH = 0.1
 """Growth in four weeks, on the logarithm, of which about as much is expected beforehand."""
 ROUNDS, BARELY = 5, 0.01
-"""A weekday is held to its median as by so much of a day: it has that where all its days are outliers."""
+"""What is fitted is held near its start as by so much of a day: it stays there if all days are outliers."""
 
 
 @dataclass(frozen=True)
@@ -64,33 +64,76 @@ def expected(values: np.ndarray, days: np.ndarray, today: int) -> Expected:
     return Expected(centres[today % WEEK] + level, spread, len(residuals) - len(told) + 1)
 
 
-def expected_if_growing(values: np.ndarray, days: np.ndarray, today: int) -> Expected:
-    """Expect of ``today`` what its weekday and the growth of the earlier ``days`` suggest.
+@dataclass(frozen=True)
+class Growing:
+    """Logarithms fitted by a level for each weekday, a line over the days and, if asked for, a ramp.
 
-    ``values`` are logarithms: a level for each weekday and a line over the days, fitted with Tukey's bisquare
-    weights (Beaton and Tukey 1974) from the weekdays' medians on, so that a holiday among the days moves
-    nothing. The line is held near level as by ``USUAL_GROWTH``: days that scatter tell little growth. The
-    spread is that of a single day about such a prediction. Weekdays seen too rarely have medians alone.
+    ``value`` is today's without the ramp, ``ramp`` the ramp's height today; ``value_variance`` and
+    ``ramp_variance`` are theirs in squares of ``spread``, the standard deviation of a single day. ``days``
+    and ``residuals`` are those of the days that were fitted, with the ramp left in ``beyond``.
+    """
+
+    value: float
+    value_variance: float
+    ramp: float
+    ramp_variance: float
+    days: np.ndarray
+    residuals: np.ndarray
+    beyond: np.ndarray
+    spread: float
+    freedom: int
+
+
+def fit_growing(
+    values: np.ndarray, days: np.ndarray, today: int, ramp: np.ndarray | None = None
+) -> Growing | None:
+    """Fit weekdays, growth and a ``ramp``, 0 to 1 on each of ``days``, to logarithms.
+
+    With Tukey's bisquare weights (Beaton and Tukey 1974) from the weekdays' medians on, so that a holiday
+    among the days moves nothing. The line is held near level as by ``USUAL_GROWTH``: days that scatter tell
+    little growth. ``None`` where today's weekday was seen too rarely.
     """
     weekdays = days % WEEK
     told = np.flatnonzero(np.bincount(weekdays, minlength=WEEK) >= FEWEST_WEEKDAYS)
     if today % WEEK not in told:
-        return Expected(*median_and_spread(values), len(values))
+        return None
     known = np.isin(weekdays, told)
-    values, ahead, weekdays = values[known], (days[known] - today) / FOUR_WEEKS, weekdays[known]
+    values, days, weekdays = values[known], days[known], weekdays[known]
     centres = np.array([median(values[weekdays == weekday]) for weekday in told])
     off_centre = values - centres[np.searchsorted(told, weekdays)]
-    line = ahead[:, None] if len(values) >= FEWEST_FOR_GROWTH else np.empty((len(values), 0))
-    design = np.column_stack([weekdays[:, None] == told, line])
-    wanted = np.append(told == today % WEEK, np.zeros(line.shape[1]))
+    line = [(days - today) / FOUR_WEEKS] if len(values) >= FEWEST_FOR_GROWTH else []
+    shapes = [*line, *([ramp[known]] if ramp is not None else [])]
+    design = np.column_stack([weekdays[:, None] == told, *shapes])
+    wanted = np.append(told == today % WEEK, np.zeros(len(shapes)))
+    is_line = np.arange(len(wanted)) == (len(told) if line else -1)
     residuals = off_centre
     for _ in range(ROUNDS):
         scale = max(SIGMA_OF_MAD * median(np.abs(residuals)), 1e-6)
+        held = BARELY + is_line * (scale / USUAL_GROWTH) ** 2
         weighted = design * bisquare(residuals / scale)[:, None]
-        held = np.append(np.full(len(told), BARELY), np.full(line.shape[1], (scale / USUAL_GROWTH) ** 2))
         inverse = np.linalg.inv(weighted.T @ design + np.diag(held))
         fitted = inverse @ (weighted.T @ off_centre)
         residuals = off_centre - design @ fitted
     freedom = len(values) - len(wanted)
-    spread = biweight_scale(residuals) * (len(values) / freedom * (1 + wanted @ inverse @ wanted)) ** 0.5
-    return Expected(float(wanted @ fitted + centres[told == today % WEEK][0]), float(spread), freedom + 1)
+    return Growing(
+        value=float(wanted @ fitted + centres[told == today % WEEK][0]),
+        value_variance=float(wanted @ inverse @ wanted),
+        ramp=float(fitted[-1]),
+        ramp_variance=float(inverse[-1, -1]),
+        days=days,
+        residuals=residuals,
+        beyond=residuals + design[:, -1] * fitted[-1],
+        spread=biweight_scale(residuals) * (len(values) / freedom) ** 0.5,
+        freedom=freedom,
+    )
+
+
+def expected_if_growing(values: np.ndarray, days: np.ndarray, today: int) -> Expected:
+    """Expect of ``today`` what its weekday and the growth of the earlier ``days`` suggest.
+
+    ``values`` are logarithms. A weekday that was seen too rarely has the median of all days.
+    """
+    fit = fit_growing(values, days, today)
+    if fit is None:
+        return Expected(*median_and_spread(values), len(values))
+    return Expected(fit.value, fit.spread * (1 + fit.value_variance) ** 0.5, fit.freedom + 1)

@@ -130,6 +130,23 @@ def test_a_slow_drift_of_one_percent_a_day_is_found_within_fourteen_days():
     assert ("spend", "earlier") in table.verdicts(63)
 
 
+def test_rows_that_creep_down_by_one_percent_a_day_are_found_and_growth_is_not():
+    table = Table(days=70, rows=5000)
+    for number in range(70):
+        crept = 0.99 ** max(number - 55, 0)
+        table.day[number] = table.usual(number, part=1.002**number * crept)
+    assert table.alarms(range(7, 56)) == {}
+    assert any("(rows)" in columns for columns in table.alarms(range(56, 70)).values())
+    assert table.verdicts(69)["(rows)", "earlier"].statistic == "slow"
+
+
+def test_a_fortnight_unlike_all_others_is_told_and_breaks_nothing():
+    table = Table(days=70, rows=5000)
+    for number in range(56, 70):
+        table.day[number] = table.usual(number, part=0.01)
+    assert table.alarms(range(56, 70)).keys() == set(range(56, 70))
+
+
 def test_a_weekly_rhythm_is_no_drift_and_a_broken_sunday_is():
     table = Table(days=63)
     for number in range(63):
