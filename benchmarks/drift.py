@@ -8,8 +8,8 @@ changed on one day (or crept in from it), and each detector is asked on which da
 - fixed_psi: PSI above 0.10 (0.25 is an error) against the last 28 days, whatever the sample size;
 - plain_ks: Kolmogorov-Smirnov on numbers and chi-square on all else, p < 0.05, against the last 28 days.
 
-``--cost`` measures the drift of a day with 1,000,000 events and 100,000 profiles against the time that the
-door and the cleaning alone need for those events.
+``--more`` plants changes that the issue does not name, ``--seeds`` draws other series with changes on other
+days. ``--cost`` runs a day with 1,000,000 events and 100,000 profiles and tells how much of it is drift.
 """
 
 from __future__ import annotations
@@ -17,24 +17,27 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+from dagster import DagsterEventType, DagsterInstance
 from scipy import stats
 
-from customer_profiles.cleaning.clean import clean_day
 from customer_profiles.cleaning.tables import CLEANED
+from customer_profiles.cleaning.tables import COUNTS as CLEANED_COUNTS
 from customer_profiles.collection.door import Door, receive
-from customer_profiles.collection.ledger import ledger
-from customer_profiles.collection.loading import load_day
 from customer_profiles.collection.sources.finding import find_delivery
 from customer_profiles.collection.sources.home import Home
+from customer_profiles.orchestration.demo import prepare_home
+from customer_profiles.orchestration.instance import open_instance
+from customer_profiles.orchestration.platform import Platform
+from customer_profiles.orchestration.run import run_range
 from customer_profiles.privacy.pseudonyms import Pseudonyms
 from customer_profiles.privacy.sealing import Seal
+from customer_profiles.profiles.tables import COUNTS as PROFILE_COUNTS
 from customer_profiles.quality import statistics
 from customer_profiles.quality.coarse import binned
 from customer_profiles.quality.counts import Watched, count, watched
@@ -42,7 +45,7 @@ from customer_profiles.quality.drift import World, drift_of_day
 from customer_profiles.quality.history import History, day_number, histories, trailing
 from customer_profiles.settings import CollectionSettings, DriftSettings
 from customer_profiles.simulation import simulate
-from customer_profiles.warehouse import Session, Warehouse
+from customer_profiles.warehouse import Session, Table, Warehouse
 
 START = date(2026, 1, 5)
 WARM_UP, CLEAN = 42, 200
@@ -58,6 +61,7 @@ COUNTED = {
     ),
     "conversion_scores": Watched(("score",)),
 }
+DRIFT_STEPS = ("__drift", "_as_usual", "_its_world")
 DETECTORS = ("customer_profiles", "fixed_psi", "plain_ks")
 Days = dict[int, pl.DataFrame]
 
@@ -397,72 +401,62 @@ def measured(seed: int, *, quick: bool, more: bool) -> list[dict[str, object]]:
     return [{"seed": seed, **row} for row in rows]
 
 
-def cost(events: int, profiles: int) -> list[dict[str, object]]:
-    """Seconds of the door and cleaning of a day's events, and of counting and measuring its drift."""
-    rows = []
+def cost(events: int, customers: int) -> list[dict[str, object]]:
+    """Seconds of each step of a whole day's run: door, cleaning, features, profiles, and all checks.
+
+    The retailer's first week is run before, and its counts stand for the eight weeks before that.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder)
-        month = month_of_rows(home / "retailer")
-        for size, people in ((events // 10, profiles // 10), (events, profiles)):
-            rows.append(_cost_of(home / str(size), month, size, people))
-    return rows
+        platform = Platform(prepare_home(Path(folder)), {})
+        home, day = platform.settings.home, START + timedelta(days=7)
+        simulate(home, customers=customers, days=8, start=START, seed=FIRST_SEED)
+        more_events(home / "deliveries" / "events", day, events)
+        run_range(platform, START, day - timedelta(days=1))
+        with platform.warehouse() as session:
+            for table in (CLEANED_COUNTS, PROFILE_COUNTS):
+                lengthen(session, table)
+        result = run_range(platform, day, day)
+        with open_instance(platform.settings.instance) as instance:
+            seconds = seconds_of_steps(instance, result.run_id)
+    of_drift = {step: spent for step, spent in seconds.items() if step.endswith(DRIFT_STEPS)}
+    whole = sum(seconds.values())
+    longest = sorted(seconds.items(), key=lambda item: -item[1])[:12]
+    shares = [*of_drift.items(), ("all of drift", sum(of_drift.values())), *longest, ("the whole day", whole)]
+    return [
+        {
+            "events": events,
+            "profiles": customers,
+            "step": step,
+            "seconds": round(spent, 2),
+            "share": spent / whole,
+        }
+        for step, spent in shares
+    ]
 
 
-def _cost_of(
-    home: Path, month: Mapping[str, list[pl.DataFrame]], events: int, profiles: int
-) -> dict[str, object]:
-    source = pl.concat(month["events"])
-    copies = -(-events // source.height)
-    delivered = pl.concat([source] * copies).head(events)
-    file = home / "deliveries" / "events" / f"{START + timedelta(days=60)}.parquet"
-    file.parent.mkdir(parents=True)
-    names = ["event_at", "event_name", "channel", "device", "category", "dwell_ms", "quantity"]
-    delivered.select(
-        *names, pl.col("customer_key").alias("customer_id"), event_id=pl.int_range(pl.len()).cast(pl.String)
-    ).write_parquet(file)
-    day = START + timedelta(days=60)
-    door = door_of(home)
-    people = people_of(month)
-    traits = pl.concat([people] * (-(-profiles // people.height))).head(profiles)
-    traits = traits.select(
-        pl.lit(day).alias("as_of"),
-        *(pl.col("spend").alias(f"trait_{number}") + number for number in range(60)),
-    )
-    with Warehouse(home / "w.duckdb").session() as session, Warehouse(home / "v.duckdb").session() as vault:
-        started = time.monotonic()
-        load_day(session, vault, door, "events", day, known=ledger(session, "events", day, day))
-        clean_day(session, "events", day)
-        processed = time.monotonic() - started
-        started = time.monotonic()
-        counted = count(
-            session,
-            session.read(CLEANED["events"], day, day),
-            "delivery_day",
-            COUNTED["events"],
-            table_name="events",
-        )
-        watched_traits = Watched(tuple(traits.columns[1:]), (), tuple(traits.columns[1:]))
-        of_traits = count(
-            session, session.rows_of(traits), "as_of", watched_traits, table_name="customer_features"
-        )
-        counting = time.monotonic() - started
-        started = time.monotonic()
-        for table, day_name in ((counted, "delivery_day"), (of_traits, "as_of")):
-            month_of = [
-                table.with_columns(pl.lit(day - timedelta(days=ago)).alias(day_name)) for ago in range(60)
-            ]
-            columns = list(histories(pl.concat(month_of), day_name))
-            drift_of_day(columns, day_number(day), World(), DriftSettings())
-        measuring = time.monotonic() - started
-    return {
-        "events": events,
-        "profiles": profiles,
-        "door and cleaning, s": round(processed, 2),
-        "counting, s": round(counting, 2),
-        "measuring, s": round(measuring, 2),
-        "drift / door and cleaning": round((counting + measuring) / processed, 3),
-        "counts that travel": counted.height + of_traits.height,
-    }
+def more_events(folder: Path, day: date, wanted: int) -> None:
+    """Deliver the day's events again and again, under other ids, until they are so many."""
+    (file,) = folder.glob(f"{day}.*")
+    rows = pl.read_parquet(file) if file.suffix == ".parquet" else pl.read_csv(file, infer_schema=False)
+    copies = [rows.with_columns(pl.col("event_id") + f"-{copy}") for copy in range(-(-wanted // rows.height))]
+    file.unlink()
+    pl.concat(copies).head(wanted).write_parquet(folder / f"{day}.parquet")
+
+
+def lengthen(session: Session, counts: Table) -> None:
+    """Let the stored days stand for those of the eight weeks before them too."""
+    stored = session.frame(counts)
+    first = stored[counts.day].min()
+    assert isinstance(first, date)
+    earlier = [stored.with_columns(pl.col(counts.day) - timedelta(weeks=ago)) for ago in range(1, 9)]
+    session.write_days(counts, first - timedelta(weeks=8), first - timedelta(days=1), pl.concat(earlier))
+
+
+def seconds_of_steps(instance: DagsterInstance, run_id: str) -> dict[str, float]:
+    """How long each step of a run took."""
+    done = instance.all_logs(run_id, of_type=DagsterEventType.STEP_SUCCESS)
+    events = [entry.dagster_event for entry in done if entry.dagster_event]
+    return {str(event.step_key): event.step_success_data.duration_ms / 1000 for event in events}
 
 
 def show(rows: list[dict[str, object]]) -> None:
