@@ -42,6 +42,15 @@ ABOUT: dict[str, tuple[PolarsType, bool, str]] = {
     "unseen": (pl.String, False, "categories that the reference does not hold"),
 }
 """The columns of a table of drift beside its day: those of ``Drift``."""
+IN_WORDS = {
+    "fall": "fewer by",
+    "rise": "more by",
+    "missing": "share of NULLs changed by",
+    "share": "a category's share changed by",
+    "level": "level changed by",
+    "slow": "crept by",
+}
+"""Statistics that are changes in percent, in words."""
 SHOWN = ("column_name", "family", "reference", "verdict", "statistic", "value", "warn", "error", "rows")
 SHOWN_TOO = ("reference_rows", "q_value", "psi", "moved", "unseen")
 
@@ -71,11 +80,13 @@ def finding(drifts: Sequence[Mapping[str, Any]]) -> Finding:
     """Hold that none of a day's columns has drifted; name the worst that have."""
     worst = sorted(drifts, key=worst_first)
     drifted = [drift for drift in worst if drift["verdict"] in ("warn", "error")]
-    shown = worst[0] if worst else {"value": None, "warn": None, "error": None, "verdict": "stable"}
+    shown: Mapping[str, Any] = (
+        worst[0] if worst else {"value": None, "warn": None, "error": None, "verdict": "stable"}
+    )
     limits = {name: shown[name] for name in ("warn", "error") if shown[name] not in (None, float("inf"))}
     return Finding(
         passed=not drifted,
-        value=shown["value"],
+        value=None if shown["value"] is None else round(shown["value"], 4),
         threshold=limits,
         says=_in_a_sentence(worst, drifted),
         severity="error" if shown["verdict"] == "error" else "warn",
@@ -105,7 +116,6 @@ def _in_a_sentence(worst: Sequence[Mapping[str, Any]], drifted: Sequence[Mapping
 
 def _in_words(drift: Mapping[str, Any]) -> str:
     unseen = f", new: {drift['unseen']}" if drift["unseen"] else ""
-    return (
-        f"{drift['column_name']} {drift['statistic']} {drift['value']:.2f} over {drift['warn']:g} "
-        f"({drift['reference']}; {drift['moved']}{unseen})"
-    )
+    changed, value, warn = IN_WORDS.get(drift["statistic"]), drift["value"], drift["warn"]
+    how = f"{changed} {value:.0%} over {warn:.0%}" if changed else f"psi {value:.2f} over {warn:g}"
+    return f"{drift['column_name']} {how} ({drift['reference']}; {drift['moved']}{unseen})"
