@@ -29,6 +29,7 @@ class Recipe:
     hidden: tuple[int, ...]
     dropout: float
     sparsity: float
+    ridge: float
     learning_rate: float
     weight_decay: float
     epochs: int
@@ -52,6 +53,7 @@ def build(width: int, base_rate: float, recipe: Recipe) -> Any:
     et al. 2016) that starts at zero, so that training begins at the base rate. Kernels are normal with
     variance 2 / fan-in (He et al. 2015): Keras' own scaling reads a member axis as part of a convolution.
     An L1 penalty on the first layer lets it ignore inputs that tell nothing, as trees do by themselves.
+    Without hidden layers a member is the wide part alone, a logistic regression.
     """
     keras = backend.keras()
     each, seed = recipe.members, recipe.seed
@@ -62,8 +64,15 @@ def build(width: int, base_rate: float, recipe: Recipe) -> Any:
     inputs = keras.Input((width,))
     start = keras.initializers.Constant(float(logit_of(np.array(base_rate))))
     wide = keras.layers.EinsumDense(
-        "bi,imo->bmo", (each, 1), bias_axes="mo", kernel_initializer="zeros", bias_initializer=start
+        "bi,imo->bmo",
+        (each, 1),
+        bias_axes="mo",
+        kernel_initializer="zeros",
+        bias_initializer=start,
+        kernel_regularizer=keras.regularizers.L2(recipe.ridge) if recipe.ridge else None,
     )(inputs)
+    if not recipe.hidden:
+        return keras.Model(inputs, wide)
     hidden, fan_in, equation = inputs, width, "bi,imh->bmh"
     for layer, units in enumerate(recipe.hidden, start=1):
         hidden = keras.layers.EinsumDense(

@@ -28,6 +28,7 @@ from customer_profiles.conversion.promotion import (
     not_finite_on_odd_rows,
     odd_rows,
 )
+from customer_profiles.conversion.shapes import DETAILED
 from customer_profiles.conversion.training import Training
 from customer_profiles.projection.projection import Projection
 from customer_profiles.quality.finding import Finding
@@ -61,6 +62,7 @@ def train(
         numeric=numeric,
         categories=categories,
         projection=projection,
+        shape=DETAILED,
         epochs=epochs,
         report=report,
     )
