@@ -326,7 +326,7 @@ class ConversionModel:
             description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
             parameters = description["parameters"]
             model = cls(**(parameters | {"hidden": tuple(parameters["hidden"])}))
-            model.shape_, model.inputs_ = description["shape"], Inputs.load(folder)
+            model.shape_, model.inputs_ = description.get("shape", DETAILED), Inputs.load(folder)
             model.network_ = keras.saving.load_model(folder / NETWORK, compile=False, safe_mode=True)
             model.calibration_ = Calibration(*description["calibration"])
             model.base_rate_, model.rows_ = description["base_rate"], description["rows"]
