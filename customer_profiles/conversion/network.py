@@ -74,7 +74,8 @@ class ConversionModel:
         ``detailed``, ``smooth`` or ``linear`` (see ``shapes``); ``None`` tries them all where there are
         at most ``SAMPLE`` rows, and is detailed on more. Without ``as_of`` the one with the least log loss
         out of fold stays. With several snapshots each learns from the earlier ones and is judged on the
-        newest, as it will be used; the best then learns from all.
+        newest, as it will be used; the best then learns from all. The linear one looks at no more than
+        ``SAMPLE`` rows.
     epochs, patience
         Most passes over the rows (fewer from a hundred thousand rows on, see ``members.passes``), and
         how many without a better out-of-fold log loss end training.
@@ -260,9 +261,10 @@ class ConversionModel:
             return inputs.transform(part.frame), part.target, part.fold
 
         sizes, judged = sizes or [len(sample.target)], arrays(sample)
-        penalty = {"ridge": 0.5 / sum(sizes) if shape == LINEAR else 0.0}
-        recipe = Recipe(**{name: (own | penalty)[name] for name in Recipe.__dataclass_fields__})
+        recipe = Recipe(**{name: own[name] for name in Recipe.__dataclass_fields__})
         network = members.build(judged[0].shape[1], float(sample.target.mean()), recipe)
+        if shape == LINEAR:
+            return _Learnt(inputs, network, members.solve(network, recipe, judged))
         passes = (lambda: [judged]) if read is None else (lambda: map(arrays, read()))
         return _Learnt(inputs, network, members.train(network, recipe, passes, sizes, judged, self.report))
 

@@ -10,7 +10,7 @@ DETAILED, SMOOTH, LINEAR = "detailed", "smooth", "linear"
 SHAPES: dict[str, dict[str, Any]] = {
     DETAILED: {},
     SMOOTH: {"bends": 0},
-    LINEAR: {"bends": 0, "hidden": (), "learning_rate": 3e-3, "weight_decay": 0.0, "patience": 10},
+    LINEAR: {"bends": 0, "hidden": ()},
 }
 """What a shape sets instead of the model's parameters. The smooth one has no ramps, which wins where there
 is little to learn; the linear one is a logistic regression with scikit-learn's penalty, on normal scores

@@ -3,6 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from customer_profiles.conversion import Batch, ConversionModel, InputsError, ModelFileError, network
 from customer_profiles.conversion.batches import TooFewExamples, folds
@@ -140,6 +141,17 @@ def test_with_snapshots_the_shape_is_chosen_on_the_newest(tmp_path):
     assert model.shape_ == "linear"
     model.save(tmp_path)
     assert ConversionModel.load(tmp_path).shape_ == "linear"
+
+
+def test_the_linear_shape_is_the_mean_of_logistic_regressions_that_each_leave_a_fold_out():
+    frame, label, _ = planted(500)
+    model = ConversionModel(shape="linear").fit(frame, label)
+    assert len(model.network_.layers) == 2
+    fold, matrix = folds(None, 500, 5, 0), model.inputs_.transform(frame)
+    fits = [LogisticRegression(max_iter=500).fit(matrix[fold != k], label[fold != k]) for k in range(5)]
+    mean = np.mean([fit.predict_proba(matrix)[:, 1] for fit in fits], axis=0)
+    assert model.calibration_ == Calibration()
+    assert model.predict(frame) == pytest.approx(mean, abs=1e-5)
 
 
 @pytest.mark.parametrize(
