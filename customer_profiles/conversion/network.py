@@ -140,6 +140,8 @@ class ConversionModel:
         bends: int = 400,
         report: Callable[[str], None] | None = None,
     ) -> None:
+        if shape is not None and shape not in SHAPES:
+            raise ValueError(f"shape is {shape!r}; choose {', '.join(SHAPES)} or None")
         self.seed = seed
         self.numeric = numeric
         self.categories = categories
@@ -168,11 +170,11 @@ class ConversionModel:
         frame = as_frame(table)
         target = binary(label, frame.height)
         fold = folds(customer_key, frame.height, self.members, self.seed)
-        newest = np.ones(len(target), bool) if as_of is None else np.asarray(as_of) == np.max(as_of)
-        rows = Part(frame, target, fold, newest)
+        snapshot = np.zeros(len(target)) if as_of is None else np.asarray(as_of)
+        rows = Part(frame, target, fold, snapshot == snapshot.max())
         if len(target) <= SAMPLE:
             self._count([len(target)], target.sum(), rows)
-            return self._keep(*self._chosen(rows, None if as_of is None else np.asarray(as_of)), rows)
+            return self._keep(*self._chosen(rows, snapshot), rows)
         order = np.random.default_rng(self.seed).permutation(len(target))
         cuts = [order[start : start + PART] for start in range(0, len(order), PART)]
         return self._fit_parts(
@@ -216,21 +218,21 @@ class ConversionModel:
         self.rows_, self.base_rate_ = sum(sizes), float(positives / max(sum(sizes), 1))
         require_enough(self.rows_, int(positives), sample.fold, self.members)
 
-    def _chosen(self, rows: Part, as_of: np.ndarray | None) -> tuple[str, _Learnt]:
+    def _chosen(self, rows: Part, as_of: np.ndarray) -> tuple[str, _Learnt]:
         """The shape to use, and what it learnt from all rows."""
         if self.shape is not None:
             return self.shape, self._learn(self.shape, rows)
-        later = None if as_of is None else newest(as_of, rows.target)
-        if later is None:
+        learnt: dict[str, _Learnt] = {}
+        later = newest(as_of, rows.target)
+        if later is not None:
+            losses = self._losses_ahead(rows.at(np.flatnonzero(~later)), rows.at(np.flatnonzero(later)))
+        else:
             learnt = {shape: self._learn(shape, rows) for shape in SHAPES}
             losses = {shape: log_loss(rows.target, each.course.logit) for shape, each in learnt.items()}
-        else:
-            learnt, losses = (
-                {},
-                self._losses_ahead(rows.at(np.flatnonzero(~later)), rows.at(np.flatnonzero(later))),
-            )
         shape = min(losses, key=losses.__getitem__)
-        self._tell(f"{shape} is chosen: " + ", ".join(f"{name} {loss:.4f}" for name, loss in losses.items()))
+        if self.report is not None:
+            told = ", ".join(f"{name} {loss:.4f}" for name, loss in losses.items())
+            self.report(f"{shape} is chosen by log loss: {told}")
         return shape, learnt.get(shape) or self._learn(shape, rows)
 
     def _losses_ahead(self, earlier: Part, later: Part) -> dict[str, float]:
@@ -274,10 +276,6 @@ class ConversionModel:
         self.calibration_ = fit_calibration(course.logit, sample.target, sample.newest, sample.fold)
         self.out_of_fold_ = self.calibration_.apply(course.logit)
         return self
-
-    def _tell(self, line: str) -> None:
-        if self.report is not None:
-            self.report(line)
 
     def predict(self, table: Any) -> np.ndarray:
         """Return the (rows,) calibrated probability of each row, strictly between 0 and 1.

@@ -124,7 +124,7 @@ def test_it_takes_the_shape_that_is_best_on_rows_it_did_not_learn_from():
     said = []
     curved = ConversionModel(epochs=12, report=said.append).fit(frame, label)
     assert curved.shape_ != "linear"
-    assert any(line.startswith(f"{curved.shape_} is chosen: detailed") for line in said)
+    assert any(line.startswith(f"{curved.shape_} is chosen by log loss: detailed") for line in said)
 
 
 def test_with_snapshots_the_shape_is_chosen_on_the_newest(tmp_path):
@@ -141,6 +141,11 @@ def test_with_snapshots_the_shape_is_chosen_on_the_newest(tmp_path):
     assert model.shape_ == "linear"
     model.save(tmp_path)
     assert ConversionModel.load(tmp_path).shape_ == "linear"
+
+
+def test_a_shape_that_there_is_not_is_named():
+    with pytest.raises(ValueError, match="shape is 'round'; choose detailed, smooth, linear or None"):
+        ConversionModel(shape="round")
 
 
 def test_the_linear_shape_is_the_mean_of_logistic_regressions_that_each_leave_a_fold_out():
