@@ -9,7 +9,9 @@ is simulated and run first, which takes a few minutes. ``--quick`` is one seed a
 
 No choice rests on a test row. ``tasks`` splits each table once; ``--tune`` is handed the training rows
 alone, and prints how each recipe does on folds of them (the later fifth of them, where the split is by
-time). The recipe that is best there is the model's default, and the only one that meets the test rows.
+time). What was best there became the model's defaults. Between its shapes (detailed, smooth, linear) the
+model chooses by itself in ``fit``, which sees training rows only: out of fold, or, where rows carry the
+snapshot at which they stood, on the newest ones.
 """
 
 from __future__ import annotations
@@ -48,14 +50,16 @@ COLUMNS = ("dataset", "split", "model", "seed", *METRICS, "seconds")
 RANDOM, IN_TIME = "stratified 80/20", "last fifth in time"
 RECIPES: dict[str, dict[str, Any]] = {
     "default": {},
-    "without ramps": {"bends": 0},
-    "few ramps": {"bends": 16},
-    "no sparsity": {"sparsity": 0.0},
-    "more sparsity": {"sparsity": 2e-5},
-    "wider": {"hidden": (128, 64)},
-    "faster": {"learning_rate": 3e-3},
-    "stronger decay": {"weight_decay": 0.5},
-    "more members": {"members": 10},
+    "detailed": {"shape": "detailed"},
+    "smooth": {"shape": "smooth"},
+    "linear": {"shape": "linear"},
+    "fewer ramps": {"shape": "detailed", "bends": 96},
+    "no sparsity": {"shape": "detailed", "sparsity": 0.0},
+    "more sparsity": {"shape": "detailed", "sparsity": 2e-5},
+    "wider": {"shape": "detailed", "hidden": (128, 64)},
+    "faster": {"shape": "detailed", "learning_rate": 3e-3},
+    "stronger decay": {"shape": "detailed", "weight_decay": 0.1},
+    "more members": {"shape": "detailed", "members": 10},
 }
 """What ``--tune`` compares: names of recipes and the arguments of ``ConversionModel``."""
 

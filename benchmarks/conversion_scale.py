@@ -62,7 +62,10 @@ def measure(what: str, rows: int, inputs: int, passes: int) -> dict[str, Any]:
     """Do one thing and tell how long it took, and the most memory that this process ever held."""
     unit = yardstick()
     model = ConversionModel(
-        0, epochs=passes, report=lambda line: print(f"  {line}", file=sys.stderr, flush=True)
+        0,
+        shape="detailed",
+        epochs=passes,
+        report=lambda line: print(f"  {line}", file=sys.stderr, flush=True),
     )
     if what == "in memory":
         frame, label = table(rows, inputs, 0)

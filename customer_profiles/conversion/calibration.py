@@ -58,6 +58,11 @@ def fit_calibration(
     return chosen
 
 
+def loss_after_shift(logit: np.ndarray, target: np.ndarray) -> float:
+    """Log loss once the shift is right: what a drift of the base rate alone does not touch."""
+    return float(_losses(logit, target, _fitted(logit, target, with_slope=False)).mean())
+
+
 def _losses(logit: np.ndarray, target: np.ndarray, calibration: Calibration) -> np.ndarray:
     corrected = calibration.slope * logit + calibration.shift
     return np.asarray(np.logaddexp(0, corrected) - target * corrected)

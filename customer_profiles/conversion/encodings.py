@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-FEWEST = 10
+FEWEST = 12
 """With fewer bends a column's ramps tell little beyond its normal score, and cost as much."""
 
 
@@ -33,15 +35,33 @@ def bends(known: np.ndarray, most: int) -> np.ndarray:
 
     Every distinct value, if they are few enough; else half of them at equal shares of the rows and half
     at equal shares of the distinct values, so that a stretch with few rows but many values is seen too.
-    A column of two values gives none, nor does a ``most`` below ``FEWEST``: its normal score says all.
+    A column of two values gives none, nor does one of many with a ``most`` below ``FEWEST``: its normal
+    score says all.
     """
     values = np.unique(known)
-    if len(values) <= 2 or most < FEWEST:
+    if len(values) <= 2:
         return np.empty(0)
     if len(values) <= most:
         return values
+    if most < FEWEST:
+        return np.empty(0)
     shares = np.linspace(0, 1, most // 2 + 1)
     return np.unique(np.concatenate([np.quantile(known, shares), np.quantile(values, shares)]))
+
+
+def dealt(wanted: Sequence[int], room: int) -> list[int]:
+    """How much of ``room`` each gets: what it wants if that is little, else an even share of what is left.
+
+    Nobody gets anything where even shares would be below ``FEWEST``.
+    """
+    if room < FEWEST * len(wanted):
+        return [0] * len(wanted)
+    given, left = [0] * len(wanted), room
+    waiting = sorted(range(len(wanted)), key=lambda place: wanted[place])
+    for others, place in zip(range(len(wanted), 0, -1), waiting, strict=True):
+        given[place] = min(wanted[place], left // others)
+        left -= given[place]
+    return given
 
 
 def ramps(column: np.ndarray, at: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from customer_profiles.conversion.columns import InputsError, require, texts, with_numbers
-from customer_profiles.conversion.encodings import bends, normal_scores, ramps
+from customer_profiles.conversion.encodings import bends, dealt, normal_scores, ramps
 from customer_profiles.projection.matrix import filled, numeric_matrix
 from customer_profiles.projection.projection import Projection
 
@@ -21,7 +21,7 @@ ARRAYS, NAMES, COMPONENTS = "inputs.npz", "inputs.json", "projection"
 RAGGED = ("values", "scores", "bends", "level")
 PARAMETERS = ("variance", "knots", "bends", "smallest_count", "most_levels")
 OTHER = "(other)"
-MOST_RAMPS = 512
+MOST_RAMPS = 560
 """Inputs that all columns' piecewise-linear encodings may take together."""
 INFORMATIVE_SHARE = 0.01
 """A missing-value indicator is kept if it is set, and unset, for at least this share of the rows."""
@@ -41,7 +41,8 @@ class Inputs:
         Points of each column's empirical quantile function that are kept.
     bends
         Most values at which a function of one column may bend (see ``encodings.ramps``). All columns
-        share ``MOST_RAMPS`` inputs: from about fifty columns on there are no ramps. 0 leaves them out.
+        share ``MOST_RAMPS`` inputs, those with few values leave theirs to the others: from about fifty
+        columns on there are no ramps. 0 leaves them out.
     smallest_count
         A category seen less often counts as ``(other)``. Missing is a category.
     most_levels
@@ -118,8 +119,9 @@ class Inputs:
     def _fit_curves(self, known: list[np.ndarray]) -> None:
         curves = [normal_scores(column, self.knots) for column in known]
         self.values_, self.scores_ = [c[0] for c in curves], [c[1] for c in curves]
-        most = min(self.bends, MOST_RAMPS // max(len(known), 1))
-        self.bends_ = [bends(column, most) for column in known]
+        wanted = [min(len(np.unique(column)), self.bends) for column in known]
+        shares = dealt(wanted, MOST_RAMPS)
+        self.bends_ = [bends(column, most) for column, most in zip(known, shares, strict=True)]
         self.level_ = [
             ramps(column, at).mean(axis=0, dtype=np.float64)
             for column, at in zip(known, self.bends_, strict=True)

@@ -52,6 +52,7 @@ def build(width: int, base_rate: float, recipe: Recipe) -> Any:
     et al. 2016) that starts at zero, so that training begins at the base rate. Kernels are normal with
     variance 2 / fan-in (He et al. 2015): Keras' own scaling reads a member axis as part of a convolution.
     An L1 penalty on the first layer lets it ignore inputs that tell nothing, as trees do by themselves.
+    Without hidden layers a member is the wide part alone, a logistic regression.
     """
     keras = backend.keras()
     each, seed = recipe.members, recipe.seed
@@ -62,8 +63,14 @@ def build(width: int, base_rate: float, recipe: Recipe) -> Any:
     inputs = keras.Input((width,))
     start = keras.initializers.Constant(float(logit_of(np.array(base_rate))))
     wide = keras.layers.EinsumDense(
-        "bi,imo->bmo", (each, 1), bias_axes="mo", kernel_initializer="zeros", bias_initializer=start
+        "bi,imo->bmo",
+        (each, 1),
+        bias_axes="mo",
+        kernel_initializer="zeros",
+        bias_initializer=start,
     )(inputs)
+    if not recipe.hidden:
+        return keras.Model(inputs, wide)
     hidden, fan_in, equation = inputs, width, "bi,imh->bmh"
     for layer, units in enumerate(recipe.hidden, start=1):
         hidden = keras.layers.EinsumDense(
@@ -79,6 +86,25 @@ def build(width: int, base_rate: float, recipe: Recipe) -> Any:
     last = kernel(len(recipe.hidden) + 1, fan_in)
     deep = keras.layers.EinsumDense("bmi,mio->bmo", (each, 1), kernel_initializer=last)(hidden)
     return keras.Model(inputs, keras.layers.Add()([deep, wide]))
+
+
+def solve(network: Any, recipe: Recipe, judged: Arrays) -> Course:
+    """Fit a network without hidden layers: each member is the logistic regression of its rows.
+
+    scikit-learn's, with its default penalty: the best weights are found, not approached.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    matrix, target, fold = judged
+    kernel, bias = network.get_weights()
+    for member in range(recipe.members):
+        learns = fold != member
+        if len(np.unique(target[learns])) == 2:
+            fitted = LogisticRegression(max_iter=500).fit(matrix[learns], target[learns])
+            kernel[:, member, 0], bias[member, 0] = fitted.coef_[0], fitted.intercept_[0]
+    network.set_weights([kernel, bias])
+    logit = logits(network, matrix)[np.arange(len(target)), fold]
+    return Course([log_loss(target, logit)], 1, network.get_weights(), logit)
 
 
 def train(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Self
@@ -18,6 +19,7 @@ from customer_profiles.conversion.labels import DEFINITIONS, label_window
 from customer_profiles.conversion.metrics import ranked
 from customer_profiles.conversion.promotion import CHAMPION, JUDGED
 from customer_profiles.conversion.training import Training
+from customer_profiles.conversion.uplift import Refusal, Trial, uplift_table
 from customer_profiles.settings import ConversionSettings, LabelSettings
 
 Rows = list[dict[str, Any]]
@@ -29,8 +31,8 @@ class Page:
 
     ``label`` and ``model`` are the names of what is predicted and of the model's kind. ``faults`` are
     leaks and answers that are no numbers: with one of them the model can never serve. ``tables`` holds
-    rows by name: examples, metrics, differences, deciles, lists, groups, inputs, changes, canaries,
-    seconds; their columns are those of ``Evaluation``, ``by_group`` and ``importance``.
+    rows by name: examples, metrics, differences, deciles, lists, groups, inputs, uplift, changes,
+    canaries, seconds; their columns are those of ``Evaluation``, ``by_group``, ``importance`` and ``uplift``.
     """
 
     label: str
@@ -68,7 +70,8 @@ class Circumstances:
     """What a page tells beside the training itself.
 
     ``customers`` is how many the label is about today, ``segment`` the segment (rows,) of each test
-    customer or ``None``, ``before`` the champion's version and page.
+    customer or ``None``, ``before`` the champion's version and page, ``trials`` the campaigns from which
+    uplift can be told, or why it cannot.
     """
 
     label: str
@@ -77,6 +80,7 @@ class Circumstances:
     sufficiency: str
     segment: pl.Series | None = None
     before: tuple[str, Page] | None = None
+    trials: Sequence[Trial | Refusal] = ()
 
 
 def page_of(
@@ -115,6 +119,7 @@ def page_of(
         "inputs": importance(
             training.models[name], test, [*training.numeric, *training.categories], seed=conversion.seed
         ).to_dicts(),
+        "uplift": uplift_table(told.trials, training.models[name]),
         "changes": _changes(training, told, conversion.list_share),
         "canaries": [
             {"canary": canary, "passed": finding.passed, "says": finding.says}

@@ -75,6 +75,13 @@ def sections(page: Page) -> list[Section]:
             _inputs(page),
         ),
         Section(
+            "Uplift",
+            "What a contact changed, where chance chose whom to contact: the rate of the contacted less that "
+            "of the control arm, in points. Of customers who never trained, by profiles from before it. "
+            "Qini is 0 if the ranking says nothing of it, and 1 at best.",
+            _uplift(page),
+        ),
+        Section(
             "Since the champion",
             "On the same customers." if changes else "There was no champion to compare with.",
             changes,
@@ -217,6 +224,29 @@ def _inputs(page: Page) -> list[dict[str, str]]:
     return [
         {"input": row["input"], "ROC-AUC lost": figure((row["loss"], row["low"], row["high"]))}
         for row in page.tables["inputs"][:MOST_INPUTS]
+    ]
+
+
+def _uplift(page: Page) -> list[dict[str, str]]:
+    """Pages of earlier trainings have none."""
+    return [
+        {
+            "campaign": row["campaign"],
+            **(
+                {
+                    "contacted": f"{row['treated']:,}",
+                    "control": f"{row['control']:,}",
+                    "all": figure(_triple(row, "effect", 100), 1),
+                    "highest 10 %": figure(_triple(row, "uplift_10", 100), 1),
+                    "highest 30 %": figure(_triple(row, "uplift_30", 100), 1),
+                    "Qini": figure(_triple(row, "qini"), 2),
+                }
+                if "qini" in row
+                else {}
+            ),
+            "": row["says"],
+        }
+        for row in page.tables.get("uplift", [])
     ]
 
 

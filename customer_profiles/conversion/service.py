@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, cast
 
 from customer_profiles.conversion.artefacts import (
@@ -24,6 +24,7 @@ from customer_profiles.conversion.page import Circumstances, Page, page_of
 from customer_profiles.conversion.snapshots import CATEGORIES, NUMERIC, Gathered, gather, store_evaluation
 from customer_profiles.conversion.train import train
 from customer_profiles.conversion.training import Training
+from customer_profiles.conversion.trials import read_trials
 from customer_profiles.projection.service import load_projection
 from customer_profiles.segments.service import load_segmentation
 from customer_profiles.settings import Settings
@@ -55,6 +56,9 @@ def train_label(
     """
     with warehouse() as session:
         gathered = gather(session, settings, name)
+        trials = (
+            [] if isinstance(gathered, str) else read_trials(session, name, gathered.days, settings.label)
+        )
     projection = load_projection(settings.models)
     if isinstance(gathered, str) or projection is None:
         return str(gathered) if projection else "No projection is in service yet."
@@ -71,7 +75,7 @@ def train_label(
         champion=serving,
         report=report,
     )
-    told = _circumstances(settings, name, gathered)
+    told = replace(_circumstances(settings, name, gathered), trials=trials)
     page = page_of(training, told, settings.label, settings.conversion)
     told_of_version = {
         **settings.label.model_dump(exclude={"train"}),

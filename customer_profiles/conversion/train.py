@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import cast
 
 import polars as pl
@@ -28,6 +29,7 @@ from customer_profiles.conversion.promotion import (
     not_finite_on_odd_rows,
     odd_rows,
 )
+from customer_profiles.conversion.shapes import DETAILED
 from customer_profiles.conversion.training import Training
 from customer_profiles.projection.projection import Projection
 from customer_profiles.quality.finding import Finding
@@ -61,28 +63,18 @@ def train(
         numeric=numeric,
         categories=categories,
         projection=projection,
+        shape=DETAILED,
         epochs=epochs,
         report=report,
     )
     untrained = {CANDIDATE: cast(Model, network)} | _baselines(parts, numeric, categories, conversion.seed)
-    models, seconds = _fitted(untrained, parts.train, report)
-    started = time.monotonic()
-    predictions = _predictions(parts, models)
-    if champion is not None:
-        predictions = _with_champion(predictions, parts, champion, report)
-    columns = {name: predictions[name].to_numpy() for name in predictions.columns[2:]}
-    evaluation = evaluate(
-        parts.test.label,
-        parts.test.customer_key,
-        columns,
-        rounds=conversion.bootstrap_rounds,
-        seed=conversion.seed,
-        economics=Economics(conversion.margin_minor, conversion.contact_cost_minor),
-    )
-    seconds["evaluation"] = time.monotonic() - started
-    started = time.monotonic()
-    findings = _canaries(parts, (numeric, categories), conversion.seed, label, evaluation)
-    seconds["canaries"] = time.monotonic() - started
+    seconds: dict[str, float] = {}
+    models = _fitted(untrained, parts.train, seconds, report)
+    with _timed(seconds, "evaluation"):
+        predictions = _with_champion(_predictions(parts, models), parts, champion, report)
+        evaluation = _evaluated(predictions, conversion)
+    with _timed(seconds, "canaries"):
+        findings = _canaries(parts, (numeric, categories), conversion.seed, label, evaluation)
     not_finite = not_finite_on_odd_rows(
         {name: model for name, model in models.items() if name in (CANDIDATE, *SUBSTITUTES)},
         odd_rows(parts.train.features, numeric, categories),
@@ -104,17 +96,27 @@ def train(
     )
 
 
+@contextmanager
+def _timed(seconds: dict[str, float], part: str) -> Iterator[None]:
+    """Note in ``seconds`` how long a part took."""
+    started = time.monotonic()
+    yield
+    seconds[part] = time.monotonic() - started
+
+
 def _fitted(
-    untrained: Mapping[str, Model], rows: Examples, report: Callable[[str], None]
-) -> tuple[dict[str, Model], dict[str, float]]:
-    """Fit each model on the same rows; tell how many seconds each took."""
-    models, seconds = {}, {}
+    untrained: Mapping[str, Model],
+    rows: Examples,
+    seconds: dict[str, float],
+    report: Callable[[str], None],
+) -> dict[str, Model]:
+    """Fit each model on the same rows."""
+    models = {}
     for name, model in untrained.items():
-        started = time.monotonic()
-        models[name] = model.fit(rows.features, rows.label, rows.customer_key, rows.as_of)
-        seconds[name] = time.monotonic() - started
+        with _timed(seconds, name):
+            models[name] = model.fit(rows.features, rows.label, rows.customer_key, rows.as_of)
         report(f"{name} trained in {seconds[name]:.1f} s")
-    return models, seconds
+    return models
 
 
 def _baselines(
@@ -133,14 +135,27 @@ def _predictions(parts: Split, models: Mapping[str, Model]) -> pl.DataFrame:
 
 
 def _with_champion(
-    predictions: pl.DataFrame, parts: Split, champion: Model, report: Callable[[str], None]
+    predictions: pl.DataFrame, parts: Split, champion: Model | None, report: Callable[[str], None]
 ) -> pl.DataFrame:
-    """Add the champion's column; one whose inputs are gone cannot serve, and so is no rival."""
+    """Add the champion's column, if there is one; one whose inputs are gone cannot serve: it is no rival."""
+    if champion is None:
+        return predictions
     try:
         return predictions.with_columns(pl.Series(CHAMPION, champion.predict(parts.test.features)))
     except InputsError as error:
         report(f"the champion cannot be judged: {error}")
         return predictions
+
+
+def _evaluated(predictions: pl.DataFrame, conversion: ConversionSettings) -> Evaluation:
+    return evaluate(
+        predictions["label"].to_numpy(),
+        predictions[CUSTOMER].to_numpy(),
+        {name: predictions[name].to_numpy() for name in predictions.columns[2:]},
+        rounds=conversion.bootstrap_rounds,
+        seed=conversion.seed,
+        economics=Economics(conversion.margin_minor, conversion.contact_cost_minor),
+    )
 
 
 def _canaries(

@@ -357,7 +357,8 @@ def _rows_of(table: Table, rows: Rows) -> Any:
     missing, unknown = sorted(set(wanted) - set(rows.columns)), sorted(set(rows.columns) - set(wanted))
     if missing or unknown:
         raise WarehouseError(f"{table.name}: columns missing {missing}, columns unknown {unknown}")
-    return _Handed(rows.select(wanted))
+    untyped = [pl.col(name).cast(table.schema[name]) for name in wanted if rows.schema[name] == pl.Null]
+    return _Handed(rows.select(wanted).with_columns(untyped))
 
 
 def _insert(table: Table, *, sort: bool) -> str:

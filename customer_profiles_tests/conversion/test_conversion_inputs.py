@@ -121,9 +121,17 @@ def test_bends_also_see_a_stretch_with_few_rows_and_many_values():
 def test_many_columns_share_the_ramps_and_very_many_have_none():
     draw = np.random.default_rng(0)
     frame = pl.DataFrame(draw.normal(size=(300, 80)), schema=[f"n{n}" for n in range(80)])
-    inputs = Inputs(variance=None, bends=96)
+    inputs = Inputs(variance=None, bends=400)
     assert 200 < len(inputs.fit(frame, frame.columns[:20], []).names_) < 20 + MOST_RAMPS
     assert inputs.fit(frame, frame.columns, []).names_ == frame.columns
+
+
+def test_a_column_of_few_values_leaves_its_room_to_one_of_many():
+    draw = np.random.default_rng(0)
+    few = {f"few{n}": draw.integers(4, size=900) for n in range(5)}
+    frame = pl.DataFrame(few | {"many": np.arange(900) % 300})
+    inputs = Inputs(variance=None, bends=400).fit(frame, frame.columns, [])
+    assert [len(at) for at in inputs.bends_] == [4] * 5 + [300]
 
 
 def test_five_thousand_categories_keep_a_hundred():

@@ -3,12 +3,14 @@
 import numpy as np
 import polars as pl
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from customer_profiles.conversion import Batch, ConversionModel, InputsError, ModelFileError, network
 from customer_profiles.conversion.batches import TooFewExamples, folds
 from customer_profiles.conversion.calibration import Calibration, fit_calibration, logit_of, sigmoid
 from customer_profiles.conversion.leaks import roc_auc
 from customer_profiles.conversion.members import batch_size, passes
+from customer_profiles.conversion.shapes import newest
 
 
 def planted(rows=2_000, seed=0):
@@ -30,7 +32,7 @@ def planted(rows=2_000, seed=0):
 @pytest.fixture(scope="module")
 def fitted():
     frame, label, _ = planted()
-    return ConversionModel(seed=1, epochs=15).fit(frame, label)
+    return ConversionModel(seed=1, epochs=15, shape="detailed").fit(frame, label)
 
 
 def test_it_finds_an_interaction_on_rows_it_never_saw(fitted):
@@ -45,14 +47,15 @@ def test_its_probabilities_add_up(fitted):
 
 def test_training_starts_at_the_base_rate():
     frame, label, _ = planted(200)
-    model = ConversionModel(epochs=1, learning_rate=0.0).fit(frame, label)
+    model = ConversionModel(epochs=1, learning_rate=0.0, shape="detailed").fit(frame, label)
     assert model.predict(frame).mean() == pytest.approx(label.mean(), abs=0.1)
 
 
 def test_same_seed_same_weights_and_another_seed_others():
     frame, label, _ = planted(400)
     one, two, other = (
-        ConversionModel(seed=s, epochs=2).fit(frame, label).network_.get_weights() for s in (3, 3, 4)
+        ConversionModel(seed=s, epochs=2, shape="detailed").fit(frame, label).network_.get_weights()
+        for s in (3, 3, 4)
     )
     assert all((a == b).all() for a, b in zip(one, two, strict=True))
     assert any((a != b).any() for a, b in zip(one, other, strict=True))
@@ -116,6 +119,63 @@ def test_a_table_in_batches_is_learnt_like_a_whole_one(fitted, monkeypatch):
     assert roc_auc(bought, model.predict(other)) > roc_auc(bought, fitted.predict(other)) - 0.03
 
 
+def test_it_takes_the_shape_that_is_best_on_rows_it_did_not_learn_from():
+    frame, label, _ = planted(1_500)
+    said = []
+    curved = ConversionModel(epochs=12, report=said.append).fit(frame, label)
+    assert curved.shape_ != "linear"
+    assert any(line.startswith(f"{curved.shape_} is chosen by log loss: detailed") for line in said)
+
+
+def test_with_snapshots_the_shape_is_chosen_on_the_newest(tmp_path):
+    """Until the last snapshot the two columns' product tells all; in the last it is the first one alone."""
+    draw = np.random.default_rng(0)
+    as_of = np.repeat([1, 2, 3], [1_000, 1_000, 600])
+    one, two = draw.normal(size=(2, len(as_of)))
+    logit = np.where(as_of < 3, 3 * one * two + one, 3 * one) - 1
+    frame, label = (
+        pl.DataFrame({"one": one, "two": two}),
+        (draw.random(len(one)) < sigmoid(logit)).astype(int),
+    )
+    model = ConversionModel(epochs=10).fit(frame, label, as_of=as_of)
+    assert model.shape_ == "linear"
+    model.save(tmp_path)
+    assert ConversionModel.load(tmp_path).shape_ == "linear"
+
+
+def test_a_shape_that_there_is_not_is_named():
+    with pytest.raises(ValueError, match="shape is 'round'; choose detailed, smooth, linear or None"):
+        ConversionModel(shape="round")
+
+
+def test_the_linear_shape_is_the_mean_of_logistic_regressions_that_each_leave_a_fold_out():
+    frame, label, _ = planted(500)
+    model = ConversionModel(shape="linear").fit(frame, label)
+    assert len(model.network_.layers) == 2
+    fold, matrix = folds(None, 500, 5, 0), model.inputs_.transform(frame)
+    fits = [LogisticRegression(max_iter=500).fit(matrix[fold != k], label[fold != k]) for k in range(5)]
+    mean = np.mean([fit.predict_proba(matrix)[:, 1] for fit in fits], axis=0)
+    assert model.calibration_ == Calibration()
+    assert model.predict(frame) == pytest.approx(mean, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("as_of", "expected"),
+    [
+        ([1] * 400, None),  # one snapshot
+        ([1] * 100 + [2] * 300, slice(100, 400)),
+        ([1] * 340 + [2] * 60, None),  # a sixth is too little, and nothing would be left
+        ([1] * 200 + [2] * 140 + [3] * 60, slice(200, 400)),
+        ([1] * 60 + [2] * 340, None),  # 30 of either class are too few to learn from
+    ],
+)
+def test_shapes_are_compared_on_the_newest_fifth_or_more(as_of, expected):
+    found = newest(np.array(as_of), np.arange(len(as_of)) % 2)
+    assert (
+        (found is None) if expected is None else np.flatnonzero(found).tolist() == list(range(400)[expected])
+    )
+
+
 def test_a_large_table_is_read_in_parts(monkeypatch):
     monkeypatch.setattr(network, "SAMPLE", 300)
     monkeypatch.setattr(network, "PART", 200)
@@ -149,7 +209,9 @@ def test_out_of_fold_predictions_do_not_know_a_customers_other_rows():
     who = np.repeat(np.arange(80), 5)
     coins, marks = draw.random(80) < 0.5, draw.normal(size=(80, 8))
     frame = pl.DataFrame(marks[who], schema=[f"mark_{n}" for n in range(8)])
-    model = ConversionModel(epochs=12, learning_rate=0.02, patience=12).fit(frame, coins[who], who)
+    model = ConversionModel(epochs=12, learning_rate=0.02, patience=12, shape="detailed").fit(
+        frame, coins[who], who
+    )
     assert roc_auc(coins[who], model.predict(frame)) > 0.8
     assert abs(roc_auc(coins[who], model.out_of_fold_) - 0.5) < 0.2
 

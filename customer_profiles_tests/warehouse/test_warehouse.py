@@ -58,6 +58,13 @@ def test_columns_are_matched_by_name_and_rows_stored_in_order(warehouse: Warehou
         assert session.frame(NUMBERS)["name"].to_list() == ["a", "b"]
 
 
+def test_a_column_in_which_nothing_is_known_needs_no_type(warehouse: Warehouse) -> None:
+    with warehouse.session() as session:
+        untyped = rows(MONDAY, a=1, b=2).with_columns(number=pl.lit(None))
+        session.write(NUMBERS, {"delivery_day": MONDAY}, untyped)
+        assert session.frame(NUMBERS)["number"].to_list() == [None, None]
+
+
 def test_the_same_rows_have_the_same_hashes_whatever_their_order(warehouse: Warehouse) -> None:
     with warehouse.session() as session:
         session.write(NUMBERS, {"delivery_day": MONDAY}, rows(MONDAY, a=1, b=None))
