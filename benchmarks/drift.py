@@ -425,6 +425,7 @@ def cost(events: int, customers: int) -> list[dict[str, object]]:
             for table in (CLEANED_COUNTS, PROFILE_COUNTS):
                 lengthen(session, table)
         result = run_range(platform, day, day)
+        print(*result.failures, sep="\n")
         with open_instance(platform.settings.instance) as instance:
             seconds = seconds_of_steps(instance, result.run_id)
     of_drift = {step: spent for step, spent in seconds.items() if step.endswith(DRIFT_STEPS)}
