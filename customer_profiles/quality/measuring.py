@@ -19,8 +19,8 @@ from customer_profiles.settings import DriftSettings
 from customer_profiles.warehouse import Session, Table
 
 COURSE = timedelta(days=60)
-DRAWN, WORTH_A_PICTURE = 3, 0.5
-"""How many columns are drawn, and from which part of its threshold on one is worth it."""
+DRAWN, LOOKED_AT = 3, 12
+"""How many columns are drawn, and among how many of the worst rows they are looked for."""
 
 
 def measure_days(
@@ -64,18 +64,18 @@ def drift_rows(
 def plot_of_day(
     session: Session, counts: Table, rows: pl.DataFrame, day: date, world: World, settings: DriftSettings
 ) -> bytes | None:
-    """A picture of the day's worst columns, or ``None`` if none is near its threshold.
+    """A picture of the day's worst columns, or ``None`` if nothing was measured of it.
 
     ``rows`` are those of a table of drift, of the day and of the days before it.
     """
     told = sorted(rows.filter(pl.col(counts.day) == day).iter_rows(named=True), key=worst_first)
-    near = [row for row in told if row["value"] is not None and row["value"] >= WORTH_A_PICTURE * row["warn"]]
-    if not near:
+    measured = [row for row in told if row["value"] is not None][:LOOKED_AT]
+    if not measured:
         return None
-    columns = [row["column_name"] for row in near]
+    columns = [row["column_name"] for row in measured]
     counted = histories(read_counts(session, counts, [day], world, settings, columns), counts.day)
     known = {(h.table, h.column, h.kind): h for h in counted if day_number(day) in h.days}
-    worst = {_history_of(row): row for row in reversed(near) if _history_of(row) in known}
+    worst = {_history_of(row): row for row in reversed(measured) if _history_of(row) in known}
     drawn = list(worst.values())[::-1][:DRAWN]
     panels = [
         _panel(row, known, rows.filter(pl.col(counts.day) <= day), day, world, settings) for row in drawn

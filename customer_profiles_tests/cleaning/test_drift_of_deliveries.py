@@ -9,10 +9,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from customer_profiles.cleaning.drift import count_deliveries, store_counts
-from customer_profiles.cleaning.tables import COUNTS
+from customer_profiles.cleaning.drift import count_deliveries, store_counts, world_of
+from customer_profiles.cleaning.tables import COUNTS, DRIFT
 from customer_profiles.quality.counts import Watched, count
 from customer_profiles.quality.history import histories
+from customer_profiles.quality.measuring import drift_rows, measure_days, plot_of_day
+from customer_profiles.settings import load_settings
 from customer_profiles.warehouse import Warehouse
 
 DAY, NOON = date(2026, 3, 3), "2026-03-03 12:00:00"
@@ -95,3 +97,24 @@ def test_counting_a_range_again_gives_the_same_counts(shop, orders):
     day_by_day = shop.warehouse.frame(COUNTS)
     store_counts(shop.warehouse, DAY, NEXT)
     assert shop.warehouse.frame(COUNTS).equals(day_by_day)
+
+
+def test_the_worst_columns_of_a_calm_day_are_drawn_too(shop, orders, tmp_path):
+    settings, days = load_settings(tmp_path), [DAY + timedelta(days=ago) for ago in range(21)]
+    for day in days:
+        times = dict.fromkeys(("ordered_at", "status_at"), f"{day} 12:00:00")
+        shop.deliver("orders", orders(range(100, 220), **times), day=day)
+    shop.run("orders", *days)
+    store_counts(shop.warehouse, days[0], days[-1])
+    world = world_of(settings)
+    for day, measured in measure_days(shop.warehouse, COUNTS, DRIFT, days, world, settings.drift):
+        shop.warehouse.write(DRIFT, {"delivery_day": day}, measured)
+    rows = drift_rows(shop.warehouse, DRIFT, ["orders"], days[0], days[-1])
+    newest = rows.filter(delivery_day=days[-1]).drop_nulls("value")
+    assert newest.height
+    assert (newest["value"] < newest["warn"]).all()
+    drawn = plot_of_day(shop.warehouse, COUNTS, rows, days[-1], world, settings.drift)
+    assert drawn is not None
+    assert drawn.startswith(b"\x89PNG")
+    nothing = plot_of_day(shop.warehouse, COUNTS, rows.clear(), days[-1], world, settings.drift)
+    assert nothing is None
