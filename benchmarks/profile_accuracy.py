@@ -25,7 +25,8 @@ from rich.table import Table
 
 from customer_profiles.cleaning.clean import clean_day
 from customer_profiles.collection.ledger import delivered, ledger
-from customer_profiles.collection.loading import category_words, load_day
+from customer_profiles.collection.loading import load_day
+from customer_profiles.collection.searches import category_words
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.features.as_of import AsOf
 from customer_profiles.features.catalogue import FAMILY_TRAITS, TRAITS

@@ -12,16 +12,10 @@ import polars as pl
 
 from customer_profiles.collection.door import Door
 from customer_profiles.collection.ledger import ABSENT, LOADED, REFUSED, days_run, ledger
-from customer_profiles.collection.loading import (
-    Categories,
-    Loaded,
-    category_words,
-    load_day,
-    load_days,
-    load_late,
-)
+from customer_profiles.collection.loading import Loaded, load_day, load_days, load_late
 from customer_profiles.collection.reading import Delivery, DeliveryError
 from customer_profiles.collection.releasing import waiting_releases
+from customer_profiles.collection.searches import Categories, category_words
 from customer_profiles.collection.sources.finding import find_delivery, lies_there
 from customer_profiles.warehouse import Session, WarehouseError
 

@@ -15,7 +15,8 @@ from customer_profiles.cleaning.clean import broken_rows, clean_day, row_fates
 from customer_profiles.cleaning.tables import CLEANED, QUARANTINE
 from customer_profiles.collection.door import Door
 from customer_profiles.collection.ledger import ledger
-from customer_profiles.collection.loading import category_words, load_day
+from customer_profiles.collection.loading import load_day
+from customer_profiles.collection.searches import category_words
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.tables import PERSONAL, RAW
 from customer_profiles.contracts import CONTRACTS

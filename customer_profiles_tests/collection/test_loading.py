@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from customer_profiles.collection.ledger import delivered, ledger
-from customer_profiles.collection.loading import category_words
+from customer_profiles.collection.searches import category_words
 from customer_profiles.collection.sources.finding import waiting_days
 from customer_profiles.collection.tables import PERSONAL, RAW
 
