@@ -86,8 +86,7 @@ def _piece(random: Any, start: int, n: int, rows: int) -> Any:
 
 def platform(file: Path, form: str, memory_limit: str) -> None:
     """Through the door, cleaned, with quarantine: what a day's run does with one table."""
-    from customer_profiles.cleaning.clean import broken_rows, clean_day
-    from customer_profiles.cleaning.tables import QUARANTINE
+    from customer_profiles.cleaning.clean import clean_day, quarantine_days
     from customer_profiles.collection.daily import before_run, load_table_day
     from customer_profiles.collection.ledger import record_days
     from customer_profiles.orchestration.platform import Platform
@@ -101,7 +100,7 @@ def platform(file: Path, form: str, memory_limit: str) -> None:
         ran = load_table_day(warehouse, vault, working.door, before, DAY)
         record_days(warehouse, "events", {DAY: ran})
         clean_day(warehouse, "events", DAY)
-        warehouse.write(QUARANTINE, {"delivery_day": DAY}, broken_rows(warehouse, DAY, DAY))
+        quarantine_days(warehouse, DAY, DAY)
 
 
 def polars(file: Path, form: str, _: str) -> None:

@@ -75,17 +75,20 @@ def days_to_run_again(session: Session, table: str, first: date, last: date) -> 
     return sorted(session.collect(days)["delivery_day"])
 
 
-def broken_rows(session: Session, first: date, last: date) -> pl.DataFrame:
-    """The quarantined rows of all tables that were delivered in a range of days."""
+def quarantine_days(session: Session, first: date, last: date) -> dict[date, int]:
+    """Write the broken rows of all tables that were delivered in a range of days.
+
+    Returns the rows of each day that has any. The engine moves them: a history can have millions.
+    """
     columns = [column.name for column in QUARANTINE.columns]
-    return pl.concat(
-        session.collect(
-            quarantined(session.read(RAW[table], first, last))
-            .with_columns(nw.lit(table).alias("table_name"))
-            .select(columns)
-        )
+    broken = [
+        quarantined(session.read(RAW[table], first, last))
+        .with_columns(nw.lit(table).alias("table_name"))
+        .select(columns)
         for table in CONTRACTS
-    )
+    ]
+    session.write_days(QUARANTINE, first, last, nw.concat(broken))
+    return session.row_counts(QUARANTINE)
 
 
 def row_fates(session: Session, table: str, first: date, last: date) -> pl.DataFrame:

@@ -149,19 +149,20 @@ def masked(row: Mapping[str, Any], seal: Seal) -> dict[str, str | None]:
     }
 
 
-def examples_by_rule(rows: pl.DataFrame, seal: Seal) -> list[dict[str, Any]]:
-    """Per table and rule: how many rows, and the first of them, masked."""
-    broken = rows.with_columns(rule="broken_rules").explode("rule")
-    groups = broken.sort("table_name", "rule", *PLACE).group_by("table_name", "rule", maintain_order=True)
-    return [
-        {
-            "table": table,
-            "rule": rule,
-            "rows": group.height,
-            "example": _in_a_line(masked(group.row(0, named=True), seal)),
-        }
-        for (table, rule), group in groups
-    ]
+def examples_by_rule(
+    session: Session, first: date, last: date, seal: Seal
+) -> dict[date, list[dict[str, Any]]]:
+    """Of each day, per table and rule: how many rows of the quarantine, and the first of them, masked."""
+    held, of_rule = session.read(QUARANTINE, first, last), ["delivery_day", "table_name", "rule"]
+    broken = held.select("table_name", *ROW, nw.col("broken_rules").alias("rule")).explode("rule")
+    firsts = broken.unique(of_rule, keep="first", order_by=PLACE).join(held, on=["table_name", *ROW])
+    counted = firsts.join(broken.group_by(of_rule).agg(rows=nw.len()), on=of_rule).sort(of_rule)
+    examples: dict[date, list[dict[str, Any]]] = {}
+    for row in session.collect(counted).iter_rows(named=True):
+        shown = {"table": row["table_name"], "rule": row["rule"], "rows": row["rows"]}
+        told = {**shown, "example": _in_a_line(masked(row, seal))}
+        examples.setdefault(row["delivery_day"], []).append(told)
+    return examples
 
 
 def record_reveal(session: Session, rows: pl.DataFrame, who: str, now: datetime) -> None:

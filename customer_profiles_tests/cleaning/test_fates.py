@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import polars as pl
 import pytest
 
-from customer_profiles.cleaning.clean import broken_rows, clean_day, clean_days, days_to_run_again
+from customer_profiles.cleaning.clean import clean_day, clean_days, days_to_run_again, quarantine_days
 from customer_profiles.cleaning.orphans import orphan_counts
 from customer_profiles.cleaning.tables import CLEANED, QUARANTINE
 
@@ -18,8 +18,7 @@ FATES = ("accepted", "repaired", "quarantined", "duplicate")
 
 
 def quarantine(shop, day: date = DAY) -> pl.DataFrame:
-    rows = broken_rows(shop.warehouse, day, day)
-    shop.warehouse.write(QUARANTINE, {"delivery_day": day}, rows)
+    quarantine_days(shop.warehouse, day, day)
     return shop.warehouse.frame(QUARANTINE, day, day)
 
 

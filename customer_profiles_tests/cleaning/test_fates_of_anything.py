@@ -11,7 +11,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from customer_profiles.cleaning.clean import broken_rows
+from customer_profiles.cleaning.clean import quarantine_days
 from customer_profiles.cleaning.tables import CLEANED, QUARANTINE
 from customer_profiles.collection.tables import DELIVERIES, PERSONAL, RAW
 
@@ -61,9 +61,7 @@ def add_up(shop) -> list[int]:
     """Run both days; rows received per day, once their fates were seen to add up."""
     ran = shop.run("events", DAY, NEXT)
     assert not any(day.refused for day in ran.values())
-    for day in (DAY, NEXT):
-        held = broken_rows(shop.warehouse, day, day)
-        shop.warehouse.write(QUARANTINE, {"delivery_day": day}, held)
+    quarantine_days(shop.warehouse, DAY, NEXT)
     counted = shop.fates("events", DAY, NEXT)
     assert [day["received"] for day in counted] == [sum(day[fate] for fate in FATES) for day in counted]
     return [day["received"] for day in counted]

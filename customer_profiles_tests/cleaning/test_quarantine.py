@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from customer_profiles.cleaning.clean import broken_rows
+from customer_profiles.cleaning.clean import quarantine_days
 from customer_profiles.cleaning.quarantine import (
     Chosen,
     QuarantineError,
@@ -23,7 +23,7 @@ from customer_profiles.cleaning.quarantine import (
     original,
     release_rows,
 )
-from customer_profiles.cleaning.tables import CLEANED, QUARANTINE, REVEALED
+from customer_profiles.cleaning.tables import CLEANED, REVEALED
 from customer_profiles.collection.sources.load import load_home
 from customer_profiles.settings import load_settings
 from customer_profiles.warehouse import Warehouse
@@ -36,8 +36,7 @@ FATES = ("accepted", "repaired", "quarantined", "duplicate")
 
 def hold(shop, *days: date) -> None:
     for day in days:
-        rows = broken_rows(shop.warehouse, day, day)
-        shop.warehouse.write(QUARANTINE, {"delivery_day": day}, rows)
+        quarantine_days(shop.warehouse, day, day)
 
 
 def fates(shop, table: str, day: date) -> dict[str, int]:
@@ -227,8 +226,8 @@ def test_words_are_masked_and_readable_cells_are_not(shop, sound) -> None:
 
 
 def test_the_ui_shows_an_example_of_each_rule(too_young) -> None:
-    rows = broken_rows(too_young.warehouse, DAY, DAY)
-    shown = examples_by_rule(rows, too_young.seal)
+    hold(too_young, DAY)
+    shown = examples_by_rule(too_young.warehouse, DAY, DAY, too_young.seal)[DAY]
     assert [(each["table"], each["rule"], each["rows"]) for each in shown] == [
         ("customers", "customer_is_underage", 2),
         ("orders", "quantity_is_zero", 1),

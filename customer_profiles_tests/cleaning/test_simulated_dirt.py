@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from customer_profiles.cleaning.clean import broken_rows, clean_day, row_fates
+from customer_profiles.cleaning.clean import clean_day, quarantine_days, row_fates
 from customer_profiles.cleaning.tables import CLEANED, QUARANTINE
 from customer_profiles.collection.door import Door
 from customer_profiles.collection.ledger import ledger
@@ -54,9 +54,7 @@ class Retailer:
                     known=known, categories=words, rebuild=rebuild,
                 )  # fmt: skip
                 clean_day(self.warehouse, table, day)
-        held = broken_rows(self.warehouse, FIRST, LAST)
-        for day in DAYS:
-            self.warehouse.write(QUARANTINE, {"delivery_day": day}, held.filter(delivery_day=day))
+        quarantine_days(self.warehouse, FIRST, LAST)
 
     def stored(self) -> dict[str, pl.DataFrame]:
         tables = [*RAW.values(), *CLEANED.values(), QUARANTINE]

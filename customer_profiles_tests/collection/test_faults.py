@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import polars as pl
 import pytest
 
-from customer_profiles.cleaning.clean import broken_rows
+from customer_profiles.cleaning.clean import quarantine_days
 from customer_profiles.cleaning.tables import CLEANED, QUARANTINE
 from customer_profiles.collection import reading
 from customer_profiles.collection.ledger import ledger
@@ -156,8 +156,8 @@ def test_a_fault_comes_to_what_it_must_and_touches_nothing_else(berlin, fault: s
     before = everything_but(berlin, "orders", DAY)
     put(berlin.deliveries / "orders" / f"{DAY}.csv")
     ran = berlin.run("orders", DAY)[DAY]
-    held = broken_rows(berlin.warehouse, DAY, DAY).filter(table_name="orders")
-    berlin.warehouse.write(QUARANTINE, {"delivery_day": DAY}, held)
+    quarantine_days(berlin.warehouse, DAY, DAY)
+    held = berlin.warehouse.frame(QUARANTINE, DAY, DAY).filter(table_name="orders")
     (fates,) = berlin.fates("orders", DAY, DAY)
     if refused:
         assert [reason for reason in ran.refused if pl.Series([reason]).str.contains(refused)[0]], ran.refused
@@ -224,6 +224,7 @@ def test_the_hour_that_comes_twice_is_the_first_of_the_two(berlin) -> None:
 def test_the_original_of_a_held_row_is_whole(berlin) -> None:
     one_more(quantity="two", coupon_id="🎁 שלום", shop_name=SQL)(berlin.deliveries / "orders" / f"{DAY}.csv")
     berlin.run("orders", DAY)
-    (row,) = broken_rows(berlin.warehouse, DAY, DAY).filter(table_name="orders").to_dicts()
+    quarantine_days(berlin.warehouse, DAY, DAY)
+    (row,) = berlin.warehouse.frame(QUARANTINE, DAY, DAY).filter(table_name="orders").to_dicts()
     held = json.loads(berlin.open("orders", row, "original", row["original_sealed"], DAY))
     assert (held["quantity"], held["coupon_id"], held["shop_name"]) == ("two", "🎁 שלום", SQL)

@@ -6,8 +6,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from customer_profiles.cleaning.clean import broken_rows, days_to_run_again
-from customer_profiles.cleaning.tables import CLEANED, QUARANTINE
+from customer_profiles.cleaning.clean import days_to_run_again, quarantine_days
+from customer_profiles.cleaning.tables import CLEANED
 from customer_profiles.collection.ledger import delivered, ledger, refusals
 
 DAY = date(2026, 3, 3)
@@ -17,7 +17,7 @@ FATES = ("accepted", "repaired", "quarantined", "duplicate")
 
 def fates(shop, table: str, day: date) -> dict[str, int]:
     """The fates of a day's rows, once they were seen to add up."""
-    shop.warehouse.write(QUARANTINE, {"delivery_day": day}, broken_rows(shop.warehouse, day, day))
+    quarantine_days(shop.warehouse, day, day)
     (counted,) = shop.fates(table, day, day)
     assert counted["received"] == sum(counted[fate] for fate in FATES)
     return {fate: counted[fate] for fate in FATES if counted[fate]}
