@@ -85,7 +85,7 @@ def references_are_known(table: str, other: str, column: str) -> dg.AssetChecksD
     return day_check(
         ["cleaned", table],
         f"{other}_are_known",
-        f"few rows name one of the {other} that was not delivered by the day (orphans are kept)",
+        f"few rows name a {other.removesuffix('s')} that nobody delivered by the day (orphans are kept)",
         find,
         after=[["cleaned", other]],
     )
