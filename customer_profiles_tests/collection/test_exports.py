@@ -229,6 +229,27 @@ def test_amounts_are_read_as_people_and_bookkeepers_write_them(
     assert column(own.rows(), "amount_minor") == [minor]
 
 
+def test_equal_cells_are_mapped_alike_however_often_they_stand_there(own: OwnData) -> None:
+    cells = [
+        ('"¥1,234.50"', "2026-03-03 10:00"),
+        ("", ""),
+        ("1.2.3", "soon"),
+        ("(12.50)", "2026-03-03 10:00"),
+    ]
+    own.put("o_2026-03-03.csv", "No,Paid,At\n" + "".join(f"A,{paid},{at}\n" for paid, at in cells * 5))
+    rules = {
+        "customer_id": {"expression": "CASE WHEN Paid > 0 THEN 'c' END"},
+        "status": {"constant": "returned"},
+    }
+    own.says({"path": "o_{day}.csv", "numbers": ["Paid"], "columns": {**ORDER, **rules}})
+    rows = own.rows()
+    assert column(rows, "amount_minor") == [123450, None, None, -1250] * 5
+    at = datetime(2026, 3, 3, 10, tzinfo=UTC)
+    assert column(rows, "ordered_at") == [at, None, None, at] * 5
+    assert [key is not None for key in column(rows, "customer_key")] == [True, False, False, False] * 5
+    assert "ordered_at|unparsable" in column(rows, "broken_rules")[18]
+
+
 @pytest.mark.parametrize("size", [None, 1])
 def test_a_backslash_takes_the_meaning_from_the_sign_behind_it(
     own: OwnData, monkeypatch: pytest.MonkeyPatch, size: int | None

@@ -30,6 +30,10 @@ from customer_profiles.contracts import CONTRACTS
 from customer_profiles.contracts.columns import columns_of
 from customer_profiles.contracts.stored import delivered_columns
 
+NUMBERS = ("whole", "decimal")
+"""Kinds of columns whose cells are numbers."""
+LIKE_THE_REST = 10_000
+"""Leading cells of a column that tell whether it says the same often."""
 ACROSS_ROWS = ("Agg", "Over", "Len", "Rolling")
 """Parts of an expression that look at more than one row, as Polars names them."""
 
@@ -53,8 +57,9 @@ def mapped_rows(
         as_text(dtype, pl.col(name)).alias(name) for name, dtype in read.cells.schema.items()
     )
     rows = _with_paths(source, table, cells, refuse)
+    seen = _as_expressions_see(source, rows)
     mapped = {
-        name: _mapped(name, column, source, table, rows, home, refuse)
+        name: _mapped(name, column, source, table, rows, seen, home, refuse)
         for name, column in source.columns.items()
     }
     renamed = {column.column for column in source.columns.values()}
@@ -68,7 +73,7 @@ def mapped_rows(
         unknown += [cells[name].alias(f"{name} as delivered") for name in sorted(hidden)]
     return (
         replace(read, cells=pl.DataFrame([*mapped.values(), *unknown]), originals=cells),
-        _dropped_by(source, rows, read.places[LINE], refuse),
+        _dropped_by(source, seen, read.places[LINE], refuse),
     )
 
 
@@ -171,12 +176,38 @@ def path_into(name: str, columns: Collection[str]) -> pl.Expr | None:
     return None
 
 
+def _as_expressions_see(source: Source, rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows with the columns under ``numbers`` as numbers."""
+    return rows.with_columns(
+        _cell_by_cell(rows[name], as_number(pl.col(name), source.decimal))
+        for name in source.numbers
+        if name in rows.columns
+    )
+
+
+def _cell_by_cell(cells: pl.Series, mapped: pl.Expr) -> pl.Series:
+    """An expression over single cells, computed once for equal ones where a column says the same often."""
+    head, mapped = cells.head(LIKE_THE_REST), mapped.alias(cells.name)
+    if 2 * head.n_unique() > head.len():
+        return cells.to_frame().select(mapped).to_series()
+    distinct = cells.unique().drop_nulls()
+    made = distinct.to_frame().select(mapped).to_series()
+    return cells.replace_strict(distinct, made, default=None, return_dtype=made.dtype)
+
+
 def _mapped(
-    name: str, column: Column, source: Source, table: str, rows: pl.DataFrame, home: Home, refuse: Refuse
+    name: str,
+    column: Column,
+    source: Source,
+    table: str,
+    rows: pl.DataFrame,
+    seen: pl.DataFrame,
+    home: Home,
+    refuse: Refuse,
 ) -> pl.Series:
-    """One column of the table, as text."""
+    """One column of the table, as text, of rows as they are and as expressions see them."""
     if column.expression is not None:
-        made = _computed(column.expression, f"{table}.{name}", source, rows, refuse)
+        made = _computed(column.expression, f"{table}.{name}", seen, refuse)
     elif column.constant is not None:
         made = pl.repeat(column.constant, rows.height, dtype=pl.String, eager=True)
     elif column.place_in:
@@ -186,26 +217,29 @@ def _mapped(
     else:
         made = rows[str(column.column)]
     made = plain(made)
-    text = pl.DataFrame({name: made}).select(as_text(made.dtype, pl.col(name)).str.strip_chars())
+    text = made.to_frame(name).select(as_text(made.dtype, pl.col(name)).str.strip_chars()).to_series()
     kind = (columns_of(CONTRACTS[table])[name].metadata or {})["kind"]
-    if kind in ("whole", "decimal") and (text[name].str.len_bytes() != text[name].str.len_chars()).any():
-        text = text.select(pl.col(name).str.normalize("NFKC"))  # full-width digits
+    if kind in NUMBERS and (text.str.len_bytes() != text.str.len_chars()).any():
+        text = text.str.normalize("NFKC")  # full-width digits
+    return _cell_by_cell(text, _as_the_door_reads(name, kind, column, source, home))
+
+
+def _as_the_door_reads(name: str, kind: str, column: Column, source: Source, home: Home) -> pl.Expr:
+    """A cell as text of a kind of column: recoded, in minor units, a plain number, an ISO time."""
     cell = pl.col(name).str.replace(KEPT_AS_TEXT, "$1$2")
     if column.values:
         cell = cell.replace(dict(column.values))
     if column.minor_units is not None:
-        cell = _or_itself(cell, whole_minor_units(as_number(cell, source.decimal), column.minor_units))
-    elif kind in ("whole", "decimal"):
-        cell = _or_itself(cell, plain_number(cell, source.decimal))
-    elif kind in ("moment", "date"):
+        return _or_itself(cell, whole_minor_units(as_number(cell, source.decimal), column.minor_units))
+    if kind in NUMBERS:
+        return _or_itself(cell, plain_number(cell, source.decimal))
+    if kind in ("moment", "date"):
         zone = column.timezone or source.timezone or home.timezone
-        cell = iso_time(name, column, kind, zone, home.timezone)
-    return text.select(cell.alias(name)).to_series()
+        return iso_time(name, column, kind, zone, home.timezone)
+    return cell
 
 
-def _computed(expression: str, place: str, source: Source, rows: pl.DataFrame, refuse: Refuse) -> pl.Series:
-    numbers = [name for name in source.numbers if name in rows.columns]
-    seen = rows.with_columns(as_number(pl.col(name), source.decimal) for name in numbers)
+def _computed(expression: str, place: str, seen: pl.DataFrame, refuse: Refuse) -> pl.Series:
     try:
         made = seen.select(pl.sql_expr(expression).alias("made")).to_series()
     except pl.exceptions.PolarsError as error:
@@ -214,11 +248,11 @@ def _computed(expression: str, place: str, source: Source, rows: pl.DataFrame, r
             f"{place}: the expression {expression!r} cannot be computed ({type(error).__name__}); columns "
             f"are text unless they stand under `numbers`, and TRY_CAST gives NULL where CAST fails"
         ) from None
-    if made.len() == rows.height:
+    if made.len() == seen.height:
         return made
     if made.len() == 1:
-        return made.new_from_index(0, rows.height)
-    raise refuse(f"{place}: the expression {expression!r} gives {made.len()} values for {rows.height} rows")
+        return made.new_from_index(0, seen.height)
+    raise refuse(f"{place}: the expression {expression!r} gives {made.len()} values for {seen.height} rows")
 
 
 def _hashed(cells: pl.DataFrame) -> pl.Series:
@@ -237,7 +271,7 @@ def _dropped_by(source: Source, rows: pl.DataFrame, lines: pl.Series, refuse: Re
     dropped_by = pl.Series("rule", [None], dtype=pl.String).new_from_index(0, rows.height)
     seen = rows if LINE in rows.columns else rows.with_columns(lines)
     for rule, expression in source.drop.items():
-        holds = _computed(expression, f"drop {rule!r}", source, seen, refuse)
+        holds = _computed(expression, f"drop {rule!r}", seen, refuse)
         if holds.dtype != pl.Boolean:
             raise refuse(f"drop {rule!r}: {expression!r} is neither true nor false")
         of_lines = LINE in pl.sql_expr(expression).meta.root_names()
