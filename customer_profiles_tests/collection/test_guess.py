@@ -36,6 +36,23 @@ def test_last_words_of_a_column_tell_it_and_a_person_is_asked(tmp_path: Path) ->
     assert "# quantity: taken from Lineitem quantity; is it that?" in text
 
 
+@pytest.mark.parametrize(
+    ("header", "table", "unsure"),
+    [
+        ("household_id,age,marital_status,kids_count", "customers", False),
+        ("campaign_id,household_id", "campaign_contacts", True),
+        ("basket_id,household_id,product_id,quantity,sales_value,date", "orders", False),
+        ("product_id,department,brand", "products", False),
+    ],
+)
+def test_a_table_is_told_by_what_it_needs_and_a_doubt_is_said(
+    tmp_path: Path, header: str, table: str, unsure: bool
+) -> None:
+    told, _, text = guessed(tmp_path, "x.csv", f"{header}\n{','.join('1' for _ in header.split(','))}\n")
+    assert told == table
+    assert ("--table names another" in text) is unsure
+
+
 def test_words_of_a_marketplace_are_told_in_chinese(tmp_path: Path) -> None:
     rows = (
         "订单编号,买家会员名,订单付款时间,买家实际支付金额,订单状态\n1,tb1,2026/3/3 10:00:00,¥9.9,交易成功\n"

@@ -45,7 +45,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "category": {"constant": "uncategorised"},
 }
 """What stands in for a required column that the file does not hold."""
-GUESSED = ("orders", "events", "texts", "customers", "products")
+GUESSED = ("orders", "events", "texts", "customers", "products", "campaign_contacts")
 """Tables that are told from a file's columns; any other is named by ``--table``."""
 LOG = """\
 # anonymous_pattern: where a line holds the cookie; pages: what your addresses mean
@@ -70,8 +70,11 @@ def guess_source(file: Path, home: Path, table: str | None = None) -> str:
     layout, cells = head_of(file)
     if layout == {"kind": "log"}:
         return LOG.format(path=_path(file, home))
-    table = table or max(GUESSED, key=lambda name: _fit(name, cells))
+    asked, table = table, table or max(GUESSED, key=lambda name: _fit(name, cells))
     columns, notes = _columns(table, cells)
+    if asked is None and 2 * _absent(table, cells) > len(required_columns(table)):
+        unsure = f"{table}: the file holds few of its columns; is it that? --table names another"
+        notes.insert(0, f"{unsure}, and a file of details is joined to the one whose rows it tells more of")
     source = {"kind": "files", "path": _path(file, home), **layout, "columns": columns}
     amount = columns.get("amount_minor")
     if isinstance(amount, dict) and "expression" in amount:
@@ -125,11 +128,20 @@ def _words(name: str) -> list[str]:
     return [word.casefold() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[^\W_A-Z]+", name)] or [""]
 
 
-def _fit(table: str, cells: pl.DataFrame) -> int:
-    """How many of a file's columns a table takes; one that the table cannot do without counts twice."""
+def _fit(table: str, cells: pl.DataFrame) -> tuple[int, bool]:
+    """How many of a file's columns a table takes; one that the table cannot do without counts twice.
+
+    Of equals, the table whose own key is there.
+    """
     required = required_columns(table)
     found = {_found(name, cells, set()): name in required for name in delivered_columns(table)}
-    return sum(1 + needed for column, needed in found.items() if column is not None)
+    worth = sum(1 + needed for column, needed in found.items() if column is not None)
+    return worth, _found(required[0], cells, set()) is not None
+
+
+def _absent(table: str, cells: pl.DataFrame) -> int:
+    """How many columns that a table cannot do without the file does not hold."""
+    return sum(_found(name, cells, set()) is None for name in required_columns(table))
 
 
 def _columns(table: str, cells: pl.DataFrame) -> tuple[dict[str, Any], list[str]]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 NAMES: dict[str, str] = {
     "customer_id": "customer_id user_id member_id buyer_id client_id customer_no cust_id uid visitor_id "
-    "household_key customer user_id_hash 客户编号 客户id 会员编号 会员号 会员id 用户编号 "
-    "用户id 买家id 顾客编号 会员名",
+    "household_key household_id hshd_num customer user_id_hash 客户编号 客户id 会员编号 会员号 会员id "
+    "用户编号 用户id 买家id 顾客编号 会员名",
     "order_id": "order_id order_no order_number invoice_no invoice invoice_id transaction_id basket_id "
     "receipt_no order 订单编号 订单号 订单id 交易编号 交易号 小票号",
     "line_number": "line_number line_no line item_no order_item_id position 行号 明细行号 序号",
@@ -43,6 +43,10 @@ NAMES: dict[str, str] = {
     "brand": "brand manufacturer 品牌",
     "list_price_minor": "list_price price unit_price 标价 单价 价格",
     "valid_from": "valid_from effective_from 生效日期 上架时间",
+    "campaign_id": "campaign_id campaign 活动编号 活动id",
+    "contacted_at": "contacted_at contact_date sent_at send_date start_date 触达时间 发送时间",
+    "opened_at": "opened_at open_date 打开时间",
+    "clicked_at": "clicked_at click_date redemption_date 点击时间",
     "event_id": "event_id log_id 事件编号 事件id",
     "event_at": "event_at event_time time timestamp event_timestamp ts datetime 事件时间 行为时间 时间",
     "event_name": "event_name event_type event action behavior_type behavior type 事件 行为类型 事件类型 "
