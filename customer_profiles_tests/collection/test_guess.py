@@ -53,6 +53,14 @@ def test_a_table_is_told_by_what_it_needs_and_a_doubt_is_said(
     assert ("--table names another" in text) is unsure
 
 
+def test_times_and_days_written_in_no_known_way_are_said(tmp_path: Path) -> None:
+    rows = "order_id,order_date,status_date\n1,03-Mar-26 10h,2026年03月03日 10:00:00\n"
+    _, source, text = guessed(tmp_path, "till_03032026.csv", rows)
+    assert source["columns"]["status_at"]["date_format"] == "%Y年%m月%d日 %H:%M:%S"
+    assert "# ordered_at: order_date is written in no way known here; say its date_format" in text
+    assert "# path: one file for all days; if its name tells a day" in text
+
+
 def test_words_of_a_marketplace_are_told_in_chinese(tmp_path: Path) -> None:
     rows = (
         "订单编号,买家会员名,订单付款时间,买家实际支付金额,订单状态\n1,tb1,2026/3/3 10:00:00,¥9.9,交易成功\n"

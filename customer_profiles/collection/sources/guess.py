@@ -32,6 +32,8 @@ DATE_FORMATS = (
     "%d.%m.%Y %H:%M:%S",
     "%d.%m.%Y %H:%M",
     "%d.%m.%Y",
+    "%Y年%m月%d日 %H:%M:%S",
+    "%Y年%m月%d日 %H:%M",
     "%Y年%m月%d日",
 )
 EPOCH_DIGITS = {10: "epoch_s", 13: "epoch_ms", 16: "epoch_us"}
@@ -85,6 +87,10 @@ def guess_source(file: Path, home: Path, table: str | None = None) -> str:
     text = yaml.dump(
         written, Dumper=_NoAnchors, allow_unicode=True, sort_keys=False, width=100, default_flow_style=None
     )
+    if "{day" not in source["path"] and re.search(r"\d{4}", file.name):
+        notes.append(
+            "path: one file for all days; if its name tells a day, write {day} or {day:%d%m%Y} there"
+        )
     left = [name for name in cells.columns if name not in _named(columns)]
     notes += [f"not mapped, kept sealed: {', '.join(left)}"] if left else []
     return "".join(f"# {note}\n" for note in notes) + text
@@ -172,7 +178,9 @@ def _how(table: str, name: str, found: str, cells: pl.Series) -> tuple[Any, list
     some = some.filter(some.is_not_null() & ~some.is_in(ABSENT))
     if metadata["kind"] in ("moment", "date"):
         form = _date_format(some)
-        return ({"column": found, "date_format": form} if form else found), []
+        if form is not None or _are_iso(some):
+            return ({"column": found, "date_format": form} if form else found), []
+        return found, [f"{name}: {found} is written in no way known here; say its date_format"]
     if name.endswith("_minor") and not _letters(found).endswith("minor"):
         return {"column": found, "minor_units": 2}, []
     if metadata["kind"] == "choice":
@@ -187,12 +195,16 @@ def _how(table: str, name: str, found: str, cells: pl.Series) -> tuple[Any, list
 
 def _date_format(cells: pl.Series) -> str | None:
     """The first format that all cells have; None if they are ISO 8601, or of no format known here."""
-    if cells.is_empty() or cells.str.contains(r"^\d{4}-\d{2}-\d{2}").all():
+    if _are_iso(cells):
         return None
     digits = {len(cell) for cell in cells}
     if cells.str.contains(r"^\d+$").all() and len(digits) == 1 and (size := digits.pop()) in EPOCH_DIGITS:
         return EPOCH_DIGITS[size]
     return next((form for form in DATE_FORMATS if all(_is_of(form, cell) for cell in cells)), None)
+
+
+def _are_iso(cells: pl.Series) -> bool:
+    return bool(cells.str.contains(r"^\d{4}-\d{2}-\d{2}").all())
 
 
 def _is_of(form: str, cell: str) -> bool:
