@@ -1,7 +1,8 @@
 """Plain names for segments, made by rule from what sets each apart.
 
 A trait that lies well above or below the average brings words for one place of the name, as in
-"Frequent evening app bargain hunters": how often, when, where, who. The strongest trait takes a place.
+"Frequent evening app bargain hunters": how often, when, where, who. The strongest trait takes a place. The
+words compare: among customers who come daily, those who come weekly are less recent, not lapsed.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ class Words:
     low: str = ""
 
 
-_ORDERS = Words("pace", "frequent", "rare")
+_ORDERS = Words("pace", "frequent", "infrequent")
 _VISITS = Words("pace", "busy", "quiet")
 _SPEND = Words("who", "big spenders", "small spenders")
 
 WORDS: dict[str, Words] = {
     "orders": _ORDERS,
     "mean_days_between_orders": Words("pace", "slow", "frequent"),
-    "days_since_last_order": Words("pace", "lapsed", "recent"),
+    "days_since_last_order": Words("pace", "less recent", "recent"),
     "overdue_ratio": Words("pace", "overdue"),
     "days_since_last_visit": Words("pace", "absent"),
     "sessions": _VISITS,
@@ -56,11 +57,11 @@ WORDS: dict[str, Words] = {
     "discount_share": Words("who", "bargain hunters", "full-price buyers"),
     "average_order_minor": _SPEND,
     "spend_minor": _SPEND,
-    "items_per_order": Words("who", "big-basket buyers", "single-item buyers"),
+    "items_per_order": Words("who", "big-basket buyers", "small-basket buyers"),
     "refund_rate": Words("who", "returners"),
-    "category_entropy": Words("who", "all-round buyers", "one-category buyers"),
-    "distinct_categories": Words("who", "all-round buyers", "one-category buyers"),
-    "top_category_share": Words("who", "one-category buyers", "all-round buyers"),
+    "category_entropy": Words("who", "all-round buyers", "few-category buyers"),
+    "distinct_categories": Words("who", "all-round buyers", "few-category buyers"),
+    "top_category_share": Words("who", "few-category buyers", "all-round buyers"),
     "searches": Words("who", "searchers"),
     "cart_abandonment_rate": Words("who", "cart abandoners", "decided buyers"),
     "shares": Words("who", "sharers"),

@@ -14,8 +14,8 @@ from customer_profiles.segments.traits import SEGMENTATION_TRAITS
     [
         ({"orders_30": 1.2, "evening_share": 1.1, "channel_share_app": 0.9}, "Frequent evening app shoppers"),
         ({"discount_share": 2.0, "orders_30": 0.1}, "Bargain hunters"),
-        ({"days_since_last_order": 1.5, "items_per_order": -0.8}, "Lapsed single-item buyers"),
-        ({"orders_lifetime": -0.9, "weekend_share": 0.8}, "Rare weekend shoppers"),
+        ({"days_since_last_order": 1.5, "items_per_order": -0.8}, "Less recent small-basket buyers"),
+        ({"orders_lifetime": -0.9, "weekend_share": 0.8}, "Infrequent weekend shoppers"),
         ({"orders_30": 0.3, "evening_share": -2.0}, "Average customers"),
     ],
 )
@@ -36,7 +36,7 @@ def test_a_name_has_three_words_unless_two_segments_would_share_it():
     assert segment_names([frequent]) == ["Night web bargain hunters"]
     assert segment_names([frequent, rare]) == [
         "Frequent night web bargain hunters",
-        "Rare night web bargain hunters",
+        "Infrequent night web bargain hunters",
     ]
 
 
