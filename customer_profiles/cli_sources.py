@@ -125,6 +125,8 @@ def _show_families(checks: list[TableCheck]) -> None:
     out.rule("features")
     if absent:
         out.print(f"no source: {', '.join(sorted(absent))}", soft_wrap=True)
+    named = "who ordered or did something" if "customers" in absent else "whom customers names, no others"
+    out.print(f"  profiles: of those {named}")
     for family, traits in FAMILY_TRAITS.items():
         null = [trait for trait in traits if absent & set(trait.sources)]
         because = ", ".join(sorted({table for trait in null for table in trait.sources if table in absent}))

@@ -35,12 +35,16 @@ AS_WRITTEN = ("date", "timestamp", "timestamptz")
 
 @dataclass(frozen=True)
 class Query:
-    """A query, and the zone of the times without one that it compares and returns."""
+    """A query, and the zone of the times without one that it compares and returns.
+
+    ``each_day``: it is asked for each day, and so has to name the day's bounds.
+    """
 
     url_variable: str
     text: str
     zone: str
     batch_rows: int = 50_000
+    each_day: bool = True
 
 
 def day_bounds(day: date, timezone: str) -> tuple[datetime, datetime]:
@@ -64,7 +68,8 @@ def read_query(
     try:
         with _connection(engine, query, refuse) as connection:
             bounds = dict(zip(BOUNDS, _bound(day_bounds(day, timezone), query.zone, url), strict=True))
-            yield from _batches(connection, statement.bindparams(**bounds), query, refuse)
+            named = {name: bounds[name] for name in statement.compile().params}
+            yield from _batches(connection, statement.bindparams(**named), query, refuse)
     finally:
         engine.dispose()
 
@@ -116,10 +121,12 @@ def _statement(query: Query, refuse: Refuse) -> sa.TextClause:
         SAID_WORD_FOR_WORD.sub(lambda said: re.sub(r"(?<!\\):", r"\\:", said[0]), query.text.strip(" \n\t;"))
     )
     named = set(statement.compile().params)
-    if missing := [f":{name}" for name in BOUNDS if name not in named]:
+    missing = [f":{name}" for name in BOUNDS if name not in named]
+    if missing and query.each_day:
         raise refuse(
             f"the query does not use {' and '.join(missing)}, so that each day would read the same rows; add "
-            f"for instance: where changed_at >= :day_start and changed_at < :day_end"
+            f"for instance: where changed_at >= :day_start and changed_at < :day_end, or, for a table that "
+            f"knows no times, say `delivery_day`"
         )
     if others := sorted(named - set(BOUNDS)):
         raise refuse(

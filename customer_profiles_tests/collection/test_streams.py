@@ -365,6 +365,28 @@ def test_no_part_of_the_url_is_kept_anywhere(home, sold, tmp_path: Path) -> None
     assert "geheim" not in str(shop.warehouse.frame(DELIVERIES).to_dicts())
 
 
+def test_a_table_that_knows_no_times_is_asked_for_once(home, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "shop.sqlite")) as connection, connection:
+        connection.execute("create table goods (product_id, name)")
+        connection.execute("insert into goods values ('P1', 'tea'), ('P2', 'cup')")
+    source = """
+        tables:
+          products:
+            - kind: sql
+              url_variable: SHOP
+              query: select * from goods
+              {once}
+              columns: {{category: {{constant: all}}, valid_from: {{constant: 2026-03-01}}}}
+        """
+    url = f"sqlite:///{tmp_path / 'shop.sqlite'}"
+    shop = home(source.format(once="delivery_day: 2026-03-03"), SHOP=url)
+    assert delivered_days(shop.door.home, "products") == [DAY]
+    shop.load("products")
+    assert shop.clean("products")["product_id"].to_list() == ["P1", "P2"]
+    with pytest.raises(DeliveryError, match=r"does not use :day_start and :day_end.*delivery_day"):
+        home(source.format(once=""), SHOP=url).load("products", day=date(2026, 3, 4))
+
+
 def test_an_sqlite_file_feeds_a_table_too(home, tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "shop.sqlite")) as connection, connection:
         connection.execute("create table people (id, changed, mail)")

@@ -278,6 +278,11 @@ class SqlSource(_Mapped):
     last_day: date | None = Field(
         None, description="of a database that is no longer fed; by default yesterday"
     )
+    delivery_day: date | None = Field(
+        None,
+        description="of a table that knows no times: the one day on which the query is asked, without "
+        "bounds, and all of its rows arrive",
+    )
 
     @model_validator(mode="after")
     def _the_url_stands_elsewhere(self) -> Self:

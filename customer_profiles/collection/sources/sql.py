@@ -18,10 +18,12 @@ from customer_profiles.collection.sources.schema import SqlSource
 
 
 def sql_days(source: SqlSource, _: str, home: Home) -> list[date]:
-    """Every day from the home's first to yesterday, or to the source's ``last_day``.
+    """Every day from the home's first to yesterday, or to the source's ``last_day``; or its one day.
 
     A day of which the query returns nothing was delivered too, empty.
     """
+    if source.delivery_day:
+        return [max(source.delivery_day, home.first_day)]
     today = datetime.now(ZoneInfo(home.timezone)).date()
     last = min(source.last_day or date.max, today - timedelta(days=1))
     days = (last - home.first_day).days + 1
@@ -54,7 +56,13 @@ def _digest(source: SqlSource, day: date) -> str:
 def _read(source: SqlSource, table: str, day: date, name: str, home: Home) -> Iterator[ReadFile]:
     """The day's rows, mapped: batch by batch, unless the mapping looks at other rows than its own."""
     refuse = refusal(table, day, name)
-    query = Query(source.url_variable, source.query, source.timezone or home.timezone, source.batch_rows)
+    query = Query(
+        source.url_variable,
+        source.query,
+        source.timezone or home.timezone,
+        source.batch_rows,
+        each_day=source.delivery_day is None,
+    )
     batches = read_query(query, day, home.timezone, home.variables, refuse)
     first = 0
     for rows in batches if maps_row_by_row(source) else iter([pl.concat(batches)]):
