@@ -60,8 +60,10 @@ def train_label(
             [] if isinstance(gathered, str) else read_trials(session, name, gathered.days, settings.label)
         )
     projection = load_projection(settings.models)
-    if isinstance(gathered, str) or projection is None:
-        return str(gathered) if projection else "No projection is in service yet."
+    if isinstance(gathered, str):
+        return gathered
+    if projection is None:
+        return "No projection is in service yet."
     serving, unusable = usable_champion(settings.models, name)
     if unusable:
         report(f"the champion is not judged: {unusable}")

@@ -26,6 +26,7 @@ from customer_profiles.conversion.page import Page
 from customer_profiles.conversion.sections import SHOWN, figure
 from customer_profiles.conversion.snapshots import gather
 from customer_profiles.orchestration.platform import Platform
+from customer_profiles.orchestration.report import load_report
 from customer_profiles.settings import Mendable, Settings
 from customer_profiles.warehouse.artefacts import ArtefactError
 
@@ -108,9 +109,9 @@ def shown(settings: Settings, label: str, version: str | None = None) -> Shown:
     elif stored:
         folder = room(settings.models, label) / stored[-1]
     else:
-        raise ModelError(
-            f"no model of {label} was trained yet: customer-profiles run, or see models/conversion in the UI"
-        )
+        report = load_report(settings.home)
+        reason = report.not_trained.get("conversion") if report else None
+        raise ModelError(f"no model of {label} was trained yet: {reason or 'customer-profiles run'}")
     return Shown(folder.name, load_page(folder), serving is not None and serving.version == folder.name)
 
 

@@ -55,6 +55,7 @@ class Report:
     run_again: list[str] = field(default_factory=list)
     read_by: dict[str, str] = field(default_factory=dict)
     changed: list[str] = field(default_factory=list)
+    not_trained: dict[str, str] = field(default_factory=dict)
 
 
 def make_report(
@@ -96,6 +97,7 @@ def make_report(
         run_again=_run_again(result, before),
         read_by=read_by,
         changed=what_changed(before.read_by, read_by) if before else [],
+        not_trained=dict(result.not_trained),
     )
 
 

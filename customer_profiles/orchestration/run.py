@@ -7,9 +7,9 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -61,6 +61,8 @@ class RunResult:
     told: str = ""
     run_again: tuple[date, ...] = ()
     """Later days that were told from what this run changed."""
+    not_trained: Mapping[str, str] = field(default_factory=dict)
+    """Models that this run did not train, each with the reason."""
 
 
 def range_of_days(platform: Platform, first: date | None, last: date | None) -> tuple[date, date]:
@@ -117,6 +119,7 @@ def run_range(platform: Platform, first: date, last: date, *, rebuild: bool = Fa
         failures=_failures(result),
         told=told,
         run_again=_run_again(result),
+        not_trained=_not_trained(result),
     )
 
 
@@ -208,6 +211,16 @@ def _run_again(result: dg.ExecuteInProcessResult) -> tuple[date, ...]:
             again = found.materialization.metadata.get(RUN_AGAIN)
             named |= {date.fromisoformat(day) for day in str(again.value).split(", ")} if again else set()
     return tuple(sorted(named))
+
+
+def _not_trained(result: dg.ExecuteInProcessResult) -> dict[str, str]:
+    reasons = {}
+    for event in result.all_events:
+        if event.event_type == DagsterEventType.ASSET_MATERIALIZATION and event.asset_key:
+            found: Any = event.event_specific_data
+            if event.asset_key.path[0] == "models" and (says := found.materialization.metadata.get("says")):
+                reasons[event.asset_key.path[-1]] = str(says.value)
+    return reasons
 
 
 def _failures(result: dg.ExecuteInProcessResult) -> list[str]:

@@ -149,7 +149,7 @@ def _show_checks(console: Console, report: Report) -> None:
 
 def _show_model(console: Console, report: Report) -> None:
     if not report.models:
-        console.print("conversion model: none yet; see models/conversion in the UI for the reason")
+        console.print(f"conversion model: none yet: {_why_none(report, 'conversion')}", soft_wrap=True)
         return
     cells = {(row["model"], row["metric"]): row for row in report.models}
     table = _table("conversion, on unseen customers of a later day (95 % intervals)", "model")
@@ -159,6 +159,10 @@ def _show_model(console: Console, report: Report) -> None:
         table.add_row(model.replace("_", " "), *(_figure(cells.get((model, metric))) for metric in SHOWN))
     console.print(table)
     console.print(f"serving: {report.serves or 'nothing: no model earned it'}")
+
+
+def _why_none(report: Report, model: str) -> str:
+    return escape(report.not_trained.get(model, f"see models/{model} in the UI for the reason"))
 
 
 def _figure(row: dict[str, Any] | None) -> str:
@@ -172,7 +176,7 @@ def _figure(row: dict[str, Any] | None) -> str:
 
 def _show_segments(console: Console, report: Report) -> None:
     if not report.segments:
-        console.print("segments: none yet; see models/segmentation in the UI for the reason")
+        console.print(f"segments: none yet: {_why_none(report, 'segmentation')}", soft_wrap=True)
         return
     table = _table(f"segments of {report.customers:,} customers", "segment")
     table.add_column("customers", justify="right")
