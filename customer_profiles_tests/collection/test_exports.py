@@ -250,6 +250,18 @@ def test_equal_cells_are_mapped_alike_however_often_they_stand_there(own: OwnDat
     assert "ordered_at|unparsable" in column(rows, "broken_rules")[18]
 
 
+def test_what_is_computed_of_numbers_with_a_comma_is_a_number(own: OwnData) -> None:
+    own.put(
+        "o_2026-03-03.csv", "No;At;Who;Paid;Off\nA;2026-03-03;c;1.234,50;0,75\nA;2026-03-03;c;0,10;0,20\n"
+    )
+    off = {"expression": "Off + Paid * 0", "minor_units": "2"}
+    source = {"path": "o_{day}.csv", "delimiter": ";", "decimal": ",", "numbers": ["Paid", "Off"]}
+    own.says({**source, "columns": {**ORDER, "discount_minor": off}})
+    rows = own.rows()
+    assert column(rows, "discount_minor") == [75, 20]
+    assert column(rows, "amount_minor") == [123450, 10]
+
+
 @pytest.mark.parametrize("size", [None, 1])
 def test_a_backslash_takes_the_meaning_from_the_sign_behind_it(
     own: OwnData, monkeypatch: pytest.MonkeyPatch, size: int | None

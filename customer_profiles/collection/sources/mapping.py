@@ -216,23 +216,26 @@ def _mapped(
         made = _hashed(rows.select(column.hash_of))
     else:
         made = rows[str(column.column)]
+    decimal = "." if made.dtype.is_numeric() else source.decimal  # what is computed is written with a point
     made = plain(made)
     text = made.to_frame(name).select(as_text(made.dtype, pl.col(name)).str.strip_chars()).to_series()
     kind = (columns_of(CONTRACTS[table])[name].metadata or {})["kind"]
     if kind in NUMBERS and (text.str.len_bytes() != text.str.len_chars()).any():
         text = text.str.normalize("NFKC")  # full-width digits
-    return _cell_by_cell(text, _as_the_door_reads(name, kind, column, source, home))
+    return _cell_by_cell(text, _as_the_door_reads(name, kind, decimal, column, source, home))
 
 
-def _as_the_door_reads(name: str, kind: str, column: Column, source: Source, home: Home) -> pl.Expr:
+def _as_the_door_reads(
+    name: str, kind: str, decimal: str, column: Column, source: Source, home: Home
+) -> pl.Expr:
     """A cell as text of a kind of column: recoded, in minor units, a plain number, an ISO time."""
     cell = pl.col(name).str.replace(KEPT_AS_TEXT, "$1$2")
     if column.values:
         cell = cell.replace(dict(column.values))
     if column.minor_units is not None:
-        return _or_itself(cell, whole_minor_units(as_number(cell, source.decimal), column.minor_units))
+        return _or_itself(cell, whole_minor_units(as_number(cell, decimal), column.minor_units))
     if kind in NUMBERS:
-        return _or_itself(cell, plain_number(cell, source.decimal))
+        return _or_itself(cell, plain_number(cell, decimal))
     if kind in ("moment", "date"):
         zone = column.timezone or source.timezone or home.timezone
         return iso_time(name, column, kind, zone, home.timezone)
