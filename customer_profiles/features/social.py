@@ -70,6 +70,9 @@ TRAITS = (*PEOPLE, *BUYERS, *SHARES)
 
 def social(tables: Tables, as_of: AsOf) -> Frame:
     """``customer_key`` and ``TRAITS``, one row per customer of the population."""
+    if not as_of.has(SOURCE):  # nobody is anybody's friend: what all others bought need not be read
+        unknown = (nw.lit(None, dtype=nw.Float64()).alias(trait.name) for trait in BUYERS)
+        return observed(population(tables, as_of).with_columns(unknown), TRAITS, as_of)
     edges = newest(known_by(tables["social_edges"], as_of, "created_day"), EDGE)
     buyers = _buyers(tables["orders"], as_of)
     pairs = _pairs(edges, as_of).join(buyers, on="other_key", how="left")
