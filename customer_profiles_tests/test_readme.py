@@ -82,7 +82,9 @@ def test_the_examples_of_sources_are_valid(readme, tmp_path):
     assert set(parse_sources(streams.encode(), tmp_path / "sources.yaml").tables) == {"events", "orders"}
 
 
-@pytest.mark.parametrize("example", ["online_retail", "cdnow", "olist", "simulated_retailer"])
+@pytest.mark.parametrize(
+    "example", ["online_retail", "cdnow", "complete_journey", "olist", "simulated_retailer"]
+)
 def test_every_example_is_valid(example):
     file = ROOT / "examples" / example / "sources.yaml"
     assert parse_sources(file.read_bytes(), file).tables
