@@ -7,17 +7,21 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
+from itertools import pairwise
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 from dagster import DagsterEventType
 from sqlalchemy.exc import SQLAlchemyError
 
-from customer_profiles.collection.sources.finding import state_of_sources, waiting_days
+from customer_profiles.collection.reading import DeliveryError
+from customer_profiles.collection.sources.finding import find_delivery, state_of_sources, waiting_days
+from customer_profiles.contracts import CONTRACTS
 from customer_profiles.orchestration.alerts import tell
 from customer_profiles.orchestration.code_version import code_version
 from customer_profiles.orchestration.instance import PROCESS_TAG, end_dead_runs, open_instance
@@ -29,6 +33,8 @@ from customer_profiles.warehouse.outbox import OutboxError
 
 NEARLY_NOTHING = 1_000_000
 """Bytes left on a disk that counts as full."""
+FAR_DAYS = 31
+"""A day to come that lies more days than these after the delivery before it is a slip in a file's name."""
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -68,7 +74,7 @@ class RunResult:
 def range_of_days(platform: Platform, first: date | None, last: date | None) -> tuple[date, date]:
     """The range to run: by default from the first to the last day for which a delivery lies there.
 
-    Raises ``RunError`` if there is nothing to run.
+    Days that ``far_ahead`` names are not among them. Raises ``RunError`` if there is nothing to run.
     """
     settings, waiting = platform.settings, waiting_days(platform.home)
     if not waiting and (first is None or last is None):
@@ -77,7 +83,8 @@ def range_of_days(platform: Platform, first: date | None, last: date | None) -> 
             f"some with: customer-profiles simulate --out {settings.home}; files elsewhere are described in "
             f"{settings.home / 'sources.yaml'}"
         )
-    start, end = first or waiting[0], last or waiting[-1]
+    far = far_ahead(waiting, _today(settings))
+    start, end = first or waiting[0], last or max(day for day in waiting if day not in far)
     if start > end:
         raise RunError(f"--from {start} lies after --to {end}")
     if start < settings.first_day:
@@ -86,6 +93,37 @@ def range_of_days(platform: Platform, first: date | None, last: date | None) -> 
             f"{settings.home / 'settings.yaml'}, or start later with --from"
         )
     return start, end
+
+
+def far_ahead(waiting: Sequence[date], today: date) -> list[date]:
+    """Days to come that do not follow on what was delivered before them: nobody meant them.
+
+    ``waiting`` are the delivered days, ascending.
+    """
+    for before, day in pairwise(waiting):
+        if day > today and (day - before).days > FAR_DAYS:
+            return [each for each in waiting if each >= day]
+    return []
+
+
+def _today(settings: Settings) -> date:
+    return datetime.now(ZoneInfo(settings.timezone)).date()
+
+
+def _far_deliveries(platform: Platform, last: date) -> list[str]:
+    """What to say of each delivery that is far ahead of a run that ends on ``last``."""
+    try:
+        waiting = waiting_days(platform.home)
+    except DeliveryError:  # its table's asset reports it
+        return []
+    far = [day for day in far_ahead(waiting, _today(platform.settings)) if day > last]
+    return [
+        f"{table} of {day}: the day is still to come and lies more than {FAR_DAYS} days after the others: "
+        f"correct it in {', '.join(part.source for part in delivery.parts)}, or wait for it"
+        for day in far
+        for table in CONTRACTS
+        if (delivery := find_delivery(platform.home, table, day)) is not None
+    ]
 
 
 def run_range(platform: Platform, first: date, last: date, *, rebuild: bool = False) -> RunResult:
@@ -109,14 +147,15 @@ def run_range(platform: Platform, first: date, last: date, *, rebuild: bool = Fa
         job = build(settings, {"platform": platform}).resolve_job_def(EVERYTHING.name)
         result = job.execute_in_process(instance=instance, tags=tags, run_config=QUIET, raise_on_error=False)
         told = _tell(platform, instance)
+    far = _far_deliveries(platform, last)
     return RunResult(
         run_id=result.run_id,
         first=first,
         last=last,
-        succeeded=result.success,
+        succeeded=result.success and not far,
         checks=_checks(result),
         seconds=_seconds(result),
-        failures=_failures(result),
+        failures=[*_failures(result), *far],
         told=told,
         run_again=_run_again(result),
         not_trained=_not_trained(result),

@@ -15,7 +15,7 @@ from customer_profiles.orchestration.instance import PROCESS_TAG, end_dead_runs,
 from customer_profiles.orchestration.jobs import schedules
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.orchestration.report import Report, load_report, save_report
-from customer_profiles.orchestration.run import RunError, fingerprint, range_of_days, run_range
+from customer_profiles.orchestration.run import RunError, far_ahead, fingerprint, range_of_days, run_range
 from customer_profiles.privacy.secrets import SEAL_VARIABLE, SecretError
 from customer_profiles.settings import load_settings
 from customer_profiles.warehouse import WarehouseError
@@ -67,6 +67,21 @@ def test_a_run_covers_all_delivered_days_unless_told_otherwise(tmp_path: Path) -
     assert range_of_days(Platform(settings, {}), None, None) == (FIRST, THIRD)
     assert range_of_days(Platform(settings, {}), SECOND, None) == (SECOND, THIRD)
     assert range_of_days(Platform(settings, {}), None, SECOND) == (FIRST, SECOND)
+
+
+def test_a_day_to_come_that_follows_on_nothing_is_left_out() -> None:
+    near, far = [FIRST, SECOND], [date(2062, 3, 3), date(2062, 3, 4)]
+    assert far_ahead([*near, *far], today=THIRD) == far
+    assert far_ahead([*near, THIRD], today=FIRST) == []
+    assert far_ahead([*near, *far], today=date(2070, 1, 1)) == []
+    assert far_ahead(far, today=FIRST) == []
+
+
+def test_a_file_of_a_far_day_is_named_and_all_others_are_run(tmp_path: Path) -> None:
+    deliver(tmp_path, FIRST, SECOND, date(2062, 3, 3))
+    platform = Platform(load_settings(tmp_path), {})
+    assert range_of_days(platform, None, None) == (FIRST, SECOND)
+    assert range_of_days(platform, None, date(2062, 3, 3)) == (FIRST, date(2062, 3, 3))
 
 
 @pytest.mark.parametrize(
