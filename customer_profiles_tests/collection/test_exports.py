@@ -262,6 +262,19 @@ def test_what_is_computed_of_numbers_with_a_comma_is_a_number(own: OwnData) -> N
     assert column(rows, "amount_minor") == [123450, 10]
 
 
+def test_an_export_whose_columns_changed_is_two_sources(own: OwnData) -> None:
+    own.put("o_2026-03-02.csv", "No,At,Who,Paid\nA,2026-03-02,c,1.00\n")
+    own.put("o_2026-03-03.csv", "No,At,Who,Sum\nB,2026-03-03,c,2.00\n")
+    new = {**ORDER, "amount_minor": {"column": "Sum", "minor_units": "2"}}
+    old = {"path": "o_{day}.csv", "columns": ORDER, "last_day": "2026-03-02"}
+    own.says([old, {"path": "o_{day}.csv", "columns": new, "first_day": "2026-03-03"}])
+    assert delivered_days(own.home(), "orders") == [date(2026, 3, 2), OWN_DAY]
+    assert column(own.rows(), "amount_minor") == [200]
+    with pytest.raises(SourcesError, match="first_day and last_day need a path with"):
+        own.says({"path": "o.csv", "columns": ORDER, "first_day": "2026-03-03"})
+        own.home()
+
+
 @pytest.mark.parametrize("size", [None, 1])
 def test_a_backslash_takes_the_meaning_from_the_sign_behind_it(
     own: OwnData, monkeypatch: pytest.MonkeyPatch, size: int | None

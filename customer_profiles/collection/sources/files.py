@@ -34,7 +34,7 @@ def files_days(source: Found, table: str, home: Home) -> list[date]:
         return sorted({day for history in _histories(source, table, home) for day in history.days})
     whole = str(home.folder / source.path)
     found = {day_of(str(file), whole) for file in matches(of_any_day(source.path), home.folder)}
-    return sorted(day for day in found if day is not None)
+    return sorted(day for day in found if day is not None and source.holds(day))
 
 
 def files_parts(source: Found, table: str, day: date, home: Home) -> list[Part]:
@@ -42,6 +42,8 @@ def files_parts(source: Found, table: str, day: date, home: Home) -> list[Part]:
     if not tells_days(source.path):
         histories = _histories(source, table, home)
         return [_part_of_history(history, table, day) for history in histories if day in history.days]
+    if not source.holds(day):
+        return []
     of_day = on_day(source.path, day)
     return [_part(source, table, day, file, home) for file in matches(of_day, home.folder)]
 

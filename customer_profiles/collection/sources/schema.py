@@ -153,6 +153,24 @@ class _Mapped(_Strict):
         default_factory=dict, description="rule's name: rows for which it holds are left out, and counted"
     )
     ignore: Names = Field((), description="file's columns that are not kept; others are kept sealed")
+    first_day: date | None = Field(
+        None, description="the first day that is read so: an export that changed is two sources"
+    )
+    last_day: date | None = Field(
+        None, description="the last one; of a database that is still fed, yesterday by default"
+    )
+
+    def holds(self, day: date) -> bool:
+        """Whether the source tells how this day is read."""
+        return (self.first_day or date.min) <= day <= (self.last_day or date.max)
+
+    @model_validator(mode="after")
+    def _days_belong_to_a_path_that_tells_them(self) -> Self:
+        if (self.first_day or self.last_day) and "{day" not in getattr(self, "path", "{day"):
+            raise ValueError(
+                "first_day and last_day need a path with {day}; `drop` leaves rows of a file out"
+            )
+        return self
 
 
 class _LaidOut(_Strict):
@@ -275,9 +293,6 @@ class SqlSource(_Mapped):
         description="asked for each day, with `:day_start` and `:day_end`, the next day's start"
     )
     batch_rows: int = Field(50_000, ge=1, description="rows fetched at once")
-    last_day: date | None = Field(
-        None, description="of a database that is no longer fed; by default yesterday"
-    )
     delivery_day: date | None = Field(
         None,
         description="of a table that knows no times: the one day on which the query is asked, without "

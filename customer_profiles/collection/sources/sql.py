@@ -26,8 +26,8 @@ def sql_days(source: SqlSource, _: str, home: Home) -> list[date]:
         return [max(source.delivery_day, home.first_day)]
     today = datetime.now(ZoneInfo(home.timezone)).date()
     last = min(source.last_day or date.max, today - timedelta(days=1))
-    days = (last - home.first_day).days + 1
-    return [home.first_day + timedelta(days=n) for n in range(days)]
+    first = max(source.first_day or date.min, home.first_day)
+    return [first + timedelta(days=n) for n in range((last - first).days + 1)]
 
 
 def sql_parts(source: SqlSource, table: str, day: date, home: Home) -> list[Part]:
