@@ -88,7 +88,7 @@ def level_test(history: History, today: int, places: np.ndarray, settings: Drift
     now = float(level.mean[today])
     warn, _ = thresholds(settings, history.table, history.column, "level")
     p_value = usual.p_value(now, float(np.log1p(warn * NOTHING)), floor)
-    effect = float(np.expm1(abs(now - usual.value)))
+    effect = abs(float(np.expm1(now - usual.value)))
     means = float(np.exp(now)), float(np.exp(usual.value))
     return Test("level", effect, p_value, *means, float(level.rows[today]), reference_rows)
 
