@@ -40,7 +40,7 @@ from customer_profiles.privacy.sealing import Seal
 from customer_profiles.profiles.tables import COUNTS as PROFILE_COUNTS
 from customer_profiles.quality import statistics
 from customer_profiles.quality.coarse import binned
-from customer_profiles.quality.counts import Watched, count, watched
+from customer_profiles.quality.counts import Watched, count, watched_rows
 from customer_profiles.quality.drift import World, drift_of_day
 from customer_profiles.quality.history import History, day_number, histories, trailing
 from customer_profiles.settings import CollectionSettings, DriftSettings
@@ -55,7 +55,7 @@ PEAK = range(150, 155)
 RHYTHM = np.array([1.0, 0.95, 0.95, 1.0, 1.1, 1.35, 1.25])
 ROWS = {"events": 5_000, "orders": 2_500}
 COUNTED = {
-    **{table: watched(CLEANED[table].columns) for table in ROWS},
+    **{table: watched_rows(CLEANED[table].columns) for table in ROWS},
     "customer_features": Watched(
         ("spend", "orders", "views", "evening_share"), ("favourite",), ("evening_share",)
     ),
@@ -100,7 +100,8 @@ def month_of_rows(folder: Path, seed: int = FIRST_SEED) -> dict[str, list[pl.Dat
 def drawn(pool: pl.DataFrame, rows: float, day: int, random: np.random.Generator) -> pl.DataFrame:
     """About so many rows of the month, as they fall on one day.
 
-    Every n-th day of a customer, with all its rows: the days have the same customers, as a shop's have.
+    Every n-th day of a customer, with all its rows: the days have the same customers, as a shop's have. No
+    two rows are of one moment.
     """
     part = rows * random.lognormal(0, 0.05) / pool.height
     up_to = np.floor(np.arange(pool["whose_day"].max() + 2) * part + random.random()).astype(int)
@@ -108,7 +109,10 @@ def drawn(pool: pl.DataFrame, rows: float, day: int, random: np.random.Generator
     if day % 7 >= 5:
         often = np.where(pool["is_late"].to_numpy(), often + random.binomial(often, 0.3), often)
     places = np.repeat(np.arange(pool.height), often)
-    return pool[places].with_columns(pl.lit(START + timedelta(days=day)).alias("delivery_day"))
+    return pool[places].with_columns(
+        pl.lit(START + timedelta(days=day)).alias("delivery_day"),
+        pl.selectors.datetime() + pl.duration(microseconds=pl.int_range(pl.len())),
+    )
 
 
 def in_clusters(days: list[pl.DataFrame]) -> pl.DataFrame:
@@ -236,6 +240,12 @@ def _frozen(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(spend=pl.lit(rows["spend"].median()).cast(pl.Int64))
 
 
+def _some(rows: pl.DataFrame, share: float, column: str, value: pl.Expr) -> pl.DataFrame:
+    """So large a share of the rows with another value."""
+    chosen = pl.Series(np.random.default_rng(3).random(rows.height) < share)
+    return rows.with_columns(pl.when(chosen).then(value).otherwise(column).alias(column))
+
+
 def _later(rows: pl.DataFrame, hours: int) -> pl.DataFrame:
     return rows.with_columns((pl.col("event_hour") + hours) % 24)
 
@@ -246,16 +256,11 @@ def _thinned(rows: pl.DataFrame, part: float) -> pl.DataFrame:
     return pl.concat([*([rows] * int(whole)), rows.sample(fraction=rest, seed=1)])
 
 
-def _renamed(rows: pl.DataFrame, column: str, name: str, share: float) -> pl.DataFrame:
-    """So large a share of the rows in another category."""
-    chosen = pl.Series(np.random.default_rng(3).random(rows.height) < share)
-    return rows.with_columns(pl.when(chosen).then(pl.lit(name)).otherwise(column).alias(column))
-
-
 def _without_top(rows: pl.DataFrame, column: str) -> pl.DataFrame:
     return rows.filter(pl.col(column) != rows[column].drop_nulls().mode().sort()[0])
 
 
+AMOUNT, HOUR = pl.col("amount_minor"), pl.col("event_hour")
 Change = Callable[[pl.DataFrame, int], pl.DataFrame]
 CASES: dict[str, tuple[str, Change, int]] = {
     "number scaled by 1.3": ("orders", lambda rows, _: _times(rows, 1.3), 1),
@@ -285,14 +290,27 @@ MORE_CASES: dict[str, tuple[str, Change, int]] = {
     "slow: number falls by 1 % a day": ("orders", lambda rows, day: _times(rows, 0.99 ** (day + 1)), 15),
     "number scaled by 1 / 1.3": ("orders", lambda rows, _: _times(rows, 1 / 1.3), 1),
     "time zone off by 1 hour": ("events", lambda rows, _: _later(rows, 1), 1),
-    "a fifth in another currency": ("orders", lambda rows, _: _renamed(rows, "currency", "USD", 0.2), 1),
-    "a new category of 15 %": ("events", lambda rows, _: _renamed(rows, "channel", "fax", 0.15), 1),
+    "a fifth in another currency": ("orders", lambda rows, _: _some(rows, 0.2, "currency", pl.lit("USD")), 1),
+    "a new category of 15 %": ("events", lambda rows, _: _some(rows, 0.15, "channel", pl.lit("fax")), 1),
     "the largest category gone": ("orders", lambda rows, _: _without_top(rows, "category"), 1),
     "a column all NULL": ("events", lambda rows, _: rows.with_columns(dwell_ms=pl.lit(None, pl.Int64)), 1),
     "rows twice, under other ids": ("orders", lambda rows, _: pl.concat([rows, rows]), 1),
+    "half of the rows twice": ("orders", lambda rows, _: _thinned(rows, 1.5), 1),
+    "1 % of numbers times 1000": (
+        "orders",
+        lambda rows, _: _some(rows, 0.01, "amount_minor", AMOUNT * 1000),
+        1,
+    ),
+    "a tenth of numbers 0": ("orders", lambda rows, _: _some(rows, 0.1, "amount_minor", pl.lit(0)), 1),
+    "a fifth of one customer": ("orders", lambda rows, _: _some(rows, 0.2, "customer_key", pl.lit("x")), 1),
+    "time zone of half the rows": (
+        "events",
+        lambda rows, _: _some(rows, 0.5, "event_hour", (HOUR + 8) % 24),
+        1,
+    ),
+    "sign turned": ("orders", lambda rows, _: _times(rows, -1), 1),
 }
-"""What the issue does not name. Twice the rows is what a holiday brings too."""
-"""Name -> table, what is done to the rows of the n-th day since, and on how many days."""
+"""What the issue does not name: table, what is done to the rows of the n-th day since, on how many days."""
 
 
 def alarms(columns: list[History], day: int, detector: str) -> set[str]:

@@ -162,6 +162,8 @@ class DriftLimits(_Section):
     error: float | None = Field(None, gt=0)
     share_warn: float | None = Field(None, gt=0)
     level_warn: float | None = Field(None, gt=0)
+    mean_warn: float | None = Field(None, gt=0)
+    clock_warn: float | None = Field(None, gt=0)
     slow_warn: float | None = Field(None, gt=0)
     missing_warn: float | None = Field(None, gt=0)
     missing_error: float | None = Field(None, gt=0)
@@ -179,8 +181,12 @@ class DriftSettings(_Section):
     level_warn: float = Field(
         0.15, gt=0, description="relative change of a number's geometric mean that warns"
     )
+    mean_warn: float = Field(0.5, gt=0, description="relative change of a number's mean that warns")
+    clock_warn: float = Field(1, gt=0, description="hours by which a clock seems moved that warn")
     slow_warn: float = Field(0.1, gt=0, description="the same, crept in over two weeks")
-    missing_warn: float = Field(0.03, gt=0, description="change of the share of NULLs that warns")
+    missing_warn: float = Field(
+        0.03, gt=0, description="change of the share of NULLs, repeated rows or rows with one key that warns"
+    )
     missing_error: float = Field(0.25, gt=0, description="change that is an error")
     fall_warn: float = Field(0.2, gt=0, description="share of the usual rows whose absence warns")
     fall_error: float = Field(0.6, gt=0, description="share whose absence is an error")

@@ -11,7 +11,7 @@ from customer_profiles.cleaning.tables import CLEANED, COUNTS
 from customer_profiles.collection.ledger import delivered
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.contracts.stored import clock, stem
-from customer_profiles.quality.counts import NO_COLUMN, count, labelled, watched
+from customer_profiles.quality.counts import NO_COLUMN, count, labelled, watched_rows
 from customer_profiles.quality.drift import LATENESS, World
 from customer_profiles.quality.history import day_number
 from customer_profiles.settings import Settings
@@ -27,7 +27,7 @@ def count_deliveries(session: Session, first: date, last: date) -> pl.DataFrame:
     counted = []
     for table, stored in CLEANED.items():
         rows = session.read(stored, first, last)
-        counted.append(count(session, rows, DAY, watched(stored.columns), table_name=table))
+        counted.append(count(session, rows, DAY, watched_rows(stored.columns), table_name=table))
         counted += [_lateness(session, table, first, last)] if clock(CONTRACTS[table]) else []
         arrived = pl.DataFrame({DAY: sorted(day for day in known[table] if day >= first)}, {DAY: pl.Date})
         empty = arrived.join(counted[-1], on=DAY, how="anti").with_columns(

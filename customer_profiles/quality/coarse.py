@@ -39,13 +39,20 @@ def binned(history: History, today: int, places: np.ndarray) -> Binned:
 
 
 def _number_bins(history: History, today: int, places: np.ndarray) -> Binned:
-    """Quantile bins; numbers of few distinct values keep a bin each."""
+    """Quantile bins; numbers of few distinct values keep a bin each.
+
+    0 is a bin of its own, since it often stands for "nothing", and so is what lies beyond all that the
+    reference holds.
+    """
     reference = history.counts[places].sum(axis=0)
     held = (reference > 0) | (history.counts[today] > 0)
     reference, ends = reference[held], history.bins[held]
     few = np.count_nonzero(reference) <= BINS
     place = np.arange(len(ends)) if few else quantile_bins(reference, BINS)
-    starts = np.searchsorted(place, np.arange(place[-1] + 1))
+    known = ends[reference > 0]
+    cuts = [ends >= known[0], ends >= 0, ends > 0, ends > known[-1]] if len(known) else []
+    new = np.any(np.diff([place, *cuts], axis=1) != 0, axis=0)
+    starts = np.append(0, np.flatnonzero(new) + 1)
     lows = [f"{end:g}" for end in ends[starts]]
     names = lows if few else [*(f"{low} to {high}" for low, high in pairwise(lows)), f"from {lows[-1]}"]
     days, now = (

@@ -4,7 +4,8 @@ Counted inside the warehouse's engine; a few hundred counts a column and day are
 bins never change, so that counts of any two days can be laid side by side:
 
 - rows: one count;
-- missing: how many cells of a column are NULL;
+- missing: how many cells of a column are NULL; concentrated: how many rows hold its most frequent key;
+  repeated: how many rows say again, under another id, what an earlier one says;
 - numbers: rounded to ``DIGITS`` binary digits, so that a bin is at most 1.6 % wide and whole numbers up to
   128 keep a bin each (log-linear bins as in HdrHistogram, Tene 2012);
 - categories: values that hold at least ``RARE_SHARE`` of the day's rows, all others together.
@@ -13,16 +14,18 @@ bins never change, so that counts of any two days can be laid side by side:
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import narwhals as nw
 import polars as pl
 
-from customer_profiles.contracts.stored import StoredColumn
+from customer_profiles.contracts.stored import ROW, StoredColumn
 from customer_profiles.warehouse import Session, Table
 
-Kind = Literal["rows", "missing", "number", "category"]
+Kind = Literal["rows", "missing", "concentrated", "repeated", "number", "category"]
+SHARES: dict[str, str] = {"missing": "NULL", "concentrated": "on one key", "repeated": "repeated"}
+"""Kinds that count a part of the rows, and what that part is."""
 DIGITS = 7
 SPLITTER = 2.0 ** (53 - DIGITS) + 1
 RARE_SHARE = 0.005
@@ -31,17 +34,24 @@ NO_COLUMN = "(rows)"
 IDENTIFIES = ("_id", "_key", "_sealed", "identifier", "consent_reference")
 """Ends of the names of columns whose values tell rows apart and have no shape; only NULLs are counted."""
 UNSHAPED = ("_day", "_weekday", "_number")
+SAYS_NOTHING_NEW = ("_sealed", "_day", "_weekday", "_hour")
+"""Ends of the names of columns that are sealed differently each time, or that another column tells."""
 WORDS = ("name", "value")
 """Columns of free words."""
 
 
 @dataclass(frozen=True)
 class Watched:
-    """The columns of a table whose shape is counted."""
+    """The columns of a table whose shape is counted.
+
+    Rows that are equal in all columns of ``content`` say the same.
+    """
 
     numbers: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    content: tuple[str, ...] = ()
 
 
 def counts_columns(day: StoredColumn) -> tuple[StoredColumn, ...]:
@@ -53,7 +63,7 @@ def counts_columns(day: StoredColumn) -> tuple[StoredColumn, ...]:
             "model_version", pl.String, False, "that of the model whose outputs were counted, or empty"
         ),
         StoredColumn("column_name", pl.String, False, f"its column, or {NO_COLUMN}"),
-        StoredColumn("kind", pl.String, False, "rows, missing, number or category"),
+        StoredColumn("kind", pl.String, False, "rows, missing, concentrated, repeated, number or category"),
         StoredColumn("number", pl.Float64, True, f"a number, rounded to {DIGITS} binary digits"),
         StoredColumn(
             "category", pl.String, True, f"a category; {RARE}: all below {RARE_SHARE:.1%} of the day"
@@ -80,7 +90,27 @@ def watched(columns: Iterable[StoredColumn]) -> Watched:
         numbers=tuple(c.name for c in shaped if c.dtype in (pl.Int32, pl.Int64, pl.Float64)),
         categories=tuple(c.name for c in shaped if c.dtype in (pl.String, pl.Boolean)),
         missing=tuple(c.name for c in known if c.nullable and not c.name.endswith("_day")),
+        keys=tuple(c.name for c in known if c.dtype == pl.String and not _is_own_id(c) and _is_key(c)),
     )
+
+
+def watched_rows(columns: Sequence[StoredColumn]) -> Watched:
+    """The same of a table of rows that each tell something of their own."""
+    content = [
+        column.name
+        for column in columns[len(ROW) :]
+        if not (_is_own_id(column) or column.name.endswith(SAYS_NOTHING_NEW) or column.name == "repairs")
+    ]
+    return replace(watched(columns), content=tuple(content))
+
+
+def _is_key(column: StoredColumn) -> bool:
+    return column.name.endswith(("_id", "_key"))
+
+
+def _is_own_id(column: StoredColumn) -> bool:
+    """Whether a column numbers the rows of its table."""
+    return column.name.endswith("_id") and not column.nullable
 
 
 def count(
@@ -94,6 +124,13 @@ def count(
 ) -> pl.DataFrame:
     """Count the rows of each day: in all, NULLs by column, and by bin. The columns of a table of counts."""
     counted = [_totals(session, rows, day, columns.missing)]
+    if columns.keys:
+        keys = session.value_counts(rows.select(day, *columns.keys), day)
+        largest = keys.group_by(day, "column_name").agg(nw.col("rows").max())
+        counted.append(_kind(session.collect(largest), "concentrated"))
+    if columns.content:
+        repeated = session.collect(session.repeated_rows(rows.select(day, *columns.content), day))
+        counted.append(_kind(repeated.with_columns(column_name=pl.lit(NO_COLUMN)), "repeated"))
     if columns.numbers:
         numbers = rows.select(day, *(rounded(nw.col(name)).alias(name) for name in columns.numbers))
         finite = session.value_counts(numbers, day).filter(nw.col("value").is_finite())

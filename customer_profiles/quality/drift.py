@@ -21,10 +21,11 @@ import numpy as np
 
 from customer_profiles.quality import statistics
 from customer_profiles.quality.coarse import Binned, binned
+from customer_profiles.quality.counts import SHARES
 from customer_profiles.quality.creeping import slow_fall_test, slow_level_test
 from customer_profiles.quality.history import WEEK, History, trailing
 from customer_profiles.quality.thresholds import thresholds
-from customer_profiles.quality.volumes import Test, level_test, missing_test, volume_test
+from customer_profiles.quality.volumes import Test, clock_test, level_test, mean_test, share_test, volume_test
 from customer_profiles.settings import DriftSettings
 
 Verdict = Literal["error", "warn", "chance", "stable", "too few rows", "too few days"]
@@ -135,7 +136,7 @@ def _measured(history: History, today: int, world: World, settings: DriftSetting
         return [_against_days(history, today, newest, NEWEST, 1, settings)]
     measured = [_against_days(history, today, before, TRAILING, FEWEST_DAYS, settings)]
     learned_from = frozen.size and today <= frozen[-1]
-    if frozen.size and history.kind != "missing" and not learned_from:
+    if frozen.size and history.kind not in SHARES and not learned_from:
         measured.append(_against_model(history, today, frozen, before, settings))
     numbers = history.kind == "number"
     slow = slow_level_test(history, today, settings, panel=world.panel) if numbers else None
@@ -169,13 +170,15 @@ def _against_days(
         return replace(drift, verdict="too few days"), []
     if min(drift.rows, rows) < settings.fewest_rows:
         return replace(drift, verdict="too few rows"), []
-    if history.kind == "missing":
-        test = missing_test(history, today, places, settings)
-        return replace(drift, moved=f"NULL: {test.usual:.1%} to {test.now:.1%}"), [test]
+    if history.kind in SHARES:
+        test = share_test(history, today, places, settings)
+        return replace(drift, moved=f"{history.bins[0]}: {test.usual:.1%} to {test.now:.1%}"), [test]
     bins = binned(history, today, places)
     tests = _shape_tests(history, today, places, bins, settings)
-    level = level_test(history, today, places, settings) if history.kind == "number" else None
-    return _with_distances(drift, history, today, places, bins), [*tests, *([level] if level else [])]
+    if history.kind == "number":
+        of_numbers = [test(history, today, places, settings) for test in (level_test, mean_test, clock_test)]
+        tests += [test for test in of_numbers if test]
+    return _with_distances(drift, history, today, places, bins), tests
 
 
 def _against_model(
@@ -296,10 +299,9 @@ def _excess(drift: Drift) -> float:
 
 
 def _moved(drift: Drift, test: Test) -> str:
-    """What moved, in words: of a level the geometric means."""
-    if test.statistic != "level":
-        return drift.moved
-    return f"geometric mean {test.usual:,.4g} to {test.now:,.4g}"
+    """What moved, in words: of a level or a mean what it was and is."""
+    name = {"level": "geometric mean", "mean": "mean"}.get(test.statistic)
+    return f"{name} {test.usual:,.4g} to {test.now:,.4g}" if name else drift.moved
 
 
 def _blank(history: History, today: int, reference: str, reference_rows: int) -> Drift:

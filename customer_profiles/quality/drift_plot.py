@@ -9,6 +9,7 @@ from io import BytesIO
 import numpy as np
 
 from customer_profiles.quality.coarse import binned
+from customer_profiles.quality.counts import SHARES
 from customer_profiles.quality.history import History
 
 INCHES, DOTS_PER_INCH = (11, 5), 80
@@ -38,9 +39,9 @@ def shapes_of(history: History, today: int, places: np.ndarray) -> tuple[list[st
         ago = [f"{history.days[today] - history.days[day]} days ago" for day in days[:-1]]
         rows = history.rows[days].astype(np.float64)
         return [*ago, "now"], rows, np.where(days == today, rows, np.nan)
-    if history.kind == "missing":
+    if history.kind in SHARES:
         was, now = history.counts[places].sum(axis=0), history.counts[today]
-        names = ["NULL", "known"]
+        names = [str(name) for name in history.bins]
     else:
         bins = binned(history, today, places)
         was, now, names = bins.reference, bins.today, bins.names

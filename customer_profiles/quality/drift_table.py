@@ -18,7 +18,7 @@ MOST_NAMED, DETAILED = 5, 14
 ABOUT: dict[str, tuple[PolarsType, bool, str]] = {
     "table_name": (pl.String, False, "what was measured"),
     "column_name": (pl.String, False, "its column, or (rows)"),
-    "family": (pl.String, False, "volume, lateness, missing, category or number"),
+    "family": (pl.String, False, "volume, lateness, missing, concentrated, repeated, category or number"),
     "reference": (
         pl.String,
         False,
@@ -46,8 +46,11 @@ IN_WORDS = {
     "fall": "fewer by",
     "rise": "more by",
     "missing": "share of NULLs changed by",
+    "concentrated": "share of rows with one key changed by",
+    "repeated": "share of rows that repeat others under another id changed by",
     "share": "a category's share changed by",
     "level": "level changed by",
+    "mean": "mean changed by",
     "slow": "crept by",
 }
 """Statistics that are changes in percent, in words."""
@@ -117,5 +120,8 @@ def _in_a_sentence(worst: Sequence[Mapping[str, Any]], drifted: Sequence[Mapping
 def _in_words(drift: Mapping[str, Any]) -> str:
     unseen = f", new: {drift['unseen']}" if drift["unseen"] else ""
     changed, value, warn = IN_WORDS.get(drift["statistic"]), drift["value"], drift["warn"]
-    how = f"{changed} {value:.0%} over {warn:.0%}" if changed else f"psi {value:.2f} over {warn:g}"
+    if drift["statistic"] == "clock":
+        how = f"looks moved by {value:g} h over {warn:g} h"
+    else:
+        how = f"{changed} {value:.0%} over {warn:.0%}" if changed else f"psi {value:.2f} over {warn:g}"
     return f"{drift['column_name']} {how} ({drift['reference']}; {drift['moved']}{unseen})"

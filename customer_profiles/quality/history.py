@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
-WEEK = 7
+from customer_profiles.quality.counts import SHARES
+
+WEEK, HOURS = 7, 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +22,7 @@ class History:
 
     ``version`` is that of the model whose outputs were counted, or empty. ``days`` are ascending day numbers.
     ``bins`` are the rounded numbers or the names of categories, both ascending.
-    Counts of kind ``missing`` have two bins, NULL and known; those of kind ``rows`` have one.
+    Counts of a part of the rows have two bins, the part and the rest; those of kind ``rows`` have one.
     """
 
     table: str
@@ -41,13 +43,23 @@ class History:
         """The logarithm of each day's level, of numbers."""
         return levels(self.counts, self.bins)
 
+    @cached_property
+    def hours(self) -> np.ndarray:
+        """The rows of each day by hour, of a column of hours."""
+        return np.column_stack([self.counts[:, self.bins == hour].sum(axis=1) for hour in range(HOURS)])
+
 
 class Levels(NamedTuple):
-    """Of each day: mean and variance of ln |x| over the numbers that are not 0, and how many they are."""
+    """Of each day: mean and variance of ln |x| over the numbers that are not 0, and how many they are.
+
+    ``size`` and ``sizes_variance`` are the mean and the variance of |x| itself.
+    """
 
     mean: np.ndarray
     variance: np.ndarray
     rows: np.ndarray
+    size: np.ndarray
+    sizes_variance: np.ndarray
 
 
 def levels(counts: np.ndarray, bins: np.ndarray) -> Levels:
@@ -56,11 +68,18 @@ def levels(counts: np.ndarray, bins: np.ndarray) -> Levels:
     A change of unit or price by a factor moves it by the factor's logarithm, whatever the shape.
     """
     some = bins != 0
-    logs, kept = np.log(np.abs(bins[some].astype(np.float64))), counts[:, some]
+    sizes, kept = np.abs(bins[some].astype(np.float64)), counts[:, some]
     rows = kept.sum(axis=1)
+    mean, variance = _mean_and_variance(kept, rows, np.log(sizes))
+    return Levels(mean, variance, rows, *_mean_and_variance(kept, rows, sizes))
+
+
+def _mean_and_variance(
+    counts: np.ndarray, rows: np.ndarray, values: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     divisor = np.maximum(rows, 1)
-    mean = kept @ logs / divisor
-    return Levels(mean, np.maximum(kept @ logs**2 / divisor - mean**2, 0.0), rows)
+    mean = counts @ values / divisor
+    return mean, np.maximum(counts @ values**2 / divisor - mean**2, 0.0)
 
 
 def histories(counts: pl.DataFrame, day: str) -> Iterator[History]:
@@ -70,11 +89,15 @@ def histories(counts: pl.DataFrame, day: str) -> Iterator[History]:
         of_rows = part.filter(pl.col("kind") == "rows").sort(day)
         days = of_rows[day].to_physical().to_numpy()
         for (column, kind), cells in part.group_by("column_name", "kind", maintain_order=True):
-            bins, matrix = _matrix(cells, str(kind), day, days)
-            if kind == "missing":
-                rest = of_rows["rows"].to_numpy() - matrix[:, 0]
-                bins, matrix = np.array(["(null)", "known"]), np.column_stack([matrix[:, 0], rest])
-            yield History(str(table), str(column), str(version), str(kind), days, bins, matrix)
+            if kind in SHARES:
+                told = cells.sort(day).join(of_rows.select(day, whole="rows"), on=day)
+                counted = told[day].to_physical().to_numpy()
+                bins = np.array([SHARES[str(kind)], "all others"])
+                matrix = told.select("rows", pl.col("whole") - pl.col("rows")).to_numpy()
+            else:
+                counted = days
+                bins, matrix = _matrix(cells, str(kind), day, days)
+            yield History(str(table), str(column), str(version), str(kind), counted, bins, matrix)
 
 
 def _matrix(cells: pl.DataFrame, kind: str, day: str, days: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from customer_profiles.quality.counts import SHARES
 from customer_profiles.settings import DriftSettings
 
 
@@ -14,8 +15,10 @@ def thresholds(settings: DriftSettings, table: str, column: str, statistic: str)
         "psi": (chosen.warn, chosen.error),
         "share": (chosen.share_warn, never),
         "level": (chosen.level_warn, never),
+        "mean": (chosen.mean_warn, never),
+        "clock": (chosen.clock_warn, never),
         "slow": (chosen.slow_warn, never),
-        "missing": (chosen.missing_warn, chosen.missing_error),
+        **dict.fromkeys(SHARES, (chosen.missing_warn, chosen.missing_error)),
         "fall": (chosen.fall_warn, chosen.fall_error),
         "rise": (chosen.rise_warn, never),
     }[statistic]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from customer_profiles.quality.expected import FEWEST_WEEKDAYS, expected, expected_if_growing
-from customer_profiles.quality.history import WEEK, History
+from customer_profiles.quality.history import HOURS, WEEK, History
 from customer_profiles.quality.thresholds import thresholds
 from customer_profiles.settings import DriftSettings
 
@@ -20,6 +20,8 @@ NOTHING = 1 / 4
 """The part of the effect that warns which is nothing to speak of, even where it is certain."""
 OFTEN_EMPTY = 0.2
 FEWEST_VALUES, FEWEST_LEVEL_ROWS = 32, 30
+HOUR = "_hour"
+"""How names of columns of hours end."""
 
 
 @dataclass(frozen=True)
@@ -57,22 +59,22 @@ def volume_test(history: History, today: int, settings: DriftSettings) -> Test |
     return Test(name, abs(now / rows - 1), p_value, now, rows, now, rows)
 
 
-def missing_test(history: History, today: int, places: np.ndarray, settings: DriftSettings) -> Test:
-    """Hold a day's share of NULLs against that expected; the effect is the difference.
+def share_test(history: History, today: int, places: np.ndarray, settings: DriftSettings) -> Test:
+    """Hold a part of a day's rows, such as NULLs, against that expected; the effect is the difference.
 
     On the arcsine of the root, on which a share's sampling spread is the same everywhere (Anscombe 1948).
+    That fewer rows repeat others, or hold one key, is no effect.
     """
-    null, rows = history.counts[:, 0], history.rows
-    angles = _angle((null[places] + 0.375) / (rows[places] + 0.75))
+    part, rows = history.counts[:, 0], history.rows
+    angles = _angle((part[places] + 0.375) / (rows[places] + 0.75))
     usual = expected(angles, history.days[places], int(history.days[today]))
-    share, now = float(np.sin(usual.value) ** 2), float(null[today] / rows[today])
-    warn, _ = thresholds(settings, history.table, history.column, "missing")
+    share, now = float(np.sin(usual.value) ** 2), float(part[today] / rows[today])
+    warn, _ = thresholds(settings, history.table, history.column, history.kind)
     nearer = float(np.clip(share + np.sign(now - share) * warn * NOTHING, 0, 1))
     margin = abs(float(_angle(nearer)) - usual.value)
     p_value = usual.p_value(float(_angle(now)), margin, float(0.5 / np.sqrt(rows[today])))
-    return Test(
-        "missing", abs(now - share), p_value, now, share, float(rows[today]), float(rows[places].sum())
-    )
+    effect = abs(now - share) if history.kind == "missing" else max(now - share, 0.0)
+    return Test(history.kind, effect, p_value, now, share, float(rows[today]), float(rows[places].sum()))
 
 
 def level_test(history: History, today: int, places: np.ndarray, settings: DriftSettings) -> Test | None:
@@ -91,6 +93,53 @@ def level_test(history: History, today: int, places: np.ndarray, settings: Drift
     effect = abs(float(np.expm1(now - usual.value)))
     means = float(np.exp(now)), float(np.exp(usual.value))
     return Test("level", effect, p_value, *means, float(level.rows[today]), reference_rows)
+
+
+def mean_test(history: History, today: int, places: np.ndarray, settings: DriftSettings) -> Test | None:
+    """Hold a day's mean size against that expected; the effect is the relative change, either way.
+
+    A few numbers in another unit move no shape and no geometric mean, but what the numbers sum up to.
+    """
+    level = history.levels
+    places = places[level.rows[places] >= FEWEST_LEVEL_ROWS]
+    if level.rows[today] < FEWEST_LEVEL_ROWS or not places.size or not is_magnitude(history, places):
+        return None
+    usual = expected(np.log(level.size[places]), history.days[places], int(history.days[today]))
+    reference_rows = float(level.rows[places].sum())
+    relative = float(np.mean(level.sizes_variance[places] / level.size[places] ** 2))
+    floor = float(np.sqrt(relative / level.rows[today] + relative / reference_rows))
+    now = float(np.log(level.size[today]))
+    warn, _ = thresholds(settings, history.table, history.column, "mean")
+    p_value = usual.p_value(now, float(np.log1p(warn * NOTHING)), floor)
+    effect = abs(float(np.expm1(now - usual.value)))
+    means = float(np.exp(now)), float(np.exp(usual.value))
+    return Test("mean", effect, p_value, *means, float(level.rows[today]), reference_rows)
+
+
+def clock_test(history: History, today: int, places: np.ndarray, settings: DriftSettings) -> Test | None:
+    """Hold a day's hours against those expected, moved round the clock; the effect is by how many hours.
+
+    Days of one shape are likelier as they are than moved. By how much, for each row, is a number a day (a
+    likelihood ratio, as of a circular cross-correlation), and today's must stand out among them: a wrong
+    zone moves all hours by a few, which changes no share by much. ``None`` for what are no hours, and for
+    hours that look best as they are.
+    """
+    if not history.column.endswith(HOUR):
+        return None
+    rows, reference = history.rows, history.hours[places].sum(axis=0) + 0.5
+    shares = reference / reference.sum()
+    likelihood = np.log(shares)
+    moved = np.column_stack([history.hours @ np.roll(likelihood, by) for by in range(HOURS)])
+    by = int(moved[today].argmax())
+    if by == 0:
+        return None
+    gained = (moved[:, 1:].max(axis=1) - moved[:, 0]) / np.maximum(rows, 1)
+    usual = expected(gained[places], history.days[places], int(history.days[today]))
+    of_a_row = np.roll(likelihood, by) - likelihood
+    floor = float(np.sqrt(shares @ (of_a_row - shares @ of_a_row) ** 2 / rows[today]))
+    p_value = usual.p_value(float(gained[today]), 0.0, floor)
+    hours = float(min(by, HOURS - by))
+    return Test("clock", hours, p_value, hours, 0.0, float(rows[today]), float(rows[places].sum()))
 
 
 def _angle(share: np.ndarray | float) -> np.ndarray:
