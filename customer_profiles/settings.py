@@ -183,7 +183,9 @@ class DriftSettings(_Section):
     )
     mean_warn: float = Field(0.5, gt=0, description="relative change of a number's mean that warns")
     clock_warn: float = Field(1, gt=0, description="hours by which a clock seems moved that warn")
-    slow_warn: float = Field(0.1, gt=0, description="the same, crept in over two weeks")
+    slow_warn: float = Field(
+        0.1, gt=0, description="relative change that warns if it crept in over two weeks"
+    )
     missing_warn: float = Field(
         0.03, gt=0, description="change of the share of NULLs, repeated rows or rows with one key that warns"
     )

@@ -202,7 +202,7 @@ def _against_model(
 
 
 def _crept(history: History, slow: Test) -> Measured:
-    moved = f"{slow.usual:,.4g} to {slow.now:,.4g} over two weeks"
+    moved = f"{_number(slow.usual)} to {_number(slow.now)} over two weeks"
     drift = Drift(
         history.table,
         history.column,
@@ -301,7 +301,11 @@ def _excess(drift: Drift) -> float:
 def _moved(drift: Drift, test: Test) -> str:
     """What moved, in words: of a level or a mean what it was and is."""
     name = {"level": "geometric mean", "mean": "mean"}.get(test.statistic)
-    return f"{name} {test.usual:,.4g} to {test.now:,.4g}" if name else drift.moved
+    return f"{name} {_number(test.usual)} to {_number(test.now)}" if name else drift.moved
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def _blank(history: History, today: int, reference: str, reference_rows: int) -> Drift:

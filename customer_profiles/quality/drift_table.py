@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from customer_profiles.contracts.stored import PolarsType, StoredColumn
+from customer_profiles.quality.counts import NO_COLUMN
 from customer_profiles.quality.drift import URGENCY, Drift
 from customer_profiles.quality.finding import Finding
 from customer_profiles.warehouse import Table
@@ -43,17 +44,26 @@ ABOUT: dict[str, tuple[PolarsType, bool, str]] = {
 }
 """The columns of a table of drift beside its day: those of ``Drift``."""
 IN_WORDS = {
-    "fall": "fewer by",
-    "rise": "more by",
-    "missing": "share of NULLs changed by",
-    "concentrated": "share of rows with one key changed by",
-    "repeated": "share of rows that repeat others under another id changed by",
-    "share": "a category's share changed by",
-    "level": "level changed by",
-    "mean": "mean changed by",
-    "slow": "crept by",
+    "psi": ("psi {:.2f}", "{:g}"),
+    "fall": ("fewer by {:.0%}", "{:.0%}"),
+    "rise": ("more by {:.0%}", "{:.0%}"),
+    "missing": ("share of NULLs changed by {:.1%}", "{:.0%}"),
+    "concentrated": ("share of rows with one key grew by {:.1%}", "{:.0%}"),
+    "repeated": ("share of rows that repeat others under another id grew by {:.1%}", "{:.0%}"),
+    "share": ("a category's share changed by {:.1%}", "{:.0%}"),
+    "level": ("level changed by {:.0%}", "{:.0%}"),
+    "mean": ("mean changed by {:.0%}", "{:.0%}"),
+    "clock": ("looks moved by {:g} h", "{:g} h"),
+    "slow": ("crept by {:.0%}", "{:.0%}"),
 }
-"""Statistics that are changes in percent, in words."""
+"""A statistic's value and its limit in words."""
+AGAINST = {
+    "trailing": "last days",
+    "frozen": "training",
+    "earlier": "earlier weeks",
+    "newest": "days just before",
+}
+"""References in words."""
 SHOWN = ("column_name", "family", "reference", "verdict", "statistic", "value", "warn", "error", "rows")
 SHOWN_TOO = ("reference_rows", "q_value", "psi", "moved", "unseen")
 
@@ -119,9 +129,7 @@ def _in_a_sentence(worst: Sequence[Mapping[str, Any]], drifted: Sequence[Mapping
 
 def _in_words(drift: Mapping[str, Any]) -> str:
     unseen = f", new: {drift['unseen']}" if drift["unseen"] else ""
-    changed, value, warn = IN_WORDS.get(drift["statistic"]), drift["value"], drift["warn"]
-    if drift["statistic"] == "clock":
-        how = f"looks moved by {value:g} h over {warn:g} h"
-    else:
-        how = f"{changed} {value:.0%} over {warn:.0%}" if changed else f"psi {value:.2f} over {warn:g}"
-    return f"{drift['column_name']} {how} ({drift['reference']}; {drift['moved']}{unseen})"
+    how, limit = IN_WORDS[drift["statistic"]]
+    column = "rows:" if drift["column_name"] == NO_COLUMN else drift["column_name"]
+    told = f"{column} {how.format(drift['value'])}, limit {limit.format(drift['warn'])}"
+    return f"{told} (against {AGAINST[drift['reference']]}: {drift['moved']}{unseen})"

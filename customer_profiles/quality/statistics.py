@@ -113,15 +113,16 @@ def cube_root(statistic: np.ndarray, freedom: np.ndarray) -> np.ndarray:
 def robust_z(history: np.ndarray, value: float, floor: float) -> float:
     """Return how many robust standard deviations ``value`` lies above the median of ``history``.
 
-    The spread is one that a few odd days hardly widen, and never below ``floor``, the spread that sampling
-    alone gives.
+    The spread is the median absolute deviation (Hampel 1974), which a few odd days do not widen, and
+    never below ``floor``, the spread that sampling alone gives.
     """
-    middle, spread = median_and_spread(history)
+    middle = median(history)
+    spread = SIGMA_OF_MAD * median(np.abs(history - middle))
     return (value - middle) / max(spread, floor, 1e-12)
 
 
 def median_and_spread(values: np.ndarray) -> tuple[float, float]:
-    """Return the median and a robust standard deviation about it."""
+    """Return the median and a robust standard deviation about it, which few days tell well."""
     middle = median(values)
     return middle, biweight_scale(values - middle) * (len(values) / max(len(values) - 1, 1)) ** 0.5
 
