@@ -122,7 +122,10 @@ def suite_check(table: Table, suite_of: Callable[[Settings], Suite]) -> dg.Asset
                 if rows.is_empty() and table.day == "as_of" and group[-1] < days[-1]:
                     continue
                 results = validate(rows, suite, largest_sample=size, seed=0)
-                findings[group[-1]] = finding_of(results)
+                finding = finding_of(results)
+                if len(group) > 1:
+                    finding = replace(finding, says=f"{group[0]} to {group[-1]} together: {finding.says}")
+                findings[group[-1]] = finding
         return findings
 
     promise = "rows, values and their ranges are as the contract promises (Great Expectations)"

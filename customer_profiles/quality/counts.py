@@ -30,6 +30,7 @@ DIGITS = 7
 SPLITTER = 2.0 ** (53 - DIGITS) + 1
 RARE_SHARE = 0.005
 RARE = "(rare)"
+LARGE_DAY = 200_000
 NO_COLUMN = "(rows)"
 IDENTIFIES = ("_id", "_key", "_sealed", "identifier", "consent_reference")
 """Ends of the names of columns whose values tell rows apart and have no shape; only NULLs are counted."""
@@ -44,7 +45,8 @@ WORDS = ("name", "value")
 class Watched:
     """The columns of a table whose shape is counted.
 
-    Rows that are equal in all columns of ``content`` say the same.
+    Rows that are equal in all columns of ``content`` say the same; ``keys`` are held by many. Both are looked
+    for in a part of a large day.
     """
 
     numbers: tuple[str, ...] = ()
@@ -90,22 +92,22 @@ def watched(columns: Iterable[StoredColumn]) -> Watched:
         numbers=tuple(c.name for c in shaped if c.dtype in (pl.Int32, pl.Int64, pl.Float64)),
         categories=tuple(c.name for c in shaped if c.dtype in (pl.String, pl.Boolean)),
         missing=tuple(c.name for c in known if c.nullable and not c.name.endswith("_day")),
-        keys=tuple(c.name for c in known if c.dtype == pl.String and not _is_own_id(c) and _is_key(c)),
     )
 
 
 def watched_rows(columns: Sequence[StoredColumn]) -> Watched:
-    """The same of a table of rows that each tell something of their own."""
+    """The same of a table of delivered rows, which each tell something of their own."""
     content = [
         column.name
         for column in columns[len(ROW) :]
         if not (_is_own_id(column) or column.name.endswith(SAYS_NOTHING_NEW) or column.name == "repairs")
     ]
-    return replace(watched(columns), content=tuple(content))
-
-
-def _is_key(column: StoredColumn) -> bool:
-    return column.name.endswith(("_id", "_key"))
+    keys = [
+        column.name
+        for column in columns
+        if column.dtype == pl.String and column.name.endswith(("_id", "_key")) and not _is_own_id(column)
+    ]
+    return replace(watched(columns), keys=tuple(keys), content=tuple(content))
 
 
 def _is_own_id(column: StoredColumn) -> bool:
@@ -124,13 +126,8 @@ def count(
 ) -> pl.DataFrame:
     """Count the rows of each day: in all, NULLs by column, and by bin. The columns of a table of counts."""
     counted = [_totals(session, rows, day, columns.missing)]
-    if columns.keys:
-        keys = session.value_counts(rows.select(day, *columns.keys), day)
-        largest = keys.group_by(day, "column_name").agg(nw.col("rows").max())
-        counted.append(_kind(session.collect(largest), "concentrated"))
     if columns.content:
-        repeated = session.collect(session.repeated_rows(rows.select(day, *columns.content), day))
-        counted.append(_kind(repeated.with_columns(column_name=pl.lit(NO_COLUMN)), "repeated"))
+        counted += _of_a_sample(session, rows, day, columns, counted[0])
     if columns.numbers:
         numbers = rows.select(day, *(rounded(nw.col(name)).alias(name) for name in columns.numbers))
         finite = session.value_counts(numbers, day).filter(nw.col("value").is_finite())
@@ -174,6 +171,26 @@ def frequent_categories(counted: nw.LazyFrame[Any], day: str) -> nw.LazyFrame[An
     return named.group_by(day, "column_name", "category").agg(
         nw.col("rows").sum().cast(nw.Int64).alias("rows")
     )
+
+
+def _of_a_sample(
+    session: Session, rows: nw.LazyFrame[Any], day: str, columns: Watched, totals: pl.DataFrame
+) -> list[pl.DataFrame]:
+    """Rows that repeat others, and those that hold the most frequent of each of the keys.
+
+    Of a day above ``LARGE_DAY`` rows every n-th row is looked at, and every n-th of what rows say with all
+    rows that say it: memory stays flat.
+    """
+    of_days = totals.filter(pl.col("kind") == "rows").select(day, one_of=1 + pl.col("rows") // LARGE_DAY)
+    parted = rows.join(session.lend("one_of", of_days), on=day)
+    repeated = session.repeated_rows(parted.select(day, "one_of", *columns.content), day, "one_of")
+    counted = [_kind(session.collect(repeated).with_columns(column_name=pl.lit(NO_COLUMN)), "repeated")]
+    if columns.keys:
+        part = parted.filter(nw.col("row_number") % nw.col("one_of") == 0).select(day, *columns.keys)
+        largest = session.value_counts(part, day).group_by(day, "column_name").agg(nw.col("rows").max())
+        whole = session.collect(largest).join(of_days, on=day).with_columns(pl.col("rows") * pl.col("one_of"))
+        counted.append(_kind(whole.drop("one_of"), "concentrated"))
+    return counted
 
 
 def _totals(session: Session, rows: nw.LazyFrame[Any], day: str, columns: Sequence[str]) -> pl.DataFrame:

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from customer_profiles.contracts.stored import ROW, StoredColumn
+from customer_profiles.quality import counts
 from customer_profiles.quality.counts import count, watched_rows
 from customer_profiles.quality.drift import World, drift_of_day
 from customer_profiles.quality.history import day_number, histories
@@ -39,6 +40,7 @@ def rows_of(number: int, rows: int = 1000) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "delivery_day": [day] * rows,
+            "row_number": range(rows),
             "order_id": [f"{number}-{row}" for row in range(rows)],
             "customer_key": [f"c{key}" for key in random.integers(0, 3000, rows)],
             "product_id": [f"p{key}" for key in random.integers(0, 200, rows)],
@@ -71,9 +73,9 @@ def counted(session: Session, *days: pl.DataFrame) -> pl.DataFrame:
     return count(session, rows, "delivery_day", watched_rows(COLUMNS), table_name="orders")
 
 
-def alarms(counts: pl.DataFrame) -> dict[tuple[str, str], str]:
+def alarms(stored: pl.DataFrame) -> dict[tuple[str, str], str]:
     """Column and statistic of what drifted today."""
-    columns = histories(counts, "delivery_day")
+    columns = histories(stored, "delivery_day")
     return {
         (drift.column_name, drift.statistic): drift.verdict
         for drift in drift_of_day(columns, day_number(TODAY), World(), DriftSettings())
@@ -99,24 +101,34 @@ def alarms(counts: pl.DataFrame) -> dict[tuple[str, str], str]:
 def test_what_a_sender_breaks_is_told_alone_and_on_its_day(
     session: Session, change: Callable[[pl.DataFrame], pl.DataFrame], told: tuple[str, str]
 ) -> None:
-    counts = counted(session, *(rows_of(number) for number in range(DAYS - 1)), change(rows_of(DAYS - 1)))
-    assert set(alarms(counts)) == {told}
+    stored = counted(session, *(rows_of(number) for number in range(DAYS - 1)), change(rows_of(DAYS - 1)))
+    assert set(alarms(stored)) == {told}
+
+
+def test_of_a_large_day_a_part_tells_of_repeats_and_keys(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counts, "LARGE_DAY", 500)
+    usual, today = [rows_of(number) for number in range(DAYS - 1)], again(rows_of(DAYS - 1), 0.5)
+    assert set(alarms(counted(session, *usual, today))) == {("(rows)", "repeated")}
+    of_one = some(rows_of(DAYS - 1), 0.2, "customer_key", pl.lit("unknown"))
+    assert set(alarms(counted(session, *usual, of_one))) == {("customer_key", "concentrated")}
 
 
 def test_a_busy_day_of_rows_of_its_own_is_no_drift(session: Session) -> None:
-    counts = counted(session, *(rows_of(number) for number in range(DAYS - 1)), rows_of(DAYS - 1, rows=2000))
-    assert not alarms(counts)
+    stored = counted(session, *(rows_of(number) for number in range(DAYS - 1)), rows_of(DAYS - 1, rows=2000))
+    assert not alarms(stored)
 
 
 def test_fewer_repeated_rows_are_no_drift(session: Session) -> None:
-    counts = counted(
+    stored = counted(
         session, *(again(rows_of(number), 0.5) for number in range(DAYS - 1)), rows_of(DAYS - 1, rows=1500)
     )
-    assert not alarms(counts)
+    assert not alarms(stored)
 
 
 def test_days_on_which_repeats_were_not_counted_are_not_taken_for_days_without(session: Session) -> None:
-    counts = counted(session, *(again(rows_of(number), 0.5) for number in range(DAYS)))
-    assert not alarms(counts)
+    stored = counted(session, *(again(rows_of(number), 0.5) for number in range(DAYS)))
+    assert not alarms(stored)
     older = (pl.col("kind") == "repeated") & (pl.col("delivery_day") < TODAY)
-    assert not alarms(counts.filter(~older))
+    assert not alarms(stored.filter(~older))
