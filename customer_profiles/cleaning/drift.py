@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import narwhals as nw
 import polars as pl
@@ -22,15 +22,20 @@ DAY = "delivery_day"
 
 
 def count_deliveries(session: Session, first: date, last: date) -> pl.DataFrame:
-    """The counts of the ten cleaned tables, of every day with a delivery; one without rows counts 0."""
+    """The counts of the ten cleaned tables, of every day since a table's first delivery.
+
+    A day without rows counts 0, delivered or not: a daily table that stops is a fall, one that comes now and
+    then is known to.
+    """
     known = delivered(session, last)
     counted = []
     for table, stored in CLEANED.items():
         rows = session.read(stored, first, last)
         counted.append(count(session, rows, DAY, watched_rows(stored.columns), table_name=table))
         counted += [_lateness(session, table, first, last)] if clock(CONTRACTS[table]) else []
-        arrived = pl.DataFrame({DAY: sorted(day for day in known[table] if day >= first)}, {DAY: pl.Date})
-        empty = arrived.join(counted[-1], on=DAY, how="anti").with_columns(
+        begun = max(first, min(known[table], default=last + timedelta(days=1)))
+        days = pl.DataFrame({DAY: pl.date_range(begun, last, eager=True)})
+        empty = days.join(counted[-1], on=DAY, how="anti").with_columns(
             pl.lit(NO_COLUMN).alias("column_name"),
             pl.lit("rows").alias("kind"),
             pl.lit(0, pl.Int64).alias("rows"),

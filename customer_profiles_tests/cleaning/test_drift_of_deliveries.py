@@ -77,16 +77,18 @@ def test_columns_are_counted_alike_whether_few_or_many(tmp_path):
     assert few["rows"].sum() == rows.select(pl.sum_horizontal(pl.col(names[:3]).count())).item()
 
 
-def test_a_delivery_without_rows_counts_none_and_a_day_without_delivery_is_not_counted(shop, orders):
+def test_a_day_without_rows_counts_none_delivered_or_not_from_the_first_delivery_on(shop, orders):
     shop.take("orders", orders([100]))
     shop.take(
         "orders",
         "order_id,line_number,status_at,customer_id,ordered_at,status,quantity,amount_minor,currency\n",
         day=NEXT,
     )
-    store_counts(shop.warehouse, DAY, NEXT + timedelta(days=1))
+    store_counts(shop.warehouse, DAY - timedelta(days=1), NEXT + timedelta(days=1))
     stored = shop.warehouse.frame(COUNTS)
-    assert [day.rows.tolist() for day in histories(stored, "delivery_day") if day.kind == "rows"] == [[1, 0]]
+    assert [day.rows.tolist() for day in histories(stored, "delivery_day") if day.kind == "rows"] == [
+        [1, 0, 0]
+    ]
 
 
 def test_counting_a_range_again_gives_the_same_counts(shop, orders):
