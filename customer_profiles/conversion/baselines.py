@@ -20,7 +20,7 @@ from customer_profiles.conversion.calibration import sigmoid
 from customer_profiles.conversion.columns import as_frame, column_kinds, require, with_numbers
 from customer_profiles.conversion.inputs import Inputs
 from customer_profiles.conversion.network import DESCRIPTION
-from customer_profiles.conversion.trees import Trees
+from customer_profiles.conversion.trees import TreeInputs, Trees
 from customer_profiles.projection.matrix import filled, numeric_matrix
 
 COEFFICIENTS = "coefficients.npz"
@@ -171,13 +171,11 @@ class Logistic:
 class BoostedTrees:
     """scikit-learn's HistGradientBoosting with its defaults but half the learning rate.
 
-    A category is the place of its name in the alphabet: on folds of training rows that, and the smaller
-    steps, did better on three tables than categorical splits (``benchmarks/conversion.py``).
+    On folds of training rows of three tables the smaller steps did better (``benchmarks/conversion.py``).
     """
 
     kind: ClassVar[str] = "hist_gradient_boosting"
-    numeric_: list[str]
-    levels_: dict[str, list[str]]
+    inputs_: TreeInputs
     trees_: Trees
 
     def __init__(
@@ -200,38 +198,30 @@ class BoostedTrees:
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
         frame = as_frame(table)
-        self.numeric_, categories = column_kinds(frame, self.numeric, self.categories)
-        self.levels_ = {
-            name: frame[name].drop_nulls().cast(pl.String).unique().sort().to_list() for name in categories
-        }
+        self.inputs_ = TreeInputs.of(frame, *column_kinds(frame, self.numeric, self.categories))
         trees = HistGradientBoostingClassifier(
             learning_rate=0.05, random_state=self.seed, max_iter=self.rounds
         )
         with threadpool_limits(1):
-            trees.fit(self._matrix(frame), binary(label, frame.height))
+            trees.fit(self.inputs_.matrix(frame), binary(label, frame.height))
         self.trees_ = Trees.of(trees)
         return self
 
     def predict(self, table: Any) -> np.ndarray:
         """Return the (rows,) probabilities."""
-        return sigmoid(self.trees_.logit(self._matrix(as_frame(table))))
-
-    def _matrix(self, frame: pl.DataFrame) -> np.ndarray:
-        require(frame, [*self.levels_, *self.numeric_])
-        codes = [_codes(frame[name], levels) for name, levels in self.levels_.items()]
-        return np.column_stack([*codes, numeric_matrix(with_numbers(frame, self.numeric_), self.numeric_)])
+        return sigmoid(self.trees_.logit(self.inputs_.matrix(as_frame(table))))
 
     def save(self, folder: Path) -> None:
         """Write the trees as arrays, the categories as JSON."""
         self.trees_.save(folder)
-        _describe(folder, self.kind, numeric=list(self.numeric_), levels=self.levels_)
+        _describe(folder, self.kind, numeric=self.inputs_.numeric, levels=self.inputs_.levels)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what ``save`` wrote."""
         stored = _description(folder)
         model = cls(stored["numeric"], list(stored["levels"]))
-        model.numeric_, model.levels_ = stored["numeric"], stored["levels"]
+        model.inputs_ = TreeInputs(stored["numeric"], stored["levels"])
         model.trees_ = Trees.load(folder)
         return model
 
@@ -327,12 +317,6 @@ def _first_known(frame: pl.DataFrame, part: str) -> str:
 
 def _known(frame: pl.DataFrame, name: str) -> bool:
     return name in frame.columns and frame[name].null_count() < frame.height
-
-
-def _codes(column: pl.Series, levels: list[str]) -> np.ndarray:
-    place = {level: float(number) for number, level in enumerate(levels)}
-    text = column.cast(pl.String)
-    return text.replace_strict(place, default=None, return_dtype=pl.Float64).fill_null(np.nan).to_numpy()
 
 
 def _describe(folder: Path, kind: str, **state: Any) -> None:

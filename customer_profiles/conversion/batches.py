@@ -47,16 +47,30 @@ def folds(customer_key: Any, rows: int, members: int, seed: int) -> np.ndarray:
     if customer_key is None:
         codes = np.arange(rows)
     else:
-        codes = np.unique(np.asarray(customer_key), return_inverse=True)[1]
-    dealt = np.random.default_rng(seed).permutation(codes.max(initial=0) + 1) % members
+        codes = np.unique(aligned("customer_key", customer_key, rows), return_inverse=True)[1]
+    dealt = np.random.default_rng(seed).permutation(codes.max(initial=-1) + 1) % members
     return np.asarray(dealt[codes])
+
+
+def aligned(name: str, values: Any, rows: int) -> np.ndarray:
+    """Return ``values`` as (rows,); raises ``ValueError`` if they are not that many, or some are missing."""
+    import pandas as pd
+
+    array = np.asarray(values)
+    if array.shape != (rows,):
+        raise ValueError(f"{rows} rows need as many values of {name}, got an array of shape {array.shape}")
+    missing = int(pd.isna(array).sum())
+    if missing:
+        raise ValueError(f"{name} is missing in {missing} of {rows} rows: fill it, or leave these rows out")
+    return array
 
 
 def binary(label: Any, rows: int) -> np.ndarray:
     """Return ``label`` as (rows,) floats; raises ``ValueError`` unless it is that many 0 and 1."""
     values = np.asarray(label)
-    if values.shape != (rows,):
-        raise ValueError(f"{rows} rows need as many labels, got an array of shape {values.shape}")
+    if values.shape == (rows, 1):
+        values = values[:, 0]
+    values = aligned("the label", values, rows)
     try:
         target = values.astype(np.float64)
     except (TypeError, ValueError):
@@ -65,7 +79,8 @@ def binary(label: Any, rows: int) -> np.ndarray:
     if wrong.any():
         shown = ", ".join(sorted({repr(value) for value in values[wrong][:5].tolist()}))
         raise ValueError(
-            f"a label is 0 or 1 in every row, but {wrong.sum()} of {rows} are not, such as {shown}"
+            f"a label is 0 or 1 in every row, but {wrong.sum()} of {rows} are not, such as {shown};"
+            " say which value counts as 1: label == value"
         )
     return target
 

@@ -58,9 +58,9 @@ def fit_calibration(
     return chosen
 
 
-def loss_after_shift(logit: np.ndarray, target: np.ndarray) -> float:
-    """Log loss once the shift is right: what a drift of the base rate alone does not touch."""
-    return float(_losses(logit, target, _fitted(logit, target, with_slope=False)).mean())
+def shifted(logit: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The logit (rows,) once its level is right: what a drift of the base rate alone does not touch."""
+    return np.asarray(logit + _fitted(logit, target, with_slope=False).shift)
 
 
 def _losses(logit: np.ndarray, target: np.ndarray, calibration: Calibration) -> np.ndarray:

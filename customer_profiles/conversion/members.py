@@ -11,6 +11,7 @@ import numpy as np
 
 from customer_profiles.conversion import backend
 from customer_profiles.conversion.calibration import logit_of
+from customer_profiles.conversion.shapes import log_loss
 
 AT_ONCE = 16_384
 """Rows that a prediction computes at once."""
@@ -193,8 +194,3 @@ def batch_size(rows: int) -> int:
 def passes(rows: int, most: int) -> int:
     """At most so many passes: about five million rows are seen in all, and every row at least three times."""
     return int(min(most, max(3, 5_000_000 // rows)))
-
-
-def log_loss(target: np.ndarray, logit: np.ndarray) -> float:
-    """Mean negative log likelihood of ``target`` (rows,) 0 or 1 under ``logit`` (rows,)."""
-    return float(np.mean(np.logaddexp(0, logit) - target * logit))

@@ -1,42 +1,47 @@
-"""The conversion model: five small networks in one, each validated on customers it never saw."""
+"""The conversion model: networks of several shapes and boosted trees, blended on customers unseen by them."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Self
 from zipfile import BadZipFile
 
 import numpy as np
 import polars as pl
 
-from customer_profiles.conversion import backend, members
 from customer_profiles.conversion.batches import (
     Batch,
     Part,
+    aligned,
     binary,
     folds,
     require_enough,
     sampled,
 )
-from customer_profiles.conversion.calibration import (
-    Calibration,
-    fit_calibration,
-    logit_of,
-    loss_after_shift,
-    sigmoid,
-)
+from customer_profiles.conversion.calibration import Calibration, fit_calibration, shifted
 from customer_profiles.conversion.columns import as_frame, column_kinds
 from customer_profiles.conversion.inputs import Inputs
-from customer_profiles.conversion.members import AT_ONCE, Arrays, Course, Recipe, log_loss
-from customer_profiles.conversion.shapes import DETAILED, LINEAR, SHAPES, newest
+from customer_profiles.conversion.learnt import Learnt, Network, Steps, learn_network, learn_steps
+from customer_profiles.conversion.members import AT_ONCE, Recipe
+from customer_profiles.conversion.shapes import (
+    DETAILED,
+    LINEAR,
+    NETWORKS,
+    SHAPES,
+    SMOOTH,
+    STEPPED,
+    blend,
+    newest,
+)
+from customer_profiles.conversion.trees import TreeInputs
 from customer_profiles.projection.projection import Projection
 from customer_profiles.settings import Mendable
 
-NETWORK, DESCRIPTION = "network.keras", "model.json"
+DESCRIPTION = "model.json"
 SAMPLE = 100_000
 """Rows on which inputs are fitted and passes are judged, and up to which a table is held as a matrix."""
 PART = 50_000
@@ -51,14 +56,6 @@ class ModelFileError(Mendable, ValueError):
     """A stored model cannot be read. The message names its folder."""
 
 
-class _Learnt(NamedTuple):
-    """One fit: what turns rows into inputs, the network, and how its training went."""
-
-    inputs: Inputs
-    network: Any
-    course: Course
-
-
 class ConversionModel:
     """Probability that a customer converts, learnt from any table with a label of 0 and 1.
 
@@ -71,11 +68,11 @@ class ConversionModel:
     projection
         A fitted projection whose components are inputs; ``None`` fits one on the training rows.
     shape
-        ``detailed``, ``smooth`` or ``linear`` (see ``shapes``); ``None`` tries them all where there are
-        at most ``SAMPLE`` rows, and is detailed on more. Without ``as_of`` the one with the least log loss
-        out of fold stays. With several snapshots each learns from the earlier ones and is judged on the
-        newest, as it will be used; the best then learns from all. The linear one looks at no more than
-        ``SAMPLE`` rows.
+        ``detailed``, ``smooth``, ``linear`` or ``stepped`` (see ``shapes``); ``None`` blends them where
+        there are at most ``SAMPLE`` rows, and is detailed on more. Without ``as_of`` the weights of the
+        blend are those with the least log loss out of fold. With several snapshots each shape learns from
+        the earlier ones and is weighed on the newest, as it will be used; those that count then learn from
+        all. Trees and the linear shape look at no more than ``SAMPLE`` rows.
     epochs, patience
         Most passes over the rows (fewer from a hundred thousand rows on, see ``members.passes``), and
         how many without a better out-of-fold log loss end training.
@@ -92,15 +89,17 @@ class ConversionModel:
 
     Attributes
     ----------
-    shape_
-        The shape in use.
-    inputs_, network_, calibration_
-        Fitted preprocessing, Keras network (logits, (rows, members, 1)) and correction.
+    weights_
+        How much each shape counts; they add up to 1.
+    shapes_
+        Each of these as it was learnt: a ``Network`` (``inputs`` and the Keras ``network``) or ``Steps``.
+    calibration_
+        The correction of the blended logit.
     out_of_fold_
-        (rows,) Calibrated probability of each training row from the member that never saw its
+        (rows,) Calibrated probability of each training row from the members that never saw its
         customer; of a sample of them where there are more than ``SAMPLE``. Not stored.
     history_
-        Out-of-fold log loss after each pass; ``epochs_`` is the best one.
+        Of each shape, the out-of-fold log loss after each pass (or tree); ``epochs_`` is the best one.
     base_rate_, rows_
         Share of positives and number of training rows.
 
@@ -111,13 +110,12 @@ class ConversionModel:
     """
 
     kind: ClassVar[str] = "conversion_network"
-    shape_: str
-    inputs_: Inputs
-    network_: Any
+    weights_: dict[str, float]
+    shapes_: dict[str, Network | Steps]
     calibration_: Calibration
     out_of_fold_: np.ndarray
-    history_: list[float]
-    epochs_: int
+    history_: dict[str, list[float]]
+    epochs_: dict[str, int]
     base_rate_: float
     rows_: int
 
@@ -163,18 +161,18 @@ class ConversionModel:
 
         ``table`` is a pandas, Polars or Arrow table. ``customer_key`` (rows,) keeps rows of one customer
         in one fold; without it every row is a customer of its own. ``as_of`` (rows,) tells each row's
-        snapshot: the shape is chosen forward in time, and calibration looks at the newest one alone.
+        snapshot: shapes are weighed forward in time, and calibration looks at the newest one alone.
         Raises ``TooFewExamples``, ``InputsError`` if no column tells rows apart, or ``ValueError`` for a
         label that is not 0 and 1.
         """
         frame = as_frame(table)
         target = binary(label, frame.height)
         fold = folds(customer_key, frame.height, self.members, self.seed)
-        snapshot = np.zeros(len(target)) if as_of is None else np.asarray(as_of)
-        rows = Part(frame, target, fold, snapshot == snapshot.max())
+        snapshot = np.zeros(len(target)) if as_of is None else aligned("as_of", as_of, frame.height)
+        rows = Part(frame, target, fold, snapshot == max(snapshot, default=0))
         if len(target) <= SAMPLE:
             self._count([len(target)], target.sum(), rows)
-            return self._keep(*self._chosen(rows, snapshot), rows)
+            return self._fit_whole(rows, snapshot)
         order = np.random.default_rng(self.seed).permutation(len(target))
         cuts = [order[start : start + PART] for start in range(0, len(order), PART)]
         return self._fit_parts(
@@ -209,42 +207,49 @@ class ConversionModel:
     def _fit_parts(
         self, read: Callable[[], Iterable[Part]], sample: Part, sizes: list[int], positives: float
     ) -> Self:
-        """Learn from parts that are read anew in each pass."""
+        """Learn one shape from parts that are read anew in each pass."""
         self._count(sizes, positives, sample)
         shape = self.shape or DETAILED
-        return self._keep(shape, self._learn(shape, sample, read, sizes), sample)
+        return self._keep({shape: self._learn(shape, sample, read, sizes)}, {shape: 1.0}, sample)
 
     def _count(self, sizes: list[int], positives: float, sample: Part) -> None:
         self.rows_, self.base_rate_ = sum(sizes), float(positives / max(sum(sizes), 1))
         require_enough(self.rows_, int(positives), sample.fold, self.members)
 
-    def _chosen(self, rows: Part, as_of: np.ndarray) -> tuple[str, _Learnt]:
-        """The shape to use, and what it learnt from all rows."""
+    def _fit_whole(self, rows: Part, as_of: np.ndarray) -> Self:
+        """Learn the shapes from ``rows`` and blend them."""
         if self.shape is not None:
-            return self.shape, self._learn(self.shape, rows)
-        learnt: dict[str, _Learnt] = {}
+            return self._keep({self.shape: self._learn(self.shape, rows)}, {self.shape: 1.0}, rows)
         later = newest(as_of, rows.target)
-        if later is not None:
-            losses = self._losses_ahead(rows.at(np.flatnonzero(~later)), rows.at(np.flatnonzero(later)))
+        if later is None:
+            learnt = self._learn_all(rows)
+            weights = blend({shape: each.course.logit for shape, each in learnt.items()}, rows.target)
         else:
-            learnt = {shape: self._learn(shape, rows) for shape in SHAPES}
-            losses = {shape: log_loss(rows.target, each.course.logit) for shape, each in learnt.items()}
-        shape = min(losses, key=losses.__getitem__)
+            weights = self._weights_ahead(rows.at(np.flatnonzero(~later)), rows.at(np.flatnonzero(later)))
+            learnt = {shape: self._learn(shape, rows) for shape in weights}
         if self.report is not None:
-            told = ", ".join(f"{name} {loss:.4f}" for name, loss in losses.items())
-            self.report(f"{shape} is chosen by log loss: {told}")
-        return shape, learnt.get(shape) or self._learn(shape, rows)
+            told = ", ".join(f"{shape} {weight:.0%}" for shape, weight in weights.items())
+            self.report(f"blended for the least log loss on rows not learnt from: {told}")
+        return self._keep(learnt, weights, rows)
 
-    def _losses_ahead(self, earlier: Part, later: Part) -> dict[str, float]:
-        """The log loss of each shape on ``later`` rows, learnt from ``earlier`` ones.
+    def _weights_ahead(self, earlier: Part, later: Part) -> dict[str, float]:
+        """How much each shape counts on ``later`` rows, learnt from ``earlier`` ones.
 
-        It is that after a shift: base rates drift, and calibration follows them.
+        What counts is the loss after a shift: base rates drift, and calibration follows them.
         """
-        learnt = {shape: self._learn(shape, earlier) for shape in SHAPES}
-        return {
-            shape: loss_after_shift(_answer(each.network, each.inputs.transform(later.frame)), later.target)
-            for shape, each in learnt.items()
+        learnt = self._learn_all(earlier)
+        ahead = {
+            shape: shifted(each.model.logit(later.frame), later.target) for shape, each in learnt.items()
         }
+        return blend(ahead, later.target)
+
+    def _learn_all(self, rows: Part) -> dict[str, Learnt]:
+        """Every shape; the smooth one only where the detailed one has ramps, since else they are the same."""
+        learnt = {shape: self._learn(shape, rows) for shape in SHAPES if shape != SMOOTH}
+        detailed = learnt[DETAILED].model
+        if isinstance(detailed, Network) and any(len(bends) for bends in detailed.inputs.bends_):
+            learnt[SMOOTH] = self._learn(SMOOTH, rows)
+        return learnt
 
     def _learn(
         self,
@@ -252,29 +257,25 @@ class ConversionModel:
         sample: Part,
         read: Callable[[], Iterable[Part]] | None = None,
         sizes: list[int] | None = None,
-    ) -> _Learnt:
-        """Fit a shape's inputs on ``sample``, and its network on what ``read`` gives (else the sample)."""
-        own = vars(self) | SHAPES[shape]
+    ) -> Learnt:
+        """Learn one shape; see ``learn_network``. Trees learn from ``sample`` alone."""
         kinds = column_kinds(sample.frame, self.numeric, self.categories)
+        if shape == STEPPED:
+            return learn_steps(TreeInputs.of(sample.frame, *kinds), sample, self.members, self.seed)
+        own = vars(self) | NETWORKS[shape]
         variance, projection = (0.95, self.projection) if shape != LINEAR else (None, None)
         inputs = Inputs(variance, projection, bends=own["bends"]).fit(sample.frame, *kinds)
-
-        def arrays(part: Part) -> Arrays:
-            return inputs.transform(part.frame), part.target, part.fold
-
-        sizes, judged = sizes or [len(sample.target)], arrays(sample)
         recipe = Recipe(**{name: own[name] for name in Recipe.__dataclass_fields__})
-        network = members.build(judged[0].shape[1], float(sample.target.mean()), recipe)
-        if shape == LINEAR:
-            return _Learnt(inputs, network, members.solve(network, recipe, judged))
-        passes = (lambda: [judged]) if read is None else (lambda: map(arrays, read()))
-        return _Learnt(inputs, network, members.train(network, recipe, passes, sizes, judged, self.report))
+        return learn_network(inputs, recipe, sample, read, sizes, self.report)
 
-    def _keep(self, shape: str, learnt: _Learnt, sample: Part) -> Self:
-        self.shape_, (self.inputs_, self.network_, course) = shape, learnt
-        self.history_, self.epochs_ = course.losses, course.best
-        self.calibration_ = fit_calibration(course.logit, sample.target, sample.newest, sample.fold)
-        self.out_of_fold_ = self.calibration_.apply(course.logit)
+    def _keep(self, learnt: Mapping[str, Learnt], weights: dict[str, float], sample: Part) -> Self:
+        self.weights_ = weights
+        self.shapes_ = {shape: learnt[shape].model for shape in weights}
+        self.history_ = {shape: learnt[shape].course.losses for shape in weights}
+        self.epochs_ = {shape: learnt[shape].course.best for shape in weights}
+        logit = _mean({shape: learnt[shape].course.logit for shape in weights}, weights)
+        self.calibration_ = fit_calibration(logit, sample.target, sample.newest, sample.fold)
+        self.out_of_fold_ = self.calibration_.apply(logit)
         return self
 
     def predict(self, table: Any) -> np.ndarray:
@@ -286,7 +287,8 @@ class ConversionModel:
         frame = as_frame(table)
 
         def answer(start: int) -> np.ndarray:
-            return _answer(self.network_, self.inputs_.transform(frame[start : start + AT_ONCE]))
+            rows = frame[start : start + AT_ONCE]
+            return _mean({shape: each.logit(rows) for shape, each in self.shapes_.items()}, self.weights_)
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             parts = list(pool.map(answer, range(0, max(frame.height, 1), AT_ONCE)))
@@ -300,11 +302,12 @@ class ConversionModel:
     def save(self, folder: Path) -> None:
         """Write the model into ``folder``: the network, arrays and JSON; nothing is pickled."""
         folder = Path(folder)
-        self.inputs_.save(folder)
-        self.network_.save(folder / NETWORK)
+        folder.mkdir(parents=True, exist_ok=True)
+        for shape, model in self.shapes_.items():
+            model.save(folder / shape)
         description = {
             "kind": self.kind,
-            "shape": self.shape_,
+            "weights": self.weights_,
             "parameters": {name: getattr(self, name) for name in PARAMETERS},
             "calibration": [self.calibration_.slope, self.calibration_.shift],
             "base_rate": self.base_rate_,
@@ -321,13 +324,15 @@ class ConversionModel:
         Raises ``ModelFileError`` for a folder that is damaged, not whole or of another version.
         """
         folder = Path(folder)
-        keras = backend.keras()
         try:
             description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
             parameters = description["parameters"]
             model = cls(**(parameters | {"hidden": tuple(parameters["hidden"])}))
-            model.shape_, model.inputs_ = description.get("shape", DETAILED), Inputs.load(folder)
-            model.network_ = keras.saving.load_model(folder / NETWORK, compile=False, safe_mode=True)
+            model.weights_ = description["weights"]
+            model.shapes_ = {
+                shape: (Steps if shape == STEPPED else Network).load(folder / shape)
+                for shape in model.weights_
+            }
             model.calibration_ = Calibration(*description["calibration"])
             model.base_rate_, model.rows_ = description["base_rate"], description["rows"]
             model.epochs_, model.history_ = description["epochs"], description["history"]
@@ -339,6 +344,6 @@ class ConversionModel:
         return model
 
 
-def _answer(network: Any, matrix: np.ndarray) -> np.ndarray:
-    """The (rows,) logit of the members' mean probability."""
-    return logit_of(sigmoid(members.logits(network, matrix)).mean(axis=1))
+def _mean(logits: Mapping[str, np.ndarray], weights: Mapping[str, float]) -> np.ndarray:
+    """The (rows,) weighted mean of the shapes' logits."""
+    return np.asarray(sum(weight * logits[shape] for shape, weight in weights.items()))

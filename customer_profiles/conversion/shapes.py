@@ -1,13 +1,14 @@
-"""The shapes that a network can have, and the rows on which they are compared."""
+"""The shapes that what is learnt can have, and how they are weighed against each other."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-DETAILED, SMOOTH, LINEAR = "detailed", "smooth", "linear"
-SHAPES: dict[str, dict[str, Any]] = {
+DETAILED, SMOOTH, LINEAR, STEPPED = "detailed", "smooth", "linear", "stepped"
+NETWORKS: dict[str, dict[str, Any]] = {
     DETAILED: {},
     SMOOTH: {"bends": 0},
     LINEAR: {"bends": 0, "hidden": ()},
@@ -15,9 +16,12 @@ SHAPES: dict[str, dict[str, Any]] = {
 """What a shape sets instead of the model's parameters. The smooth one has no ramps, which wins where there
 is little to learn; the linear one is a logistic regression with scikit-learn's penalty, on normal scores
 and categories alone, which wins where days to come are unlike those that were learnt."""
+SHAPES = (*NETWORKS, STEPPED)
+"""The stepped one is boosted trees: jumps and their interactions, which networks draw too smoothly."""
 NEWEST_SHARE = 0.2
 FEWEST = 50
 """Rows of either class that the earlier and the newest snapshots must hold to compare shapes on them."""
+ROUNDS = 20
 
 
 def newest(as_of: np.ndarray, target: np.ndarray) -> np.ndarray | None:
@@ -30,3 +34,28 @@ def newest(as_of: np.ndarray, target: np.ndarray) -> np.ndarray | None:
     later = as_of >= days[from_here_on >= NEWEST_SHARE * len(as_of)][-1]
     held = np.bincount(2 * later + target.astype(np.int64), minlength=4)
     return np.asarray(later) if held.min() >= FEWEST else None
+
+
+def blend(logits: Mapping[str, np.ndarray], target: np.ndarray) -> dict[str, float]:
+    """How much each shape counts: weights above 0 that add up to 1, by the log loss of their mean logit.
+
+    ``logits`` (rows,) are of rows that the shape did not learn from. Ensemble selection with replacement
+    (Caruana et al. 2004): in each of ``ROUNDS`` rounds the shape joins with which the mean so far does
+    best, and the best mean of all rounds is taken.
+    """
+    joined: list[str] = []
+    best, least, total = 0, np.inf, np.zeros(len(target))
+    for _ in range(ROUNDS):
+        losses = {
+            name: log_loss(target, (total + logit) / (len(joined) + 1)) for name, logit in logits.items()
+        }
+        joined.append(min(losses, key=losses.__getitem__))
+        total = total + logits[joined[-1]]
+        if losses[joined[-1]] < least:
+            best, least = len(joined), losses[joined[-1]]
+    return {name: joined[:best].count(name) / best for name in logits if name in joined[:best]}
+
+
+def log_loss(target: np.ndarray, logit: np.ndarray) -> float:
+    """Mean negative log likelihood of ``target`` (rows,) 0 or 1 under ``logit`` (rows,)."""
+    return float(np.mean(np.logaddexp(0, logit) - target * logit))

@@ -2,13 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+import polars as pl
+
+from customer_profiles.conversion.columns import require, with_numbers
+from customer_profiles.projection.matrix import numeric_matrix
 
 TREES = "trees.npz"
+
+
+@dataclass(frozen=True)
+class TreeInputs:
+    """The columns that trees read: ``numeric`` ones, and categories with their ``levels`` in training.
+
+    A category is the place of its name in the alphabet: on folds of training rows that did better on
+    three tables than categorical splits (``benchmarks/conversion.py``).
+    """
+
+    numeric: list[str]
+    levels: dict[str, list[str]]
+
+    @classmethod
+    def of(cls, frame: pl.DataFrame, numeric: Sequence[str], categories: Sequence[str]) -> Self:
+        """Learn the levels of the categories."""
+        require(frame, [*categories, *numeric])
+        levels = {
+            name: frame[name].drop_nulls().cast(pl.String).unique().sort().to_list() for name in categories
+        }
+        return cls(list(numeric), levels)
+
+    def matrix(self, frame: pl.DataFrame) -> np.ndarray:
+        """Return (rows, columns) floats: what is missing, and a category never seen, is NaN."""
+        require(frame, [*self.levels, *self.numeric])
+        codes = [_codes(frame[name], levels) for name, levels in self.levels.items()]
+        return np.column_stack([*codes, numeric_matrix(with_numbers(frame, self.numeric), self.numeric)])
+
+
+def _codes(column: pl.Series, levels: list[str]) -> np.ndarray:
+    place = {level: float(number) for number, level in enumerate(levels)}
+    text = column.cast(pl.String)
+    return text.replace_strict(place, default=None, return_dtype=pl.Float64).fill_null(np.nan).to_numpy()
 
 
 @dataclass(frozen=True)
@@ -31,28 +69,48 @@ class Trees:
     start: np.ndarray
 
     @classmethod
-    def of(cls, fitted: Any) -> Trees:
-        """Take the trees out of a fitted binary ``HistGradientBoostingClassifier``.
+    def of(cls, fitted: Any, first: int | None = None) -> Self:
+        """Take the trees, or the ``first`` ones, out of a fitted binary ``HistGradientBoostingClassifier``.
 
         scikit-learn keeps them in private attributes (``_predictors``, ``_baseline_prediction``);
         ``test_conversion_baselines`` holds this copy's predictions against its own. All columns must be
         numbers to it.
         """
-        predictors = [predictor for (predictor,) in fitted._predictors]
+        predictors = [predictor for (predictor,) in fitted._predictors[:first]]
         nodes = np.concatenate([predictor.nodes for predictor in predictors])
         sizes = [len(predictor.nodes) for predictor in predictors]
-        first = np.repeat(np.cumsum([0, *sizes[:-1]]), sizes)
+        root = np.repeat(np.cumsum([0, *sizes[:-1]]), sizes)
         leaf, here = nodes["is_leaf"].astype(bool), np.arange(len(nodes))
         return cls(
-            roots=np.unique(first),
-            left=np.where(leaf, here, nodes["left"] + first),
-            right=np.where(leaf, here, nodes["right"] + first),
+            roots=np.unique(root),
+            left=np.where(leaf, here, nodes["left"] + root),
+            right=np.where(leaf, here, nodes["right"] + root),
             feature=np.where(leaf, 0, nodes["feature_idx"]),
             threshold=nodes["num_threshold"].copy(),
             missing_left=nodes["missing_go_to_left"].astype(bool),
             value=nodes["value"].copy(),
-            depth=np.maximum.reduceat(nodes["depth"], np.unique(first)),
+            depth=np.maximum.reduceat(nodes["depth"], np.unique(root)),
             start=np.asarray(fitted._baseline_prediction, dtype=np.float64).ravel(),
+        )
+
+    @classmethod
+    def mean(cls, several: Sequence[Self]) -> Self:
+        """The trees whose logit is the mean of that of ``several``."""
+        starts = np.cumsum([0, *(len(each.left) for each in several[:-1])])
+
+        def moved(name: str) -> np.ndarray:
+            return np.concatenate([getattr(e, name) + s for e, s in zip(several, starts, strict=True)])
+
+        def joined(name: str) -> np.ndarray:
+            return np.concatenate([getattr(each, name) for each in several])
+
+        return cls(
+            roots=moved("roots"),
+            left=moved("left"),
+            right=moved("right"),
+            value=joined("value") / len(several),
+            start=np.mean([each.start for each in several], axis=0),
+            **{name: joined(name) for name in ("feature", "threshold", "missing_left", "depth")},
         )
 
     def logit(self, matrix: np.ndarray) -> np.ndarray:
@@ -74,7 +132,7 @@ class Trees:
         np.savez(folder / TREES, **self.__dict__)
 
     @classmethod
-    def load(cls, folder: Path) -> Trees:
+    def load(cls, folder: Path) -> Self:
         """Read what ``save`` wrote."""
         with np.load(folder / TREES, allow_pickle=False) as arrays:
             return cls(**{name: arrays[name] for name in arrays.files})

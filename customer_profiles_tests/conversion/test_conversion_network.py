@@ -10,7 +10,7 @@ from customer_profiles.conversion.batches import TooFewExamples, folds
 from customer_profiles.conversion.calibration import Calibration, fit_calibration, logit_of, sigmoid
 from customer_profiles.conversion.leaks import roc_auc
 from customer_profiles.conversion.members import batch_size, passes
-from customer_profiles.conversion.shapes import newest
+from customer_profiles.conversion.shapes import blend, newest
 
 
 def planted(rows=2_000, seed=0):
@@ -54,7 +54,10 @@ def test_training_starts_at_the_base_rate():
 def test_same_seed_same_weights_and_another_seed_others():
     frame, label, _ = planted(400)
     one, two, other = (
-        ConversionModel(seed=s, epochs=2, shape="detailed").fit(frame, label).network_.get_weights()
+        ConversionModel(seed=s, epochs=2, shape="detailed")
+        .fit(frame, label)
+        .shapes_["detailed"]
+        .network.get_weights()
         for s in (3, 3, 4)
     )
     assert all((a == b).all() for a, b in zip(one, two, strict=True))
@@ -95,7 +98,7 @@ def test_odd_rows_are_scored_and_a_feature_that_is_gone_is_named(fitted):
 
 def test_a_stored_model_that_is_cut_or_of_another_version_is_refused(fitted, tmp_path):
     fitted.save(tmp_path / "cut")
-    network = tmp_path / "cut" / "network.keras"
+    network = tmp_path / "cut" / "detailed" / "network.keras"
     network.write_bytes(network.read_bytes()[:1_000])
     fitted.save(tmp_path / "older")
     description = tmp_path / "older" / "model.json"
@@ -119,15 +122,31 @@ def test_a_table_in_batches_is_learnt_like_a_whole_one(fitted, monkeypatch):
     assert roc_auc(bought, model.predict(other)) > roc_auc(bought, fitted.predict(other)) - 0.03
 
 
-def test_it_takes_the_shape_that_is_best_on_rows_it_did_not_learn_from():
+def test_it_blends_the_shapes_that_do_best_on_rows_they_did_not_learn_from(tmp_path):
+    """A product of two columns and a jump: nothing for the linear shape."""
     frame, label, _ = planted(1_500)
     said = []
-    curved = ConversionModel(epochs=12, report=said.append).fit(frame, label)
-    assert curved.shape_ != "linear"
-    assert any(line.startswith(f"{curved.shape_} is chosen by log loss: detailed") for line in said)
+    model = ConversionModel(epochs=12, report=said.append).fit(frame, label)
+    assert sum(model.weights_.values()) == pytest.approx(1)
+    assert model.weights_.get("linear", 0) <= 0.1
+    assert said[-1].startswith("blended for the least log loss on rows not learnt from: ")
+    assert all(f"{shape} {weight:.0%}" in said[-1] for shape, weight in model.weights_.items())
+    model.save(tmp_path)
+    again = ConversionModel.load(tmp_path)
+    assert again.weights_ == model.weights_
+    assert np.abs(again.predict(frame) - model.predict(frame)).max() <= 1e-6
 
 
-def test_with_snapshots_the_shape_is_chosen_on_the_newest(tmp_path):
+def test_a_blend_is_weighed_by_its_own_loss_not_by_that_of_its_parts():
+    """Two shapes that err in opposite ways beat one that errs less than either."""
+    target, error = np.array([0.0, 1.0, 0.0, 1.0] * 25), np.array([3.0, 3.0, -3.0, -3.0] * 25)
+    told = 4 * target - 2
+    weights = blend({"one": told + error, "other": told - error, "third": told / 4}, target)
+    assert weights["one"] == weights["other"] > 0.45
+    assert blend({"right": told, "wrong": -told}, target) == {"right": 1.0}
+
+
+def test_with_snapshots_the_shapes_are_weighed_on_the_newest():
     """Until the last snapshot the two columns' product tells all; in the last it is the first one alone."""
     draw = np.random.default_rng(0)
     as_of = np.repeat([1, 2, 3], [1_000, 1_000, 600])
@@ -137,22 +156,52 @@ def test_with_snapshots_the_shape_is_chosen_on_the_newest(tmp_path):
         pl.DataFrame({"one": one, "two": two}),
         (draw.random(len(one)) < sigmoid(logit)).astype(int),
     )
-    model = ConversionModel(epochs=10).fit(frame, label, as_of=as_of)
-    assert model.shape_ == "linear"
+    ahead, mixed = (ConversionModel(epochs=10).fit(frame, label, as_of=days) for days in (as_of, as_of // 9))
+    assert ahead.weights_["linear"] > 0.8
+    assert mixed.weights_.get("linear", 0) < 0.2
+
+
+def test_where_columns_are_many_the_smooth_shape_is_the_detailed_one_and_is_not_learnt_twice():
+    draw = np.random.default_rng(0)
+    frame = pl.DataFrame(draw.normal(size=(300, 50)), schema=[f"x{n}" for n in range(50)])
+    said = []
+    model = ConversionModel(epochs=2, report=said.append).fit(frame, (frame["x0"] > 0).cast(int))
+    assert sum(line.startswith("epoch 1:") for line in said) == 1
+    assert "smooth" not in model.weights_
+
+
+def test_trees_draw_a_jump_and_are_stored_without_pickle(tmp_path):
+    draw = np.random.default_rng(1)
+    frame = pl.DataFrame({"x": draw.normal(size=1_000), "city": draw.choice(["甲 乙", "b", None], 1_000)})
+    bought = (frame["x"].abs() < 0.5) & (frame["city"] == "b").fill_null(False)
+    model = ConversionModel(shape="stepped").fit(frame, bought)
+    assert roc_auc(bought.to_numpy(), model.out_of_fold_) > 0.99
     model.save(tmp_path)
-    assert ConversionModel.load(tmp_path).shape_ == "linear"
+    odd = pl.DataFrame({"x": [None, float("inf"), -1e300], "city": ["never seen", None, ""]})
+    assert ConversionModel.load(tmp_path).predict(odd).tolist() == model.predict(odd).tolist()
+    assert {path.suffix for path in tmp_path.rglob("*") if path.is_file()} == {".npz", ".json"}
+
+
+def test_a_fold_that_holds_every_buyer_leaves_one_member_without_them():
+    frame, _, _ = planted(200)
+    label, keys = np.arange(200) < 20, np.maximum(np.arange(200), 19)
+    for shape in ("linear", "stepped"):
+        assert np.isfinite(ConversionModel(shape=shape).fit(frame, label, keys).predict(frame)).all()
 
 
 def test_a_shape_that_there_is_not_is_named():
-    with pytest.raises(ValueError, match="shape is 'round'; choose detailed, smooth, linear or None"):
+    with pytest.raises(
+        ValueError, match="shape is 'round'; choose detailed, smooth, linear, stepped or None"
+    ):
         ConversionModel(shape="round")
 
 
 def test_the_linear_shape_is_the_mean_of_logistic_regressions_that_each_leave_a_fold_out():
     frame, label, _ = planted(500)
     model = ConversionModel(shape="linear").fit(frame, label)
-    assert len(model.network_.layers) == 2
-    fold, matrix = folds(None, 500, 5, 0), model.inputs_.transform(frame)
+    linear = model.shapes_["linear"]
+    assert len(linear.network.layers) == 2
+    fold, matrix = folds(None, 500, 5, 0), linear.inputs.transform(frame)
     fits = [LogisticRegression(max_iter=500).fit(matrix[fold != k], label[fold != k]) for k in range(5)]
     mean = np.mean([fit.predict_proba(matrix)[:, 1] for fit in fits], axis=0)
     assert model.calibration_ == Calibration()
@@ -226,11 +275,30 @@ def test_one_class_and_ten_rows_are_too_few():
 
 def test_a_label_is_zero_or_one_and_as_long_as_the_table():
     frame, label, _ = planted(200)
-    for wrong in (label + 1, np.where(label, "yes", "no"), [None, *label[1:]]):
-        with pytest.raises(ValueError, match="a label is 0 or 1"):
+    for wrong, why in (
+        (label + 1, "are not, such as 2; say which value counts as 1"),
+        (np.where(label, "yes", "no"), "200 of 200 are not"),
+        ([None, *label[1:]], "the label is missing in 1 of 200 rows"),
+        (label[:50], "200 rows need as many values of the label"),
+    ):
+        with pytest.raises(ValueError, match=why):
             ConversionModel().fit(frame, wrong)
-    with pytest.raises(ValueError, match="200 rows need as many labels"):
-        ConversionModel().fit(frame, label[:50])
+
+
+def test_any_two_values_that_read_as_zero_and_one_are_a_label():
+    frame, label, _ = planted(200)
+    expected = ConversionModel(shape="linear").fit(frame, label).predict(frame)
+    for same in (label == 1, label.astype(float), label.astype(str), label[:, None], pl.Series(label == 1)):
+        assert (ConversionModel(shape="linear").fit(frame, same).predict(frame) == expected).all()
+
+
+def test_whose_rows_are_and_when_is_told_of_every_row():
+    frame, label, _ = planted(200)
+    for told in ({"customer_key": [None] * 3 + ["a"] * 197}, {"as_of": [np.nan] * 3 + [1.0] * 197}):
+        with pytest.raises(ValueError, match=f"{next(iter(told))} is missing in 3 of 200 rows"):
+            ConversionModel().fit(frame, label, **told)
+        with pytest.raises(ValueError, match="200 rows need as many values"):
+            ConversionModel().fit(frame, label, **{name: values[:9] for name, values in told.items()})
 
 
 def test_batches_grow_and_passes_shrink_with_the_rows():
