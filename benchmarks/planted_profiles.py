@@ -200,7 +200,12 @@ class World:
             **{f"channel_share_{name}": _share(channels[name], len(recent)) for name in CHANNELS},
         }
         row |= {name: self._within(30, value) for name, value in found.items()}
-        return row | {"days_since_last_visit": _least(self._ago(event["event_at"]) for event in events)}
+        ago = [(self._ago(event["event_at"]), event["event_name"]) for event in events]
+        return row | {
+            "days_since_last_visit": _least(days for days, _ in ago),
+            "days_since_last_cart": _least(days for days, name in ago if name == "add_to_cart"),
+            "days_since_last_search": _least(days for days, name in ago if name == "search"),
+        }
 
     def _within(self, window: int, value: Any) -> Any:
         return value if window <= self.days else None

@@ -67,6 +67,23 @@ CHANNEL_SHARES = tuple(
     )
     for channel in CHANNELS
 )
+LAST = {
+    "visit": ("event", nw.lit(True)),
+    "cart": ("addition to the cart", nw.col("event_name") == "add_to_cart"),
+    "search": ("search", nw.col("event_name") == "search"),
+}
+"""What one may have done last: the event in words, and which events it is."""
+SINCE = tuple(
+    Trait(
+        f"days_since_last_{what}",
+        f"days since the newest {event} in all that was delivered by the day",
+        "days",
+        nw.col(f"days_since_last_{what}"),
+        (SOURCE,),
+        undefined=f"no {event} yet",
+    )
+    for what, (event, _) in LAST.items()
+)
 HABITS = (
     share(
         "cart_abandonment_rate",
@@ -76,14 +93,7 @@ HABITS = (
         window=HABIT,
         undefined="nothing put into a cart in the window",
     ),
-    Trait(
-        "days_since_last_visit",
-        "days since the newest event in all that was delivered by the day",
-        "days",
-        nw.col("days_since_last_visit"),
-        (SOURCE,),
-        undefined="no event yet",
-    ),
+    *SINCE,
     *CHANNEL_SHARES,
     replace(
         share(
@@ -116,7 +126,7 @@ def behaviour(tables: Tables, as_of: AsOf) -> Frame:
     events = known_by(named, as_of, "event_day", last=max(WINDOWS))
     rows = beside(
         population(tables, as_of),
-        _last_visits(known_by(named, as_of, "event_day")),
+        _last(known_by(named, as_of, "event_day")),
         _events(events),
         _sessions(events),
         totals(_newest_each(events, "event_day"), DAYS),
@@ -126,8 +136,14 @@ def behaviour(tables: Tables, as_of: AsOf) -> Frame:
     return observed(derived(rows, HABITS), TRAITS, as_of)
 
 
-def _last_visits(events: Frame) -> Frame:
-    return events.group_by("customer_key").agg(days_since_last_visit=nw.col("days_ago").min())
+def _last(events: Frame) -> Frame:
+    """How many days ago each customer did last what ``LAST`` names."""
+    return events.group_by("customer_key").agg(
+        *(
+            nw.when(is_it).then(nw.col("days_ago")).min().alias(f"days_since_last_{what}")
+            for what, (_, is_it) in LAST.items()
+        )
+    )
 
 
 def _events(events: Frame) -> Frame:

@@ -39,6 +39,15 @@ def test_the_day_before_the_window_does_not_count(profiles, cleaned, evening):
     }
 
 
+def test_what_was_done_last_counts_from_its_own_newest_event(profiles, cleaned, evening):
+    """However long ago; what was never done is unknown."""
+    events = [view("a", D), view("a", ago(5), event_name="add_to_cart"), view("b", ago(1))]
+    events += [view("a", ago(3), event_name="add_to_cart"), view("a", ago(200), event_name="search")]
+    rows = profiles("behaviour", cleaned(events=events), evening("events"))
+    since = [f"days_since_last_{what}" for what in ("visit", "cart", "search")]
+    assert [[rows[key][name] for name in since] for key in "ab"] == [[0, 3, 200], [1, None, None]]
+
+
 def test_orders_keep_the_same_edges(profiles, cleaned, evening):
     rows = profiles(
         "consumption", cleaned(orders=[bought("a", ago(29)), bought("b", ago(30))]), evening("orders")
