@@ -1,16 +1,18 @@
 """The conversion model beside its rivals: one table, every model in the same run.
 
     python benchmarks/conversion.py [--data FOLDER] [--home FOLDER] [--only NAME] [--quick] [--json FILE]
+    python benchmarks/conversion.py --table FILE --label NAME
     python benchmarks/conversion.py --tune
 
 Bank Marketing and Hillstrom are read from ``--data`` (default ``../shared/datasets``; what is not there
 is left out and named). The simulated retailer is the home of a finished demo (``--home``); without one it
 is simulated and run first, which takes a few minutes. ``--quick`` is one seed and a small retailer.
+``--table`` is any table of your own, CSV or Parquet, with a label of two values; the greater counts as 1.
 
 No choice rests on a test row. ``tasks`` splits each table once; ``--tune`` is handed the training rows
 alone, and prints how each recipe does on folds of them (the later fifth of them, where the split is by
-time). What was best there became the model's defaults. Between its shapes (detailed, smooth, linear) the
-model chooses by itself in ``fit``, which sees training rows only: out of fold, or, where rows carry the
+time). What was best there became the model's defaults. Its shapes (detailed, smooth, linear, stepped) the
+model weighs by itself in ``fit``, which sees training rows only: out of fold, or, where rows carry the
 snapshot at which they stood, on the newest ones.
 """
 
@@ -23,6 +25,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,16 +53,18 @@ COLUMNS = ("dataset", "split", "model", "seed", *METRICS, "seconds")
 RANDOM, IN_TIME = "stratified 80/20", "last fifth in time"
 RECIPES: dict[str, dict[str, Any]] = {
     "default": {},
-    "detailed": {"shape": "detailed"},
-    "smooth": {"shape": "smooth"},
-    "linear": {"shape": "linear"},
-    "fewer ramps": {"shape": "detailed", "bends": 96},
-    "no sparsity": {"shape": "detailed", "sparsity": 0.0},
-    "more sparsity": {"shape": "detailed", "sparsity": 2e-5},
-    "wider": {"shape": "detailed", "hidden": (128, 64)},
-    "faster": {"shape": "detailed", "learning_rate": 3e-3},
-    "stronger decay": {"shape": "detailed", "weight_decay": 0.1},
-    "more members": {"shape": "detailed", "members": 10},
+    "detailed": {"shapes": ["detailed"]},
+    "smooth": {"shapes": ["smooth"]},
+    "linear": {"shapes": ["linear"]},
+    "stepped": {"shapes": ["stepped"]},
+    "as the platform": {"shapes": ["detailed", "stepped"], "ahead": False},
+    "fewer ramps": {"shapes": ["detailed"], "bends": 96},
+    "no sparsity": {"shapes": ["detailed"], "sparsity": 0.0},
+    "more sparsity": {"shapes": ["detailed"], "sparsity": 2e-5},
+    "wider": {"shapes": ["detailed"], "hidden": (128, 64)},
+    "faster": {"shapes": ["detailed"], "learning_rate": 3e-3},
+    "stronger decay": {"shapes": ["detailed"], "weight_decay": 0.1},
+    "more members": {"shapes": ["detailed"], "members": 10},
 }
 """What ``--tune`` compares: names of recipes and the arguments of ``ConversionModel``."""
 
@@ -102,6 +107,26 @@ def tasks(data: Path, home: Path | None, quick: bool, only: str | None) -> Itera
             print(f"left out: {file} is not in {data}")
     if only in (None, "simulated"):
         yield simulated(home, quick)
+
+
+def own_table(file: Path, label: str) -> Task:
+    """A table of the reader's own: rows without a label are left out, the greater of two values is 1."""
+    read = pl.read_parquet if file.suffix == ".parquet" else partial(pl.read_csv, infer_schema_length=None)
+    table = read(file)
+    if label not in table.columns:
+        raise SystemExit(f"{file} has no column {label!r}; it has {', '.join(table.columns)}")
+    known = table.drop_nulls(label)
+    values = known[label].unique().sort()
+    if len(values) != 2:
+        raise SystemExit(f"{label} has {len(values)} different values in {file}: a label has two")
+    left_out = (
+        f"; {table.height - known.height} rows without one are left out"
+        if known.height < table.height
+        else ""
+    )
+    print(f"{label}: {values[1]!r} counts as 1, {values[0]!r} as 0{left_out}")
+    target = (known[label] == values[1]).cast(pl.Int8).to_numpy()
+    return _at_random(file.stem, Rows(known.drop(label), target))
 
 
 def bank(file: Path) -> Iterator[Task]:
@@ -251,13 +276,22 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     arguments.add_argument("--data", type=Path, default=DATASETS, help="folder of the real tables")
     arguments.add_argument("--home", type=Path, help="home of a finished demo, with its truth/")
+    arguments.add_argument("--table", type=Path, help="a table of your own instead: CSV or Parquet")
+    arguments.add_argument("--label", help="its column with the label")
     arguments.add_argument("--only", choices=("bank", "hillstrom", "simulated"), help="one dataset")
     arguments.add_argument("--quick", action="store_true", help="one seed, a small retailer")
     arguments.add_argument("--tune", action="store_true", help="compare recipes on folds of training rows")
     arguments.add_argument("--json", type=Path, help="also write the rows here")
     chosen = arguments.parse_args()
+    if (chosen.table is None) != (chosen.label is None):
+        arguments.error("--table and --label belong together")
     rows: list[dict[str, Any]] = []
-    for task in tasks(chosen.data, chosen.home, chosen.quick, chosen.only):
+    asked = (
+        [own_table(chosen.table, chosen.label)]
+        if chosen.table
+        else tasks(chosen.data, chosen.home, chosen.quick, chosen.only)
+    )
+    for task in asked:
         seeds = range(1 if chosen.quick else 3)
         found = tune(task.dataset, task.split, task.train) if chosen.tune else compare(task, seeds)
         rows += list(found)

@@ -63,7 +63,7 @@ def measure(what: str, rows: int, inputs: int, passes: int) -> dict[str, Any]:
     unit = yardstick()
     model = ConversionModel(
         0,
-        shape="detailed",
+        shapes=["detailed"],
         epochs=passes,
         report=lambda line: print(f"  {line}", file=sys.stderr, flush=True),
     )
@@ -86,7 +86,7 @@ def measure(what: str, rows: int, inputs: int, passes: int) -> dict[str, Any]:
         what,
         rows,
         inputs,
-        len(model.history_),
+        len(model.history_["detailed"]),
         round(seconds, 1),
         round(cpu, 1),
         round(peak, 2),

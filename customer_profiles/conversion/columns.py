@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from customer_profiles.settings import Mendable
@@ -29,7 +30,12 @@ def as_frame(table: Any) -> pl.DataFrame:
 
     if isinstance(table, pl.DataFrame):
         return table
-    if nw.dependencies.is_pandas_dataframe(table):
+    is_pandas = nw.dependencies.is_pandas_dataframe(table)
+    named = is_pandas or nw.dependencies.is_pyarrow_table(table)
+    names = [str(name) for name in (table.columns if is_pandas else table.column_names)] if named else []
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise InputsError(f"the table has more than one column {', '.join(twice)}: give each its own name")
+    if is_pandas:
         table = _without_mixed_columns(table)
     try:
         frame: pl.DataFrame = nw.from_native(table, eager_only=True).to_polars()
@@ -87,6 +93,14 @@ def with_numbers(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
     if lost:
         raise InputsError(f"the model reads numbers, but the table holds none in {', '.join(lost)}")
     return frame.with_columns(numbers.values())
+
+
+def columns_that_vary(matrix: np.ndarray) -> np.ndarray:
+    """Which columns (columns,) of ``matrix`` hold two different known numbers."""
+    unknown = np.isnan(matrix)
+    smallest = np.where(unknown, np.inf, matrix).min(axis=0)
+    largest = np.where(unknown, -np.inf, matrix).max(axis=0)
+    return np.asarray(smallest < largest)
 
 
 def texts(column: pl.Series) -> pl.Series:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
+from customer_profiles.conversion.batches import aligned, binary
 from customer_profiles.conversion.metrics import BINS, LIST_SIZES, SHARES, Draws, Economics, Measures, percent
 
 LOW, HIGH = 0.025, 0.975
@@ -99,9 +100,9 @@ class _Measured:
 
 
 def evaluate(
-    label: np.ndarray,
-    customer_key: np.ndarray,
-    predictions: Mapping[str, np.ndarray],
+    label: Any,
+    customer_key: Any,
+    predictions: Mapping[str, Any],
     *,
     rounds: int = 500,
     seed: int = 0,
@@ -109,23 +110,30 @@ def evaluate(
 ) -> Evaluation:
     """Measure every model on the same rows, and hold each against each other.
 
-    ``label`` (rows,) is 0 or 1, ``customer_key`` (rows,) the unit that is resampled, ``predictions``
-    maps names to (rows,) probabilities. The interval of the ECE is shifted by the bootstrap's own
-    bias: resampling adds noise, and noise only ever adds to an absolute error. Raises ``ValueError``
-    for one class only, or naming models whose probabilities are not finite.
+    ``label`` (rows,) is 0 or 1, ``customer_key`` (rows,) the unit that is resampled (``None``: every row
+    is a customer of its own), ``predictions`` maps names to (rows,) probabilities. The interval of the
+    ECE is shifted by the bootstrap's own bias: resampling adds noise, and noise only ever adds to an
+    absolute error. Raises ``ValueError`` for one class only, rows that do not fit together, or naming
+    models that give anything but probabilities.
     """
-    target = np.asarray(label, dtype=np.float64)
+    target = binary(label, len(label))
+    keys = np.arange(len(target)) if customer_key is None else customer_key
+    keys = aligned("customer_key", keys, len(target))
     if len(np.unique(target)) != 2:
         raise ValueError(f"{len(target)} rows with {int(target.sum())} positives: both classes are needed")
-    unclear = [name for name, probability in predictions.items() if not np.isfinite(probability).all()]
+    given = {name: np.asarray(probability, dtype=np.float64) for name, probability in predictions.items()}
+    for name, probability in given.items():
+        if probability.shape != target.shape:
+            raise ValueError(f"{len(target)} rows, but {name} has predictions of shape {probability.shape}")
+    unclear = [name for name, probability in given.items() if not np.isfinite(probability).all()]
     if unclear:
         raise ValueError(f"predictions are not finite: {', '.join(unclear)}")
+    outside = [name for name, probability in given.items() if ((probability < 0) | (probability > 1)).any()]
+    if outside:
+        raise ValueError(f"predictions are not between 0 and 1: {', '.join(outside)}")
     economics = economics or Economics()
-    measures = {
-        name: Measures(target, probability, np.asarray(customer_key), economics)
-        for name, probability in predictions.items()
-    }
-    models = _measure(measures, np.asarray(customer_key), rounds, seed)
+    measures = {name: Measures(target, probability, keys, economics) for name, probability in given.items()}
+    models = _measure(measures, keys, rounds, seed)
     return Evaluation(
         metrics=_metrics(models),
         differences=_differences(models),

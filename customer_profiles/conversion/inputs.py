@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from customer_profiles.conversion.columns import InputsError, require, texts, with_numbers
+from customer_profiles.conversion.columns import (
+    InputsError,
+    columns_that_vary,
+    require,
+    texts,
+    with_numbers,
+)
 from customer_profiles.conversion.encodings import bends, dealt, normal_scores, ramps
 from customer_profiles.projection.matrix import filled, numeric_matrix
 from customer_profiles.projection.projection import Projection
@@ -102,7 +108,7 @@ class Inputs:
         require(frame, [*numeric, *categories])
         frame = with_numbers(frame, numeric)
         matrix = numeric_matrix(frame, numeric)
-        varies = _varies(matrix)
+        varies = columns_that_vary(matrix)
         self.numeric_ = [name for name, keep in zip(numeric, varies, strict=True) if keep]
         matrix = matrix[:, varies]
         self.median_ = np.nanmedian(matrix, axis=0) if self.numeric_ else np.empty(0)
@@ -203,13 +209,6 @@ class Inputs:
             inputs.projection_scale_ = float(arrays["projection_scale"])
         inputs.projection_ = Projection.load(folder / COMPONENTS) if names["components"] else None
         return inputs
-
-
-def _varies(matrix: np.ndarray) -> np.ndarray:
-    unknown = np.isnan(matrix)
-    smallest = np.where(unknown, np.inf, matrix).min(axis=0)
-    largest = np.where(unknown, -np.inf, matrix).max(axis=0)
-    return np.asarray(smallest < largest)
 
 
 def _informative(unknown: np.ndarray) -> np.ndarray:

@@ -45,6 +45,14 @@ class Course:
     weights: list[np.ndarray] = field(default_factory=list)
     logit: np.ndarray = field(default_factory=lambda: np.empty(0))
 
+    def note(self, target: np.ndarray, logit: np.ndarray) -> bool:
+        """Add a pass with these out-of-fold logits (rows,); tell whether it is the best so far."""
+        self.losses.append(log_loss(target, logit))
+        better = not self.best or self.losses[-1] < self.losses[self.best - 1]
+        if better:
+            self.best, self.logit = len(self.losses), logit
+        return better
+
 
 def build(width: int, base_rate: float, recipe: Recipe) -> Any:
     """Return the untrained network: (rows, ``width``) inputs to (rows, members, 1) logits.
@@ -141,9 +149,8 @@ def train(
 
     def judge(epoch: int, _: Any) -> None:
         logit = logits(network, matrix)[np.arange(len(target)), fold]
-        course.losses.append(log_loss(target, logit))
-        if not course.best or course.losses[-1] < course.losses[course.best - 1]:
-            course.best, course.weights, course.logit = epoch + 1, network.get_weights(), logit
+        if course.note(target, logit):
+            course.weights = network.get_weights()
         if report is not None:
             left = (time.monotonic() - started) / (epoch + 1) * (epochs - epoch - 1)
             loss = course.losses[-1]

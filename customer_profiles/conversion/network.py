@@ -47,7 +47,7 @@ SAMPLE = 100_000
 PART = 50_000
 """Rows of a larger table that are turned into inputs at once."""
 PARAMETERS = (
-    *("shape", "seed", "epochs", "patience", "members", "hidden", "dropout", "sparsity"),
+    *("shapes", "ahead", "seed", "epochs", "patience", "members", "hidden", "dropout", "sparsity"),
     *("learning_rate", "weight_decay", "bends"),
 )
 
@@ -67,12 +67,13 @@ class ConversionModel:
         Columns to read; ``None`` takes all, by their types (see ``columns.column_kinds``).
     projection
         A fitted projection whose components are inputs; ``None`` fits one on the training rows.
-    shape
-        ``detailed``, ``smooth``, ``linear`` or ``stepped`` (see ``shapes``); ``None`` blends them where
-        there are at most ``SAMPLE`` rows, and is detailed on more. Without ``as_of`` the weights of the
-        blend are those with the least log loss out of fold. With several snapshots each shape learns from
-        the earlier ones and is weighed on the newest, as it will be used; those that count then learn from
-        all. Trees and the linear shape look at no more than ``SAMPLE`` rows.
+    shapes
+        Some of ``detailed``, ``smooth``, ``linear``, ``stepped`` (see ``shapes``), which are blended where
+        there are at most ``SAMPLE`` rows; of more rows only the first is learnt. Their weights are those
+        with the least log loss out of fold, or ``ahead`` in time.
+    ahead
+        With several snapshots (``as_of``) each shape learns from the earlier ones and is weighed on the
+        newest, as it will be used; those that count then learn from all. That takes twice the time.
     epochs, patience
         Most passes over the rows (fewer from a hundred thousand rows on, see ``members.passes``), and
         how many without a better out-of-fold log loss end training.
@@ -126,7 +127,8 @@ class ConversionModel:
         numeric: Sequence[str] | None = None,
         categories: Sequence[str] | None = None,
         projection: Projection | None = None,
-        shape: str | None = None,
+        shapes: Sequence[str] = SHAPES,
+        ahead: bool = True,
         epochs: int = 80,
         patience: int = 4,
         members: int = 5,
@@ -138,13 +140,16 @@ class ConversionModel:
         bends: int = 400,
         report: Callable[[str], None] | None = None,
     ) -> None:
-        if shape is not None and shape not in SHAPES:
-            raise ValueError(f"shape is {shape!r}; choose {', '.join(SHAPES)} or None")
+        if not shapes or not set(shapes) <= set(SHAPES):
+            raise ValueError(f"shapes are {shapes!r}; choose some of {', '.join(SHAPES)}")
+        if members < 2:
+            raise ValueError(f"members is {members}: each row needs one that does not learn from it")
         self.seed = seed
         self.numeric = numeric
         self.categories = categories
         self.projection = projection
-        self.shape = shape
+        self.shapes = tuple(shapes)
+        self.ahead = ahead
         self.epochs = epochs
         self.patience = patience
         self.members = members
@@ -209,7 +214,7 @@ class ConversionModel:
     ) -> Self:
         """Learn one shape from parts that are read anew in each pass."""
         self._count(sizes, positives, sample)
-        shape = self.shape or DETAILED
+        shape = self.shapes[0]
         return self._keep({shape: self._learn(shape, sample, read, sizes)}, {shape: 1.0}, sample)
 
     def _count(self, sizes: list[int], positives: float, sample: Part) -> None:
@@ -218,16 +223,14 @@ class ConversionModel:
 
     def _fit_whole(self, rows: Part, as_of: np.ndarray) -> Self:
         """Learn the shapes from ``rows`` and blend them."""
-        if self.shape is not None:
-            return self._keep({self.shape: self._learn(self.shape, rows)}, {self.shape: 1.0}, rows)
-        later = newest(as_of, rows.target)
+        later = newest(as_of, rows.target) if self.ahead and len(self.shapes) > 1 else None
         if later is None:
             learnt = self._learn_all(rows)
             weights = blend({shape: each.course.logit for shape, each in learnt.items()}, rows.target)
         else:
             weights = self._weights_ahead(rows.at(np.flatnonzero(~later)), rows.at(np.flatnonzero(later)))
             learnt = {shape: self._learn(shape, rows) for shape in weights}
-        if self.report is not None:
+        if self.report is not None and len(self.shapes) > 1:
             told = ", ".join(f"{shape} {weight:.0%}" for shape, weight in weights.items())
             self.report(f"blended for the least log loss on rows not learnt from: {told}")
         return self._keep(learnt, weights, rows)
@@ -244,11 +247,11 @@ class ConversionModel:
         return blend(ahead, later.target)
 
     def _learn_all(self, rows: Part) -> dict[str, Learnt]:
-        """Every shape; the smooth one only where the detailed one has ramps, since else they are the same."""
-        learnt = {shape: self._learn(shape, rows) for shape in SHAPES if shape != SMOOTH}
-        detailed = learnt[DETAILED].model
-        if isinstance(detailed, Network) and any(len(bends) for bends in detailed.inputs.bends_):
-            learnt[SMOOTH] = self._learn(SMOOTH, rows)
+        """Every shape; the smooth one not where the detailed one has no ramps, since they are the same."""
+        learnt: dict[str, Learnt] = {}
+        for shape in self.shapes:
+            if not (shape == SMOOTH and DETAILED in learnt and not _has_ramps(learnt[DETAILED])):
+                learnt[shape] = self._learn(shape, rows)
         return learnt
 
     def _learn(
@@ -284,6 +287,7 @@ class ConversionModel:
         A category never seen counts as a rare one; an unknown number as the median. Raises
         ``InputsError`` naming columns that are gone, or hold text where there were numbers.
         """
+        self._require_fitted()
         frame = as_frame(table)
 
         def answer(start: int) -> np.ndarray:
@@ -301,6 +305,7 @@ class ConversionModel:
 
     def save(self, folder: Path) -> None:
         """Write the model into ``folder``: the network, arrays and JSON; nothing is pickled."""
+        self._require_fitted()
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         for shape, model in self.shapes_.items():
@@ -316,6 +321,12 @@ class ConversionModel:
             "history": self.history_,
         }
         (folder / DESCRIPTION).write_text(json.dumps(description, indent=1), encoding="utf-8")
+
+    def _require_fitted(self) -> None:
+        if not hasattr(self, "weights_"):
+            from sklearn.exceptions import NotFittedError
+
+            raise NotFittedError("this ConversionModel has not learnt yet: call fit or fit_batches first")
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -342,6 +353,10 @@ class ConversionModel:
                 f" ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}); train again"
             ) from error
         return model
+
+
+def _has_ramps(learnt: Learnt) -> bool:
+    return isinstance(learnt.model, Network) and any(len(bends) for bends in learnt.model.inputs.bends_)
 
 
 def _mean(logits: Mapping[str, np.ndarray], weights: Mapping[str, float]) -> np.ndarray:

@@ -17,12 +17,21 @@ from customer_profiles.conversion.groups import by_group, groups_of
 from customer_profiles.conversion.importance import importance
 from customer_profiles.conversion.labels import DEFINITIONS, label_window
 from customer_profiles.conversion.metrics import ranked
+from customer_profiles.conversion.network import ConversionModel
 from customer_profiles.conversion.promotion import CHAMPION, JUDGED
+from customer_profiles.conversion.shapes import DETAILED, LINEAR, SMOOTH, STEPPED
 from customer_profiles.conversion.training import Training
 from customer_profiles.conversion.uplift import Refusal, Trial, uplift_table
 from customer_profiles.settings import ConversionSettings, LabelSettings
 
 Rows = list[dict[str, Any]]
+PARTS = {
+    DETAILED: "a Keras network's",
+    SMOOTH: "a smoother Keras network's",
+    LINEAR: "a linear Keras network's",
+    STEPPED: "boosted trees'",
+}
+"""What a marketer reads of a shape."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +141,7 @@ def page_of(
         model=name,
         trained_through=told.trained_through,
         trained_at=datetime.now(UTC).isoformat(timespec="microseconds"),
-        predicts=_predicts(told.label, label),
+        predicts=_predicts(told.label, label) + _made_of(training) + _worth(conversion),
         decision=training.decision.says,
         contact=contact_sentence(lists, conversion.list_share, told.customers, DEFINITIONS[told.label].they),
         sufficiency=told.sufficiency,
@@ -149,6 +158,23 @@ def _predicts(name: str, label: LabelSettings) -> str:
         " after the profile closes. An order stands if it is paid or later, and neither cancelled nor fully"
         f" refunded or returned within {label.maturity_days} days. A profile as of 2026-01-31 looks at"
         f" {window.first} to {window.last} and is settled on {window.matures}."
+    )
+
+
+def _made_of(training: Training) -> str:
+    """How much of a network's answer comes from which part of it."""
+    model = training.models[training.chosen]
+    if not isinstance(model, ConversionModel):
+        return ""
+    shares = " and ".join(f"{weight:.0%} {PARTS[shape]}" for shape, weight in model.weights_.items())
+    return f" The answer is {shares}, weighed on customers of whom they had not learnt."
+
+
+def _worth(conversion: ConversionSettings) -> str:
+    margin, cost = conversion.margin_minor / 100, conversion.contact_cost_minor / 100
+    return (
+        f" Profit counts {margin:,.2f} for each who does it and takes {cost:,.2f} off for each contact"
+        " (conversion.margin_minor and conversion.contact_cost_minor)."
     )
 
 

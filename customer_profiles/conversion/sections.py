@@ -49,12 +49,18 @@ def sections(page: Page) -> list[Section]:
     return [
         Section(
             "Contact",
-            f"{page.contact} Of 100: how many of 100 contacted. Profit in currency units.",
+            f"{page.contact} From: the lowest chance on the list. Of 100: how many of 100 contacted. "
+            "Reached: the part of all who do it. Profit in currency units, by the margin and cost named "
+            "below. In brackets 95 % intervals.",
             _lists(page),
         ),
         Section("Predicts", page.predicts, _examples(page)),
         Section(
-            "Ranking", "On a later day, of customers it never saw. 95 % intervals.", _models(page, RANKING)
+            "Ranking",
+            "On a later day, of customers it never saw. 95 % intervals. ROC-AUC: how often one who does it "
+            "stands above one who does not (0.5 is chance, 1 is perfect). Lift@10 %: how many times more of "
+            "them are among the highest tenth than in a tenth drawn by lot; recall: the part of them there.",
+            _models(page, RANKING),
         ),
         Section(
             "Probabilities",

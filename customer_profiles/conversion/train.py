@@ -29,7 +29,7 @@ from customer_profiles.conversion.promotion import (
     not_finite_on_odd_rows,
     odd_rows,
 )
-from customer_profiles.conversion.shapes import DETAILED
+from customer_profiles.conversion.shapes import DETAILED, STEPPED
 from customer_profiles.conversion.training import Training
 from customer_profiles.projection.projection import Projection
 from customer_profiles.quality.finding import Finding
@@ -63,7 +63,8 @@ def train(
         numeric=numeric,
         categories=categories,
         projection=projection,
-        shape=DETAILED,
+        shapes=(DETAILED, STEPPED),
+        ahead=False,
         epochs=epochs,
         report=report,
     )

@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 import polars as pl
 
-from customer_profiles.conversion.columns import require, with_numbers
+from customer_profiles.conversion.columns import InputsError, columns_that_vary, require, with_numbers
 from customer_profiles.projection.matrix import numeric_matrix
 
 TREES = "trees.npz"
@@ -21,7 +21,8 @@ class TreeInputs:
     """The columns that trees read: ``numeric`` ones, and categories with their ``levels`` in training.
 
     A category is the place of its name in the alphabet: on folds of training rows that did better on
-    three tables than categorical splits (``benchmarks/conversion.py``).
+    three tables than categorical splits (``benchmarks/conversion.py``). Columns that do not vary are left
+    out.
     """
 
     numeric: list[str]
@@ -29,18 +30,29 @@ class TreeInputs:
 
     @classmethod
     def of(cls, frame: pl.DataFrame, numeric: Sequence[str], categories: Sequence[str]) -> Self:
-        """Learn the levels of the categories."""
+        """Learn which columns tell rows apart, and the levels of the categories: what is seen twice.
+
+        Raises ``InputsError`` if there is no such column.
+        """
         require(frame, [*categories, *numeric])
-        levels = {
-            name: frame[name].drop_nulls().cast(pl.String).unique().sort().to_list() for name in categories
-        }
-        return cls(list(numeric), levels)
+        matrix = numeric_matrix(with_numbers(frame, numeric), numeric)
+        kept = [name for name, varies in zip(numeric, columns_that_vary(matrix), strict=True) if varies]
+        levels = {name: _seen_twice(frame[name]) for name in categories}
+        levels = {name: seen for name, seen in levels.items() if seen}
+        if not kept and not levels:
+            raise InputsError(f"none of the {len(numeric) + len(categories)} columns tells rows apart")
+        return cls(kept, levels)
 
     def matrix(self, frame: pl.DataFrame) -> np.ndarray:
         """Return (rows, columns) floats: what is missing, and a category never seen, is NaN."""
         require(frame, [*self.levels, *self.numeric])
         codes = [_codes(frame[name], levels) for name, levels in self.levels.items()]
         return np.column_stack([*codes, numeric_matrix(with_numbers(frame, self.numeric), self.numeric)])
+
+
+def _seen_twice(column: pl.Series) -> list[str]:
+    text = column.drop_nulls().cast(pl.String)
+    return text.filter(text.is_duplicated()).unique().sort().to_list()
 
 
 def _codes(column: pl.Series, levels: list[str]) -> np.ndarray:

@@ -71,3 +71,9 @@ def test_pandas_arrow_and_polars_give_the_same_frame():
 def test_what_is_no_table_is_refused():
     with pytest.raises(InputsError, match="got ndarray"):
         as_frame(np.zeros((2, 2)))
+
+
+def test_columns_of_one_name_are_named():
+    for table in (pd.DataFrame([[1, 2]], columns=["a", "a"]), pa.table([[1], [2]], names=["a", "a"])):
+        with pytest.raises(InputsError, match="more than one column a"):
+            as_frame(table)

@@ -127,3 +127,21 @@ def test_one_class_and_wild_predictions_are_refused():
         evaluate(np.zeros(100), keys, {"m": probability})
     with pytest.raises(ValueError, match="not finite: wild"):
         evaluate(label, keys, {"wild": np.full(100, np.nan)})
+
+
+def test_rows_that_do_not_fit_together_are_named():
+    label, keys, probability, _ = world(50)
+    for told, why in (
+        ((label[:9], keys, {"m": probability}), "9 rows need as many values of customer_key"),
+        ((label, keys, {"m": probability[:9]}), r"50 rows, but m has predictions of shape \(9,\)"),
+        ((label, keys, {"m": 2 * probability + 0.5}), "not between 0 and 1: m"),
+        ((np.where(label, "yes", "no"), keys, {"m": probability}), "50 of 50 are not, such as 'no'"),
+    ):
+        with pytest.raises(ValueError, match=why):
+            evaluate(*told)
+
+
+def test_without_keys_every_row_is_a_customer_of_its_own():
+    label, _, probability, _ = world(300)
+    alone = evaluate(label == 1, None, {"m": probability.tolist()}, rounds=20)
+    assert alone.metrics.equals(evaluate(label, np.arange(300), {"m": probability}, rounds=20).metrics)

@@ -3,6 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 
 from customer_profiles.conversion import Batch, ConversionModel, InputsError, ModelFileError, network
@@ -32,7 +33,7 @@ def planted(rows=2_000, seed=0):
 @pytest.fixture(scope="module")
 def fitted():
     frame, label, _ = planted()
-    return ConversionModel(seed=1, epochs=15, shape="detailed").fit(frame, label)
+    return ConversionModel(seed=1, epochs=15, shapes=["detailed"]).fit(frame, label)
 
 
 def test_it_finds_an_interaction_on_rows_it_never_saw(fitted):
@@ -47,14 +48,14 @@ def test_its_probabilities_add_up(fitted):
 
 def test_training_starts_at_the_base_rate():
     frame, label, _ = planted(200)
-    model = ConversionModel(epochs=1, learning_rate=0.0, shape="detailed").fit(frame, label)
+    model = ConversionModel(epochs=1, learning_rate=0.0, shapes=["detailed"]).fit(frame, label)
     assert model.predict(frame).mean() == pytest.approx(label.mean(), abs=0.1)
 
 
 def test_same_seed_same_weights_and_another_seed_others():
     frame, label, _ = planted(400)
     one, two, other = (
-        ConversionModel(seed=s, epochs=2, shape="detailed")
+        ConversionModel(seed=s, epochs=2, shapes=["detailed"])
         .fit(frame, label)
         .shapes_["detailed"]
         .network.get_weights()
@@ -174,7 +175,7 @@ def test_trees_draw_a_jump_and_are_stored_without_pickle(tmp_path):
     draw = np.random.default_rng(1)
     frame = pl.DataFrame({"x": draw.normal(size=1_000), "city": draw.choice(["甲 乙", "b", None], 1_000)})
     bought = (frame["x"].abs() < 0.5) & (frame["city"] == "b").fill_null(False)
-    model = ConversionModel(shape="stepped").fit(frame, bought)
+    model = ConversionModel(shapes=["stepped"]).fit(frame, bought)
     assert roc_auc(bought.to_numpy(), model.out_of_fold_) > 0.99
     model.save(tmp_path)
     odd = pl.DataFrame({"x": [None, float("inf"), -1e300], "city": ["never seen", None, ""]})
@@ -182,23 +183,39 @@ def test_trees_draw_a_jump_and_are_stored_without_pickle(tmp_path):
     assert {path.suffix for path in tmp_path.rglob("*") if path.is_file()} == {".npz", ".json"}
 
 
+def test_columns_that_tell_nothing_leave_the_trees_as_they_are():
+    frame, label, _ = planted(400)
+    nothing = frame.with_columns(
+        pl.lit(None, pl.Float64).alias("missing"),
+        pl.lit(float("inf")).alias("infinite"),
+        pl.lit(7).alias("constant"),
+        pl.Series("id", [f"u{n}" for n in range(400)]),
+    )
+    one, other = (ConversionModel(shapes=["stepped"]).fit(table, label) for table in (frame, nothing))
+    assert one.shapes_["stepped"].inputs == other.shapes_["stepped"].inputs
+    assert (one.predict(frame) == other.predict(frame)).all()
+
+
 def test_a_fold_that_holds_every_buyer_leaves_one_member_without_them():
     frame, _, _ = planted(200)
     label, keys = np.arange(200) < 20, np.maximum(np.arange(200), 19)
     for shape in ("linear", "stepped"):
-        assert np.isfinite(ConversionModel(shape=shape).fit(frame, label, keys).predict(frame)).all()
+        assert np.isfinite(ConversionModel(shapes=[shape]).fit(frame, label, keys).predict(frame)).all()
 
 
 def test_a_shape_that_there_is_not_is_named():
-    with pytest.raises(
-        ValueError, match="shape is 'round'; choose detailed, smooth, linear, stepped or None"
-    ):
-        ConversionModel(shape="round")
+    with pytest.raises(ValueError, match="choose some of detailed, smooth, linear, stepped"):
+        ConversionModel(shapes=["round"])
+
+
+def test_every_row_needs_a_member_that_does_not_learn_from_it():
+    with pytest.raises(ValueError, match="members is 1"):
+        ConversionModel(members=1)
 
 
 def test_the_linear_shape_is_the_mean_of_logistic_regressions_that_each_leave_a_fold_out():
     frame, label, _ = planted(500)
-    model = ConversionModel(shape="linear").fit(frame, label)
+    model = ConversionModel(shapes=["linear"]).fit(frame, label)
     linear = model.shapes_["linear"]
     assert len(linear.network.layers) == 2
     fold, matrix = folds(None, 500, 5, 0), linear.inputs.transform(frame)
@@ -258,7 +275,7 @@ def test_out_of_fold_predictions_do_not_know_a_customers_other_rows():
     who = np.repeat(np.arange(80), 5)
     coins, marks = draw.random(80) < 0.5, draw.normal(size=(80, 8))
     frame = pl.DataFrame(marks[who], schema=[f"mark_{n}" for n in range(8)])
-    model = ConversionModel(epochs=12, learning_rate=0.02, patience=12, shape="detailed").fit(
+    model = ConversionModel(epochs=12, learning_rate=0.02, patience=12, shapes=["detailed"]).fit(
         frame, coins[who], who
     )
     assert roc_auc(coins[who], model.predict(frame)) > 0.8
@@ -287,9 +304,15 @@ def test_a_label_is_zero_or_one_and_as_long_as_the_table():
 
 def test_any_two_values_that_read_as_zero_and_one_are_a_label():
     frame, label, _ = planted(200)
-    expected = ConversionModel(shape="linear").fit(frame, label).predict(frame)
+    expected = ConversionModel(shapes=["linear"]).fit(frame, label).predict(frame)
     for same in (label == 1, label.astype(float), label.astype(str), label[:, None], pl.Series(label == 1)):
-        assert (ConversionModel(shape="linear").fit(frame, same).predict(frame) == expected).all()
+        assert (ConversionModel(shapes=["linear"]).fit(frame, same).predict(frame) == expected).all()
+
+
+def test_a_model_that_has_not_learnt_says_so(tmp_path):
+    for act in (lambda: ConversionModel().predict(planted(20)[0]), lambda: ConversionModel().save(tmp_path)):
+        with pytest.raises(NotFittedError, match="call fit or fit_batches first"):
+            act()
 
 
 def test_whose_rows_are_and_when_is_told_of_every_row():

@@ -109,6 +109,16 @@ def test_the_card_tells_definition_data_metrics_and_limits(page):
     assert "## Known limits" in card
 
 
+def test_the_card_tells_what_the_answer_is_made_of_and_what_a_buyer_is_worth(training, page):
+    weights = training.models["conversion_network"].weights_
+    assert set(weights) <= {"detailed", "stepped"}
+    card = model_card(page, "v1")
+    assert (
+        f"{weights['stepped']:.0%} boosted trees', weighed on customers of whom they had not learnt" in card
+    )
+    assert "Profit counts 20.00 for each who does it and takes 1.00 off for each contact" in card
+
+
 def test_the_page_says_which_inputs_matter(page):
     inputs = {row["input"]: row for row in page.tables["inputs"]}
     assert inputs["orders"]["low"] > 0
