@@ -43,8 +43,9 @@ BASELINES = "no_baseline_is_as_good"
     ],
     group_name="models",
     description=(
-        "A Keras network on principal components and the other traits, trained on matured snapshots and "
-        "judged on later days and unseen customers, beside its baselines. It serves only if it earns it. "
+        "A Keras network on principal components and the other traits, blended with boosted trees, trained "
+        "on matured snapshots and judged on later days and unseen customers, beside its baselines. It serves "
+        "only if it earns it. "
         "One model for each label in label.train."
     ),
     kinds={"keras", "scikitlearn"},

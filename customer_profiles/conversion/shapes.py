@@ -41,14 +41,14 @@ def blend(logits: Mapping[str, np.ndarray], target: np.ndarray) -> dict[str, flo
 
     ``logits`` (rows,) are of rows that the shape did not learn from. Ensemble selection with replacement
     (Caruana et al. 2004): in each of ``ROUNDS`` rounds the shape joins with which the mean so far does
-    best, and the best mean of all rounds is taken.
+    best, and the best mean of all rounds is taken. A network is the first to join, if there is one: trees
+    alone would be a baseline.
     """
     joined: list[str] = []
     best, least, total = 0, np.inf, np.zeros(len(target))
     for _ in range(ROUNDS):
-        losses = {
-            name: log_loss(target, (total + logit) / (len(joined) + 1)) for name, logit in logits.items()
-        }
+        may_join = list(logits) if joined else [name for name in logits if name in NETWORKS] or list(logits)
+        losses = {name: log_loss(target, (total + logits[name]) / (len(joined) + 1)) for name in may_join}
         joined.append(min(losses, key=losses.__getitem__))
         total = total + logits[joined[-1]]
         if losses[joined[-1]] < least:

@@ -56,6 +56,10 @@ def train(
     left out. ``projection`` must have been fitted on training rows only; ``None`` fits one.
     ``champion`` is judged on the same rows, if its inputs are still there; ``epochs`` is the most
     that the network trains. See ``insufficiency`` for whether to train at all.
+
+    All rows are in memory, so models ``fit`` on them; ``fit_batches`` trains the same network in the same
+    way on a table that is not. Of the network's shapes two are learnt: so many columns leave no ramps to
+    smooth, and logistic regression stands among the baselines.
     """
     numeric, categories = _known(parts.train.features, numeric), _known(parts.train.features, categories)
     network = ConversionModel(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -77,7 +78,6 @@ class Trees:
     threshold: np.ndarray
     missing_left: np.ndarray
     value: np.ndarray
-    depth: np.ndarray
     start: np.ndarray
 
     @classmethod
@@ -101,7 +101,6 @@ class Trees:
             threshold=nodes["num_threshold"].copy(),
             missing_left=nodes["missing_go_to_left"].astype(bool),
             value=nodes["value"].copy(),
-            depth=np.maximum.reduceat(nodes["depth"], np.unique(root)),
             start=np.asarray(fitted._baseline_prediction, dtype=np.float64).ravel(),
         )
 
@@ -122,26 +121,56 @@ class Trees:
             right=moved("right"),
             value=joined("value") / len(several),
             start=np.mean([each.start for each in several], axis=0),
-            **{name: joined(name) for name in ("feature", "threshold", "missing_left", "depth")},
+            **{name: joined(name) for name in ("feature", "threshold", "missing_left")},
         )
 
     def logit(self, matrix: np.ndarray) -> np.ndarray:
-        """Return the sum (rows,) of the leaves that each row of ``matrix`` (rows, columns) reaches."""
+        """Return the sum (rows,) of the leaves that each row of ``matrix`` (rows, columns) reaches.
+
+        Not node after node, but split after split over all rows (QuickScorer; Lucchese et al. 2015): who
+        goes right loses the leaves to the left, and the leftmost one that is still there is reached.
+        """
         total = np.full(len(matrix), self.start[0])
-        rows = np.arange(len(matrix))
-        for root, depth in zip(self.roots, self.depth, strict=True):
-            place = np.full(len(matrix), root)
-            for _ in range(depth):
-                reads = matrix[rows, self.feature[place]]
-                left = np.where(np.isnan(reads), self.missing_left[place], reads <= self.threshold[place])
-                place = np.where(left, self.left[place], self.right[place])
-            total += self.value[place]
+        columns, unknown = matrix.T.copy(), np.isnan(matrix).T.copy()
+        for splits, leaves in self._left_to_right:
+            every = np.array((1 << len(leaves)) - 1, dtype=np.min_scalar_type((1 << len(leaves)) - 1))
+            there = np.full(len(matrix), every)
+            for place, stay in splits:
+                feature = self.feature[place]
+                left = columns[feature] <= self.threshold[place]
+                if self.missing_left[place]:
+                    left |= unknown[feature]
+                there &= np.where(left, every, every.dtype.type(stay))
+            before = (there & (~there + every.dtype.type(1))) - every.dtype.type(1)
+            total += self.value[leaves][np.bitwise_count(before)]
         return total
+
+    @cached_property
+    def _left_to_right(self) -> list[tuple[list[tuple[int, int]], list[int]]]:
+        """Each tree's splits and leaves; a split with the bits of the leaves that stay for who goes right."""
+        return [self._tree(root) for root in self.roots]
+
+    def _tree(self, root: int) -> tuple[list[tuple[int, int]], list[int]]:
+        splits: list[tuple[int, int]] = []
+        leaves: list[int] = []
+
+        def visit(place: int) -> None:
+            if self.left[place] == place:
+                leaves.append(place)
+                return
+            first = len(leaves)
+            visit(self.left[place])
+            splits.append((place, (1 << len(leaves)) - (1 << first)))
+            visit(self.right[place])
+
+        visit(root)
+        every = (1 << len(leaves)) - 1
+        return [(place, every & ~lost) for place, lost in splits], leaves
 
     def save(self, folder: Path) -> None:
         """Write the arrays into ``folder``."""
         folder.mkdir(parents=True, exist_ok=True)
-        np.savez(folder / TREES, **self.__dict__)
+        np.savez(folder / TREES, **{field.name: getattr(self, field.name) for field in fields(self)})
 
     @classmethod
     def load(cls, folder: Path) -> Self:

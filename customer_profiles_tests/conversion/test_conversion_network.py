@@ -147,6 +147,15 @@ def test_a_blend_is_weighed_by_its_own_loss_not_by_that_of_its_parts():
     assert blend({"right": told, "wrong": -told}, target) == {"right": 1.0}
 
 
+def test_a_network_is_part_of_every_blend_that_has_one_to_choose():
+    target = np.array([0.0, 1.0] * 50)
+    told = 4 * target - 2
+    weights = blend({"smooth": -told, "linear": np.zeros(100), "stepped": told}, target)
+    assert set(weights) == {"linear", "stepped"}
+    assert weights["stepped"] > 0.9
+    assert blend({"stepped": -told}, target) == {"stepped": 1.0}
+
+
 def test_with_snapshots_the_shapes_are_weighed_on_the_newest():
     """Until the last snapshot the two columns' product tells all; in the last it is the first one alone."""
     draw = np.random.default_rng(0)
