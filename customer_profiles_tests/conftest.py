@@ -15,6 +15,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from absl.logging import get_absl_handler
 
 from customer_profiles import cli
 from customer_profiles.cleaning.clean import clean_day, row_fates
@@ -42,6 +43,10 @@ class Said:
 
 
 Command = Callable[..., Said]
+
+# Dagster sets logging up anew in each run, which closes all handlers. That of absl (TensorFlow's) closes its
+# stream too, unless that is stderr at the moment; what pytest captures into is not, while a command runs.
+get_absl_handler().python_handler.stream = sys.__stderr__
 
 
 @pytest.fixture(scope="session")
