@@ -239,6 +239,14 @@ def test_every_received_row_has_one_fate(home: tuple[Path, Any]) -> None:
         assert counts["received"] == files.filter(pl.col("table_name") == table)["rows"].sum(), table
 
 
+def test_what_a_check_says_of_a_day_names_the_day(home: tuple[Path, Any]) -> None:
+    failed = json.loads((home[0] / "last_run.json").read_text())["checks_failed"]
+    lines, told = home[1].out.splitlines(), [check for check in failed if check["day"]]
+    assert told
+    for check in told:
+        assert any(f"{check['asset']} {check['name']} on {check['day']}: " in line for line in lines)
+
+
 def test_running_again_changes_no_file_and_says_so(home: tuple[Path, Any], command: Any) -> None:
     before = state(home[0])
     again = command("run", "--home", home[0])

@@ -51,6 +51,8 @@ class CheckResult:
     passed: bool
     severity: str
     says: str
+    day: str | None = None
+    """The day of which it says so, of a check of days."""
 
 
 @dataclass(frozen=True)
@@ -225,8 +227,14 @@ def _checks(result: dg.ExecuteInProcessResult) -> list[CheckResult]:
         if event.event_type == DagsterEventType.ASSET_CHECK_EVALUATION:
             found: Any = event.event_specific_data
             asset = "/".join(found.asset_key.path)
+            day = found.metadata.get("day")
             evaluations[asset, found.check_name] = CheckResult(
-                asset, found.check_name, found.passed, found.severity.value.lower(), found.description or ""
+                asset,
+                found.check_name,
+                found.passed,
+                found.severity.value.lower(),
+                found.description or "",
+                str(day.value) if day else None,
             )
     return list(evaluations.values())
 

@@ -140,8 +140,9 @@ def _show_checks(console: Console, report: Report) -> None:
     console.print(f"checks: {report.checks_passed} passed, {len(failed)} failed")
     for check in sorted(failed, key=lambda check: (check["severity"], check["asset"])):
         colour = "red" if check["severity"] == "error" else "yellow"
+        on = f" on {check['day']}" if check.get("day") else ""
         console.print(
-            f"  [{colour}]{check['severity'].upper()}[/{colour}] {check['asset']} {check['name']}: "
+            f"  [{colour}]{check['severity'].upper()}[/{colour}] {check['asset']} {check['name']}{on}: "
             f"{escape(check['says'])}",
             soft_wrap=True,
         )
