@@ -150,10 +150,10 @@ def drift_check(
             first = min(days[0], days[-1] - COURSE)
             rows = drift_rows(warehouse, drift, tables, first, days[-1])
             found = findings(rows.filter(pl.col(drift.day).is_in(days)), drift.day)
-            if found:
-                newest, known = max(found), world(platform, warehouse)
-                plot = plot_of_day(warehouse, counts, rows, newest, known, platform.settings.drift)
-                found[newest] = replace(found[newest], plot=plot)
+            for day in {max(found), deciding(found, newest_decides=blocking)} if found else ():
+                known, settings = world(platform, warehouse), platform.settings.drift
+                plot = plot_of_day(warehouse, counts, rows, day, known, settings)
+                found[day] = replace(found[day], plot=plot)
         return found
 
     measured = drift.name.split(".")
@@ -185,9 +185,8 @@ def overall(findings: Mapping[date, Finding], *, newest_decides: bool = False) -
     """One result for all days: that of the worst, newest day, with the failing days named."""
     if not findings:
         return dg.AssetCheckResult(passed=True, metadata={"says": "there is nothing to check yet"})
-    failing = sorted(day for day, finding in findings.items() if not finding.passed)
-    serious = [day for day in failing if findings[day].severity == "error"]
-    shown = max(findings) if newest_decides else max(serious or failing or findings)
+    failing = _failing(findings)
+    shown = deciding(findings, newest_decides=newest_decides)
     named = ", ".join(str(day) for day in failing[:MOST_NAMED])
     unnamed = len(failing) - MOST_NAMED
     more = f" and {unnamed} more, the last {failing[-1]}" if unnamed > 0 else ""
@@ -202,6 +201,17 @@ def overall(findings: Mapping[date, Finding], *, newest_decides: bool = False) -
         for day, finding in sorted(findings.items())
     ]
     return result_of(findings[shown], {**days, "each_day": rows_as_table(courses[-MOST_TOLD:])})
+
+
+def deciding(findings: Mapping[date, Finding], *, newest_decides: bool = False) -> date:
+    """The day whose finding stands for all: the newest, or the worst and of these the newest."""
+    failing = [] if newest_decides else _failing(findings)
+    serious = [day for day in failing if findings[day].severity == "error"]
+    return max(serious or failing or findings)
+
+
+def _failing(findings: Mapping[date, Finding]) -> list[date]:
+    return sorted(day for day, finding in findings.items() if not finding.passed)
 
 
 def result_of(

@@ -50,7 +50,7 @@ IN_WORDS = {
     "missing": ("share of NULLs changed by {:.1%}", "{:.0%}"),
     "concentrated": ("share of rows with one key grew by {:.1%}", "{:.0%}"),
     "repeated": ("share of rows that repeat others under another id grew by {:.1%}", "{:.0%}"),
-    "share": ("a category's share changed by {:.1%}", "{:.0%}"),
+    "share": ("one value's share changed by {:.1%}", "{:.0%}"),
     "level": ("level changed by {:.0%}", "{:.0%}"),
     "mean": ("mean changed by {:.0%}", "{:.0%}"),
     "clock": ("looks moved by {:g} h", "{:g} h"),
@@ -124,12 +124,13 @@ def _in_a_sentence(worst: Sequence[Mapping[str, Any]], drifted: Sequence[Mapping
     told = "; ".join(list(named)[:MOST_NAMED])
     more = f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
     how_many = len({(drift["table_name"], drift["column_name"]) for drift in drifted})
-    return f"{how_many} of {columns} columns have drifted: {told}{more}"
+    have = "has" if how_many == 1 else "have"
+    return f"{how_many} of {columns} columns {have} drifted: {told}{more}"
 
 
 def _in_words(drift: Mapping[str, Any]) -> str:
     unseen = f", new: {drift['unseen']}" if drift["unseen"] else ""
     how, limit = IN_WORDS[drift["statistic"]]
-    column = "rows:" if drift["column_name"] == NO_COLUMN else drift["column_name"]
-    told = f"{column} {how.format(drift['value'])}, limit {limit.format(drift['warn'])}"
+    column = "rows" if drift["column_name"] == NO_COLUMN else drift["column_name"]
+    told = f"{column}: {how.format(drift['value'])}, limit {limit.format(drift['warn'])}"
     return f"{told} (against {AGAINST[drift['reference']]}: {drift['moved']}{unseen})"

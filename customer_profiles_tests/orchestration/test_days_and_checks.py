@@ -9,12 +9,14 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from customer_profiles.cleaning.tables import COUNTS, DRIFT
 from customer_profiles.collection.reading import DeliveryError
 from customer_profiles.contracts.stored import StoredColumn
 from customer_profiles.orchestration.checks import (
     FindDays,
     _newest_within,
     day_check,
+    drift_check,
     metadata_of,
     overall,
 )
@@ -30,7 +32,9 @@ from customer_profiles.orchestration.partitions import (
     store_days,
 )
 from customer_profiles.orchestration.platform import Platform
+from customer_profiles.quality.drift import World
 from customer_profiles.quality.finding import Finding
+from customer_profiles.quality.measuring import measure_days
 from customer_profiles.settings import load_settings
 from customer_profiles.warehouse import Session, Table, WarehouseError
 
@@ -290,6 +294,29 @@ def test_of_a_long_range_the_newest_days_and_every_failing_day_are_logged(platfo
         done = run_range(instance, platform, numbers(lambda day: {}), checks=[check], first=first, last=last)
         logged = [each.partition for each in evaluations(instance, done.run_id) if each.partition]
     assert sorted(logged) == ["2026-01-03", *(f"2026-01-{day:02}" for day in range(7, 21))]
+
+
+def test_the_day_that_drifted_is_drawn_though_it_is_not_the_newest(platform: Platform) -> None:
+    first, odd, last = date(2026, 1, 1), date(2026, 1, 19), date(2026, 1, 20)
+    days = pl.date_range(first, last, eager=True).alias("delivery_day")
+    counts = pl.DataFrame(
+        {"delivery_day": days, "table_name": "orders", "model_version": "", "column_name": "(rows)"}
+        | {"kind": "rows", "number": None, "category": None, "rows": [1000] * 18 + [10, 1000]},
+        schema_overrides=COUNTS.schema,
+    )
+    world = World()
+    with platform.warehouse() as session:
+        for (day,), rows in counts.group_by("delivery_day", maintain_order=True):
+            session.write(COUNTS, {"delivery_day": day}, rows)
+        limits = platform.settings.drift
+        for day, drift in measure_days(session, COUNTS, DRIFT, days.to_list(), world, limits):
+            session.write(DRIFT, {"delivery_day": day}, drift)
+    check = drift_check(KEY.path, "steady", "as ever", COUNTS, DRIFT, lambda *_: world, ["orders"])
+    with dg.instance_for_test() as instance:
+        done = run_range(instance, platform, numbers(lambda day: {}), checks=[check], first=first, last=last)
+        told = evaluations(instance, done.run_id)
+    assert (told[-1].partition, told[-1].metadata["day"].value) == (None, str(odd))
+    assert {each.partition for each in told if "plot" in each.metadata} == {str(odd), str(last), None}
 
 
 def test_days_about_which_nothing_is_said_pass() -> None:

@@ -240,6 +240,6 @@ def test_a_finding_names_the_worst_first_in_one_sentence(table):
     table.day[41] = table.usual(41, times=100, web=0.5)
     told = finding([vars(drift) for drift in table.verdicts(41).values()])
     assert (told.passed, told.severity) == (False, "error")
-    assert told.says.startswith("2 of 4 columns have drifted: spend psi ")
+    assert told.says.startswith("2 of 4 columns have drifted: spend: psi ")
     assert [row["column_name"] for row in told.details][:2] == ["spend", "channel"]
     assert finding([]).passed
