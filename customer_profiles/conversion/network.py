@@ -247,11 +247,18 @@ class ConversionModel:
         return blend(ahead, later.target)
 
     def _learn_all(self, rows: Part) -> dict[str, Learnt]:
-        """Every shape; the smooth one not where the detailed one has no ramps, since they are the same."""
+        """Every shape; the smooth one not where the detailed one has no ramps, since they are the same.
+
+        Trees grow in one thread beside the networks, which do not fill two cores.
+        """
         learnt: dict[str, Learnt] = {}
-        for shape in self.shapes:
-            if not (shape == SMOOTH and DETAILED in learnt and not _has_ramps(learnt[DETAILED])):
-                learnt[shape] = self._learn(shape, rows)
+        with ThreadPoolExecutor(1) as pool:
+            beside = {STEPPED: pool.submit(self._learn, STEPPED, rows)} if STEPPED in self.shapes else {}
+            for shape in self.shapes:
+                if shape in beside:
+                    learnt[shape] = beside[shape].result()
+                elif not (shape == SMOOTH and DETAILED in learnt and not _has_ramps(learnt[DETAILED])):
+                    learnt[shape] = self._learn(shape, rows)
         return learnt
 
     def _learn(
