@@ -163,7 +163,7 @@ def test_importing_the_definitions_loads_nothing_heavy_and_is_quick() -> None:
     runs = [_import_definitions() for _ in range(3)]
     assert HEAVY & {name.split(".")[0] for name in runs[0]["loaded"]} == set()
     quickest = min(runs, key=lambda run: run["all"])
-    assert quickest["all"] < max(2.0, 2 * quickest["dagster"]), quickest
+    assert quickest["all"] < max(2.0, 4 * quickest["dagster"]), quickest["all"] / quickest["dagster"]
 
 
 def _import_definitions() -> dict[str, object]:
