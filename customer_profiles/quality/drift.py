@@ -51,7 +51,7 @@ class World:
     ``frozen`` maps a table to the day numbers from which the model in service learned. ``growing`` names
     (table, column) pairs that count all history, whose length is told from ``first_day`` on.
     ``frozen_is_error``: whether a difference from the frozen days can be more than a warning. ``panel``:
-    whether each day holds the same customers again.
+    whether each day holds the same customers again, computed now and then.
     """
 
     frozen: Mapping[str, Sequence[int]] = field(default_factory=dict)
@@ -119,7 +119,7 @@ def drift_of_day(columns: Iterable[History], day: int, world: World, settings: D
 def _measured(history: History, today: int, world: World, settings: DriftSettings) -> list[Measured]:
     """The comparisons of one column, each with its tests."""
     if history.kind == "rows":
-        return _measured_volume(history, today, settings)
+        return _measured_volume(history, today, world, settings)
     if history.rows[today] == 0:
         return []
     frozen = _frozen(history, world)
@@ -134,7 +134,8 @@ def _measured(history: History, today: int, world: World, settings: DriftSetting
         young = history.days[today] - world.first_day < YOUNG_DAYS
         newest = NONE if young else _newest(history, today, before)
         return [_against_days(history, today, newest, NEWEST, 1, settings)]
-    measured = [_against_days(history, today, before, TRAILING, FEWEST_DAYS, settings)]
+    recent = _recent(history, today, before, world, settings)
+    measured = [_against_days(history, today, recent, TRAILING, FEWEST_DAYS, settings)]
     learned_from = frozen.size and today <= frozen[-1]
     if frozen.size and history.kind not in SHARES and not learned_from:
         measured.append(_against_model(history, today, frozen, before, settings))
@@ -143,12 +144,15 @@ def _measured(history: History, today: int, world: World, settings: DriftSetting
     return [*measured, *([_crept(history, slow)] if slow else [])]
 
 
-def _measured_volume(history: History, today: int, settings: DriftSettings) -> list[Measured]:
+def _measured_volume(history: History, today: int, world: World, settings: DriftSettings) -> list[Measured]:
     """A table's rows, against the same weekdays of eight weeks and against the weeks before the last two."""
     drift = _blank(history, today, TRAILING, 0)
-    if len(trailing(history, today, settings.trailing_days)) < FEWEST_DAYS:
+    before = trailing(history, today, settings.trailing_days)
+    if len(_recent(history, today, before, world, settings)) < FEWEST_DAYS:
         return [(replace(drift, verdict="too few days"), [])]
-    sudden, slow = volume_test(history, today, settings), slow_fall_test(history, today, settings)
+    days = np.arange(max(today - 2 * settings.trailing_days, 0), today)
+    sudden = volume_test(history, today, _recent(history, today, days, world, settings))
+    slow = slow_fall_test(history, today, settings)
     if sudden is None:
         return [(replace(drift, moved="a table that comes and goes"), [])]
     moved = f"{sudden.now:,.0f} rows, {sudden.usual:,.0f} are usual"
@@ -346,7 +350,20 @@ def compared_with(
     before = trailing(history, today, settings.trailing_days)
     if reference == FROZEN:
         return _frozen(history, world)
-    return _newest(history, today, before) if reference == NEWEST else before
+    if reference == NEWEST:
+        return _newest(history, today, before)
+    return _recent(history, today, before, world, settings)
+
+
+def _recent(
+    history: History, today: int, before: np.ndarray, world: World, settings: DriftSettings
+) -> np.ndarray:
+    """Those days before today that tell what is usual; of a panel, those of the last eight weeks.
+
+    A panel's older days were computed for the model's training alone, and may lie a year apart.
+    """
+    oldest = history.days[today] - 2 * settings.trailing_days
+    return before[history.days[before] >= oldest] if world.panel else before
 
 
 def _newest(history: History, today: int, before: np.ndarray) -> np.ndarray:

@@ -39,13 +39,13 @@ class Test:
     reference_rows: float
 
 
-def volume_test(history: History, today: int, settings: DriftSettings) -> Test | None:
+def volume_test(history: History, today: int, delivered: np.ndarray) -> Test | None:
     """Hold a day's rows against those expected: ``fall`` is the absent share, ``rise`` what is too much.
 
-    By weekday and growth of eight weeks, on the logarithm; the spread is at least that of a Poisson count.
-    ``None`` for a table that often is delivered empty, on all days or on this weekday: it comes and goes.
+    By weekday and growth of the days at the places ``delivered``, on the logarithm; the spread is at least
+    that of a Poisson count. ``None`` for a table that often is delivered empty, on all days or on this
+    weekday: it comes and goes.
     """
-    delivered = np.arange(max(today - 2 * settings.trailing_days, 0), today)
     alike = delivered[(history.days[today] - history.days[delivered]) % WEEK == 0]
     for days in (delivered, alike):
         if len(days) >= FEWEST_WEEKDAYS and np.mean(history.rows[days] == 0) > OFTEN_EMPTY:

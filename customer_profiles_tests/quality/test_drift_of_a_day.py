@@ -157,6 +157,20 @@ def test_a_weekly_rhythm_is_no_drift_and_a_broken_sunday_is():
     assert table.drifted(62) == {"channel": "warn", "(rows)": "warn"}
 
 
+def test_profiles_computed_a_quarter_ago_do_not_tell_how_many_are_usual_now():
+    """A cohort that dwindles: snapshots for training, 91 days apart, then a fortnight of days."""
+    table = Table(days=0, rows=2300)
+    for number in (0, 91, 182, 273, 364, 455):
+        table.day[number] = table.usual(number, times=2.0)
+    for number in range(457, 471):
+        table.day[number] = table.usual(number, part=0.35)
+    for number in range(457, 471):
+        assert table.drifted(number, world=World(panel=True)) == {}
+    assert table.alarms(range(457, 471))
+    table.day[470] = table.usual(470, part=0.1)
+    assert table.drifted(470, world=World(panel=True)) == {"(rows)": "error"}
+
+
 def test_growth_and_a_holiday_peak_are_no_drift():
     table = Table(days=150)
     for number in range(150):
