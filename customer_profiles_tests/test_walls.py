@@ -159,28 +159,13 @@ def test_sql_stands_in_the_warehouse_alone() -> None:
     assert found == set()
 
 
-def test_importing_the_definitions_loads_nothing_heavy_and_is_quick() -> None:
-    runs = [_import_definitions() for _ in range(3)]
-    assert HEAVY & {name.split(".")[0] for name in runs[0]["loaded"]} == set()
-    quickest = min(runs, key=lambda run: run["all"])
-    assert quickest["all"] < max(2.0, 4 * quickest["dagster"]), quickest["all"] / quickest["dagster"]
-
-
-def _import_definitions() -> dict[str, object]:
-    """Processor seconds of importing dagster, and of importing all that the definitions need."""
-    script = """
-import json, sys, time
-start = time.process_time()
-import dagster
-half = time.process_time()
-import customer_profiles.definitions
-print(json.dumps({"dagster": half - start, "all": time.process_time() - start, "loaded": list(sys.modules)}))
-"""
+def test_importing_the_definitions_loads_nothing_heavy() -> None:
+    """How long it takes is ``benchmarks/imports.py``'s to tell."""
+    script = "import json, sys, customer_profiles.definitions; print(json.dumps(list(sys.modules)))"
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", script], check=True, capture_output=True, text=True
     )
-    found: dict[str, object] = json.loads(done.stdout)
-    return found
+    assert HEAVY & {name.split(".")[0] for name in json.loads(done.stdout)} == set()
 
 
 def _only_for_types(path: str, library: str) -> bool:

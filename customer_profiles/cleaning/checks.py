@@ -27,7 +27,11 @@ NAMES_CUSTOMERS = [
 NAMES_PRODUCTS = [
     table for table in CONTRACTS if table != "products" and "product_id" in CONTRACTS[table].columns()
 ]
-NO_PROFILE = "; a customer who was never delivered has no profile"
+ORPHANS = {
+    "customers": "orphans are kept; a customer who was never delivered has no profile",
+    "products": "orphans are kept",
+}
+"""What becomes of rows that name somebody, or something, unknown."""
 
 
 def rows_reconcile(table: str) -> dg.AssetChecksDefinition:
@@ -86,8 +90,7 @@ def references_are_known(table: str, other: str, column: str) -> dg.AssetChecksD
     return day_check(
         ["cleaned", table],
         f"{other}_are_known",
-        f"few rows name a {other.removesuffix('s')} that nobody delivered by the day (orphans are kept"
-        f"{NO_PROFILE if other == 'customers' else ''})",
+        f"few rows name a {other.removesuffix('s')} that nobody delivered by the day ({ORPHANS[other]})",
         find,
         after=[["cleaned", other]],
     )

@@ -150,10 +150,11 @@ def drift_check(
             first = min(days[0], days[-1] - COURSE)
             rows = drift_rows(warehouse, drift, tables, first, days[-1])
             found = findings(rows.filter(pl.col(drift.day).is_in(days)), drift.day)
-            for day in {max(found), deciding(found, newest_decides=blocking)} if found else ():
+            if found:
                 known, settings = world(platform, warehouse), platform.settings.drift
-                plot = plot_of_day(warehouse, counts, rows, day, known, settings)
-                found[day] = replace(found[day], plot=plot)
+                for day in {max(found), deciding(found, newest_decides=blocking)}:
+                    plot = plot_of_day(warehouse, counts, rows, day, known, settings)
+                    found[day] = replace(found[day], plot=plot)
         return found
 
     measured = drift.name.split(".")

@@ -52,14 +52,15 @@ class History:
 class Levels(NamedTuple):
     """Of each day: mean and variance of ln |x| over the numbers that are not 0, and how many they are.
 
-    ``size`` and ``sizes_variance`` are the mean and the variance of |x| itself.
+    ``log_size`` is the logarithm of the mean of |x| itself, and ``relative_variance`` the variance of |x| in
+    squares of that mean.
     """
 
     mean: np.ndarray
     variance: np.ndarray
     rows: np.ndarray
-    size: np.ndarray
-    sizes_variance: np.ndarray
+    log_size: np.ndarray
+    relative_variance: np.ndarray
 
 
 def levels(counts: np.ndarray, bins: np.ndarray) -> Levels:
@@ -71,7 +72,9 @@ def levels(counts: np.ndarray, bins: np.ndarray) -> Levels:
     sizes, kept = np.abs(bins[some].astype(np.float64)), counts[:, some]
     rows = kept.sum(axis=1)
     mean, variance = _mean_and_variance(kept, rows, np.log(sizes))
-    return Levels(mean, variance, rows, *_mean_and_variance(kept, rows, sizes))
+    size, sizes_variance = _mean_and_variance(kept, rows, sizes)
+    size = np.where(rows > 0, size, 1.0)
+    return Levels(mean, variance, rows, np.log(size), sizes_variance / size**2)
 
 
 def _mean_and_variance(

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from customer_profiles.quality.finding import Finding
 
 FATES = ("accepted", "repaired", "quarantined", "duplicate")
-FEW, CHANCE = 5, 0.05
-"""From so many rows on a share is taken at its word; below, once in twenty days is chance."""
 
 
 def rows_add_up(counts: Mapping[str, Mapping[str, int]]) -> Finding:
@@ -51,26 +49,12 @@ def rows_add_up(counts: Mapping[str, Mapping[str, int]]) -> Finding:
 def orphans_are_few(
     rows: int, orphans: int, *, warn_share: float, error_share: float, of: str = "customer"
 ) -> Finding:
-    """Hold that few rows name an unknown ``of``: a warning above one share, an error above the other.
-
-    Of few rows it takes more than one that happens to be an orphan.
-    """
+    """Hold that few rows name an unknown ``of``: a warning above one share, an error above the other."""
     share = orphans / rows if rows else 0.0
     return Finding(
-        passed=not _is_above(warn_share, rows, orphans),
+        passed=share <= warn_share,
         value=round(share, 6),
         threshold={"warn": warn_share, "error": error_share},
         says=f"{orphans:,} of {rows:,} rows ({share:.2%}) name an unknown {of}",
-        severity="error" if _is_above(error_share, rows, orphans) else "warn",
+        severity="error" if share > error_share else "warn",
     )
-
-
-def _is_above(share: float, rows: int, found: int) -> bool:
-    """Whether more was found than a share allows; where that is few rows, more than chance brings too.
-
-    By the binomial distribution's upper tail.
-    """
-    from scipy.special import bdtrc
-
-    allowed = share * rows
-    return found > allowed and (allowed >= FEW or float(bdtrc(found - 1, rows, share)) < CHANCE)

@@ -80,19 +80,7 @@ def share_test(history: History, today: int, places: np.ndarray, settings: Drift
 def level_test(history: History, today: int, places: np.ndarray, settings: DriftSettings) -> Test | None:
     """Hold a day's geometric mean against that expected; the effect is the relative change, either way."""
     level = history.levels
-    places = places[level.rows[places] >= FEWEST_LEVEL_ROWS]
-    if level.rows[today] < FEWEST_LEVEL_ROWS or not places.size or not is_magnitude(history, places):
-        return None
-    usual = expected(level.mean[places], history.days[places], int(history.days[today]))
-    reference_rows = float(level.rows[places].sum())
-    variance = float(np.mean(level.variance[places]))
-    floor = float(np.sqrt(variance / level.rows[today] + variance / reference_rows))
-    now = float(level.mean[today])
-    warn, _ = thresholds(settings, history.table, history.column, "level")
-    p_value = usual.p_value(now, float(np.log1p(warn * NOTHING)), floor)
-    effect = abs(float(np.expm1(now - usual.value)))
-    means = float(np.exp(now)), float(np.exp(usual.value))
-    return Test("level", effect, p_value, *means, float(level.rows[today]), reference_rows)
+    return _of_sizes("level", level.mean, level.variance, history, today, places, settings)
 
 
 def mean_test(history: History, today: int, places: np.ndarray, settings: DriftSettings) -> Test | None:
@@ -101,19 +89,33 @@ def mean_test(history: History, today: int, places: np.ndarray, settings: DriftS
     A few numbers in another unit move no shape and no geometric mean, but what the numbers sum up to.
     """
     level = history.levels
-    places = places[level.rows[places] >= FEWEST_LEVEL_ROWS]
-    if level.rows[today] < FEWEST_LEVEL_ROWS or not places.size or not is_magnitude(history, places):
+    return _of_sizes("mean", level.log_size, level.relative_variance, history, today, places, settings)
+
+
+def _of_sizes(
+    statistic: str,
+    logs: np.ndarray,
+    variances: np.ndarray,
+    history: History,
+    today: int,
+    places: np.ndarray,
+    settings: DriftSettings,
+) -> Test | None:
+    """Hold a day's logarithm, of which one row has such a variance, against that expected."""
+    rows = history.levels.rows
+    places = places[rows[places] >= FEWEST_LEVEL_ROWS]
+    if rows[today] < FEWEST_LEVEL_ROWS or not places.size or not is_magnitude(history, places):
         return None
-    usual = expected(np.log(level.size[places]), history.days[places], int(history.days[today]))
-    reference_rows = float(level.rows[places].sum())
-    relative = float(np.mean(level.sizes_variance[places] / level.size[places] ** 2))
-    floor = float(np.sqrt(relative / level.rows[today] + relative / reference_rows))
-    now = float(np.log(level.size[today]))
-    warn, _ = thresholds(settings, history.table, history.column, "mean")
+    usual = expected(logs[places], history.days[places], int(history.days[today]))
+    reference_rows = float(rows[places].sum())
+    variance = float(np.mean(variances[places]))
+    floor = float(np.sqrt(variance / rows[today] + variance / reference_rows))
+    now = float(logs[today])
+    warn, _ = thresholds(settings, history.table, history.column, statistic)
     p_value = usual.p_value(now, float(np.log1p(warn * NOTHING)), floor)
     effect = abs(float(np.expm1(now - usual.value)))
     means = float(np.exp(now)), float(np.exp(usual.value))
-    return Test("mean", effect, p_value, *means, float(level.rows[today]), reference_rows)
+    return Test(statistic, effect, p_value, *means, float(rows[today]), reference_rows)
 
 
 def clock_test(history: History, today: int, places: np.ndarray, settings: DriftSettings) -> Test | None:

@@ -34,12 +34,5 @@ def test_orphans_warn_above_one_share_and_fail_above_another(orphans, passed, se
     assert (finding.passed, finding.severity) == (passed, severity)
 
 
-def test_one_orphan_among_few_rows_is_no_news_but_many_are():
-    shares = {"warn_share": 0.01, "error_share": 0.05}
-    assert orphans_are_few(7, 1, **shares).passed
-    several = orphans_are_few(7, 3, **shares)
-    assert (several.passed, several.severity) == (False, "error")
-
-
 def test_no_rows_have_no_orphans():
     assert orphans_are_few(0, 0, warn_share=0.01, error_share=0.05).passed
