@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -13,6 +14,7 @@ import dagster as dg
 from customer_profiles.collection.reading import DeliveryError
 from customer_profiles.collection.sources.finding import delivered_days, find_delivery
 from customer_profiles.collection.sources.home import Home
+from customer_profiles.collection.sources.load import FILE, load_home
 from customer_profiles.collection.sources.rows import joined_files
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.orchestration.jobs import DAILY_PROFILES
@@ -22,7 +24,7 @@ from customer_profiles.settings import Settings
 SECONDS_BETWEEN_TICKS = 30
 
 State = list[Any]
-"""Of a file: its size, its time of writing, and whether a run was asked for it as it is."""
+"""Of a file: its size, its time of writing and, if a run was asked for it, the mapping of that moment."""
 
 
 class Watched(NamedTuple):
@@ -45,22 +47,35 @@ def deliveries_sensor(settings: Settings) -> dg.SensorDefinition:
         name="deliveries_sensor",
         job=DAILY_PROFILES,
         minimum_interval_seconds=SECONDS_BETWEEN_TICKS,
-        description="A new file runs its day, once it is whole; a changed or late one runs the newest day.",
+        description="A new file runs its day, once it is whole; a changed or late one runs the newest day;"
+        " a refused one its day again when sources.yaml has changed.",
     )
     def watch(context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]) -> dg.SensorResult:
-        now = delivered_files(platform.home)
-        before: dict[str, State] | None = json.loads(context.cursor) if context.cursor else None
+        mapping = _mapping(settings)
+        now = delivered_files(_home(platform, mapping))
+        before: dict[str, State] = json.loads(context.cursor) if context.cursor else {}
         last_day = datetime.now(ZoneInfo(settings.timezone)).date() - timedelta(days=1)
-        due = _due(context.instance, now, before, settings.first_day, last_day)
+        states = {name: [file.size, file.written, mapping] for name, file in now.items()}
+        asked = {name for name, state in states.items() if before.get(name) == state}
+        due = _due(now, before, settings.first_day, last_day) - asked
         newest = max((file.day for file in now.values() if file.day <= last_day), default=None)
-        requests = list(_requests(context.instance, now, due, newest))
-        cursor = {
-            name: [file.size, file.written, name in due or _was_asked(before, name, file)]
-            for name, file in now.items()
-        }
+        requests = list(_requests(context.instance, now, due, newest, mapping))
+        cursor = {name: state if name in due | asked else state[:2] for name, state in states.items()}
         return dg.SensorResult(run_requests=requests, cursor=json.dumps(cursor))
 
     return watch
+
+
+def _mapping(settings: Settings) -> str:
+    """The hash of ``sources.yaml`` as it stands now."""
+    file = settings.home / FILE
+    return hashlib.sha256(file.read_bytes() if file.is_file() else b"").hexdigest()[:16]
+
+
+@lru_cache(maxsize=1)
+def _home(platform: Platform, mapping: str) -> Home:
+    """The home with the sources of a ``mapping``: the platform's own keeps those that it first read."""
+    return load_home(platform.settings, platform.variables)
 
 
 def delivered_files(home: Home) -> dict[str, Watched]:
@@ -94,29 +109,20 @@ def _waiting(home: Home) -> Iterator[tuple[str, date]]:
 
 
 def _due(
-    instance: dg.DagsterInstance,
-    now: Mapping[str, Watched],
-    before: Mapping[str, State] | None,
-    first_day: date,
-    last_day: date,
+    now: Mapping[str, Watched], before: Mapping[str, State], first_day: date, last_day: date
 ) -> set[str]:
-    """Files for which a run is due: as they were a tick ago, and nobody asked yet.
-
-    A day waits as long as one of its files is being written.
-    """
+    """Files that are as they were a tick ago. A day waits as long as one of its files is being written."""
     still = {name for name, file in now.items() if _was_there(before, name, file)}
     growing = {file.day for name, file in now.items() if name not in still}
-    return {
-        name
-        for name in still
-        if now[name].day not in growing
-        and first_day <= now[name].day <= last_day
-        and not _was_asked(before, name, now[name])
-    }
+    return {name for name in still if now[name].day not in growing and first_day <= now[name].day <= last_day}
 
 
 def _requests(
-    instance: dg.DagsterInstance, now: Mapping[str, Watched], due: set[str], newest: date | None
+    instance: dg.DagsterInstance,
+    now: Mapping[str, Watched],
+    due: set[str],
+    newest: date | None,
+    mapping: str,
 ) -> Iterator[dg.RunRequest]:
     """One run a day: that of the file, or the newest one if the file's day was run before it came.
 
@@ -131,7 +137,7 @@ def _requests(
         day = now[name].day if ran is None or newest is None else newest
         files.setdefault(day, []).append(name)
     for day, names in sorted(files.items()):
-        states = json.dumps([[name, now[name].size, now[name].written] for name in names])
+        states = json.dumps([mapping, *([name, now[name].size, now[name].written] for name in names)])
         key = hashlib.sha256(states.encode()).hexdigest()[:16]
         yield dg.RunRequest(run_key=f"{day}/{key}", partition_key=str(day))
 
@@ -148,9 +154,5 @@ def _ran(instance: dg.DagsterInstance, file: Watched) -> datetime | None:
     return datetime.fromtimestamp(records[0].timestamp, ZoneInfo("UTC"))
 
 
-def _was_there(before: Mapping[str, State] | None, name: str, file: Watched) -> bool:
-    return before is not None and before.get(name, [])[:2] == [file.size, file.written]
-
-
-def _was_asked(before: Mapping[str, State] | None, name: str, file: Watched) -> bool:
-    return _was_there(before, name, file) and bool(before and before[name][2])
+def _was_there(before: Mapping[str, State], name: str, file: Watched) -> bool:
+    return before.get(name, [])[:2] == [file.size, file.written]

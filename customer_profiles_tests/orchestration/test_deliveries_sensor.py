@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 
 from customer_profiles.collection.assets import raw_asset
+from customer_profiles.collection.sources.load import SourcesError
 from customer_profiles.definitions import build
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.settings import Settings, load_settings
@@ -139,6 +140,23 @@ def test_days_that_have_no_partition_are_left_alone(watch: Watch) -> None:
     assert [watch.days(), watch.days()] == [[], []]
 
 
+def test_days_that_were_refused_are_asked_for_again_once_the_mapping_is_mended(watch: Watch) -> None:
+    watch.deliver(FIRST, ORDER.format(name="o1").replace("order_id", "no", 1))
+    watch.deliver(SECOND)
+    watch.tick()
+    assert watch.days() == ["2026-03-01", "2026-03-02"]
+    for day in (FIRST, SECOND):
+        watch.run(str(day))
+    columns = {name: name for name in ORDER.split("\n", maxsplit=1)[0].split(",")} | {"order_id": "no"}
+    source = {"kind": "files", "path": "deliveries/orders/{day}.csv", "columns": columns}
+    mapping = watch.settings.home / "sources.yaml"
+    mapping.write_text(json.dumps({"tables": {"orders": [source]}}))
+    assert [watch.days(), watch.days()] == [["2026-03-01"], []]
+    mapping.write_text("tables: [")
+    with pytest.raises(SourcesError):
+        watch.tick()
+
+
 def test_a_day_whose_joined_file_came_too_late_is_asked_for_again(watch: Watch) -> None:
     columns = {name: name for name in ORDER.split("\n", maxsplit=1)[0].split(",")}
     source = {
@@ -148,7 +166,7 @@ def test_a_day_whose_joined_file_came_too_late_is_asked_for_again(watch: Watch) 
     }
     home = watch.settings.home
     (home / "sources.yaml").write_text(json.dumps({"tables": {"orders": [source | {"columns": columns}]}}))
-    watch.platform = Platform(watch.settings, {})
+    watch.platform = Platform(watch.settings, {})  # a run is a process of its own
     (home / f"o_{FIRST}.csv").write_text(ORDER.replace("customer_id,", "").replace("C1,", ""))
     assert [watch.days(), watch.days()] == [[], ["2026-03-01"]]
     watch.run("2026-03-01")
