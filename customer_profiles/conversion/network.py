@@ -33,7 +33,7 @@ from customer_profiles.conversion.shapes import (
     NETWORKS,
     SHAPES,
     SMOOTH,
-    STEPPED,
+    TREES,
     blend,
     newest,
 )
@@ -68,9 +68,9 @@ class ConversionModel:
     projection
         A fitted projection whose components are inputs; ``None`` fits one on the training rows.
     shapes
-        Some of ``detailed``, ``smooth``, ``linear``, ``stepped`` (see ``shapes``), which are blended where
-        there are at most ``SAMPLE`` rows; of more rows only the first is learnt. Their weights are those
-        with the least log loss out of fold, or ``ahead`` in time.
+        Some of ``detailed``, ``smooth``, ``linear``, ``stepped``, ``branched`` (see ``shapes``), which are
+        blended where there are at most ``SAMPLE`` rows; of more rows only the first is learnt. Their
+        weights are those with the least log loss out of fold, or ``ahead`` in time.
     ahead
         With several snapshots (``as_of``) each shape learns from the earlier ones and is weighed on the
         newest, as it will be used; those that count then learn from all. That takes twice the time.
@@ -253,7 +253,7 @@ class ConversionModel:
         """
         learnt: dict[str, Learnt] = {}
         with ThreadPoolExecutor(1) as pool:
-            beside = {STEPPED: pool.submit(self._learn, STEPPED, rows)} if STEPPED in self.shapes else {}
+            beside = {shape: pool.submit(self._learn, shape, rows) for shape in self.shapes if shape in TREES}
             for shape in self.shapes:
                 if shape in beside:
                     learnt[shape] = beside[shape].result()
@@ -270,8 +270,9 @@ class ConversionModel:
     ) -> Learnt:
         """Learn one shape; see ``learn_network``. Trees learn from ``sample`` alone."""
         kinds = column_kinds(sample.frame, self.numeric, self.categories)
-        if shape == STEPPED:
-            return learn_steps(TreeInputs.of(sample.frame, *kinds), sample, self.members, self.seed)
+        if shape in TREES:
+            columns = TreeInputs.of(sample.frame, *kinds)
+            return learn_steps(columns, TREES[shape], sample, self.members, self.seed)
         own = vars(self) | NETWORKS[shape]
         variance, projection = (0.95, self.projection) if shape != LINEAR else (None, None)
         inputs = Inputs(variance, projection, bends=own["bends"]).fit(sample.frame, *kinds)
@@ -348,8 +349,7 @@ class ConversionModel:
             model = cls(**(parameters | {"hidden": tuple(parameters["hidden"])}))
             model.weights_ = description["weights"]
             model.shapes_ = {
-                shape: (Steps if shape == STEPPED else Network).load(folder / shape)
-                for shape in model.weights_
+                shape: (Steps if shape in TREES else Network).load(folder / shape) for shape in model.weights_
             }
             model.calibration_ = Calibration(*description["calibration"])
             model.base_rate_, model.rows_ = description["base_rate"], description["rows"]

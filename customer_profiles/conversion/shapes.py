@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-DETAILED, SMOOTH, LINEAR, STEPPED = "detailed", "smooth", "linear", "stepped"
+DETAILED, SMOOTH, LINEAR = "detailed", "smooth", "linear"
+STEPPED, BRANCHED = "stepped", "branched"
 NETWORKS: dict[str, dict[str, Any]] = {
     DETAILED: {},
     SMOOTH: {"bends": 0},
@@ -16,8 +17,14 @@ NETWORKS: dict[str, dict[str, Any]] = {
 """What a shape sets instead of the model's parameters. The smooth one has no ramps, which wins where there
 is little to learn; the linear one is a logistic regression with scikit-learn's penalty, on normal scores
 and categories alone, which wins where days to come are unlike those that were learnt."""
-SHAPES = (*NETWORKS, STEPPED)
-"""The stepped one is boosted trees: jumps and their interactions, which networks draw too smoothly."""
+TREES: dict[str, dict[str, Any]] = {
+    STEPPED: {"max_leaf_nodes": 8, "max_features": 0.5},
+    BRANCHED: {"max_leaf_nodes": 16, "max_features": 0.5, "learning_rate": 0.05},
+}
+"""What a shape sets of scikit-learn's boosted trees: jumps and their interactions, which networks draw too
+smoothly. The stepped one has small trees, the branched one larger ones in smaller steps, which wins where
+there is more to learn."""
+SHAPES = (*NETWORKS, *TREES)
 NEWEST_SHARE = 0.2
 FEWEST = 50
 """Rows of either class that the earlier and the newest snapshots must hold to compare shapes on them."""

@@ -133,21 +133,21 @@ class Trees:
         total = np.full(len(matrix), self.start[0])
         columns, unknown = matrix.T.copy(), np.isnan(matrix).T.copy()
         for splits, leaves in self._left_to_right:
-            every = np.array((1 << len(leaves)) - 1, dtype=np.min_scalar_type((1 << len(leaves)) - 1))
-            there = np.full(len(matrix), every)
-            for place, stay in splits:
+            bits = np.min_scalar_type((1 << len(leaves)) - 1).type
+            there = np.full(len(matrix), (1 << len(leaves)) - 1, bits)
+            for place, lost in splits:
                 feature = self.feature[place]
-                left = columns[feature] <= self.threshold[place]
-                if self.missing_left[place]:
-                    left |= unknown[feature]
-                there &= np.where(left, every, every.dtype.type(stay))
-            before = (there & (~there + every.dtype.type(1))) - every.dtype.type(1)
-            total += self.value[leaves][np.bitwise_count(before)]
+                right = columns[feature] > self.threshold[place]
+                if not self.missing_left[place]:
+                    right |= unknown[feature]
+                there &= ~(right.astype(bits) * bits(lost))
+            before = (there & (~there + bits(1))) - bits(1)
+            total += self.value[leaves].take(np.bitwise_count(before).astype(np.intp))
         return total
 
     @cached_property
     def _left_to_right(self) -> list[tuple[list[tuple[int, int]], list[int]]]:
-        """Each tree's splits and leaves; a split with the bits of the leaves that stay for who goes right."""
+        """Each tree's splits and leaves; a split with the bits of the leaves that who goes right loses."""
         return [self._tree(root) for root in self.roots]
 
     def _tree(self, root: int) -> tuple[list[tuple[int, int]], list[int]]:
@@ -164,8 +164,7 @@ class Trees:
             visit(self.right[place])
 
         visit(root)
-        every = (1 << len(leaves)) - 1
-        return [(place, every & ~lost) for place, lost in splits], leaves
+        return splits, leaves
 
     def save(self, folder: Path) -> None:
         """Write the arrays into ``folder``."""

@@ -184,7 +184,8 @@ def test_trees_draw_a_jump_and_are_stored_without_pickle(tmp_path):
     draw = np.random.default_rng(1)
     frame = pl.DataFrame({"x": draw.normal(size=1_000), "city": draw.choice(["甲 乙", "b", None], 1_000)})
     bought = (frame["x"].abs() < 0.5) & (frame["city"] == "b").fill_null(False)
-    model = ConversionModel(shapes=["stepped"]).fit(frame, bought)
+    model = ConversionModel(shapes=["stepped", "branched"]).fit(frame, bought)
+    assert set(model.weights_) == {"stepped", "branched"}
     assert roc_auc(bought.to_numpy(), model.out_of_fold_) > 0.99
     model.save(tmp_path)
     odd = pl.DataFrame({"x": [None, float("inf"), -1e300], "city": ["never seen", None, ""]})
@@ -213,7 +214,7 @@ def test_a_fold_that_holds_every_buyer_leaves_one_member_without_them():
 
 
 def test_a_shape_that_there_is_not_is_named():
-    with pytest.raises(ValueError, match="choose some of detailed, smooth, linear, stepped"):
+    with pytest.raises(ValueError, match="choose some of detailed, smooth, linear, stepped, branched"):
         ConversionModel(shapes=["round"])
 
 
