@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from xml.sax.saxutils import escape
 
 import polars as pl
@@ -18,6 +18,7 @@ from customer_profiles.collection.reading import DeliveryError
 from customer_profiles.collection.sources.finding import (
     delivered_days,
     find_delivery,
+    lacking_sources,
     state_of_sources,
     waiting_days,
 )
@@ -25,9 +26,7 @@ from customer_profiles.collection.sources.load import SourcesError
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.privacy.pseudonyms import Pseudonyms
 from customer_profiles.privacy.sealing import Seal, place_of
-
-if TYPE_CHECKING:
-    from customer_profiles_tests.collection.conftest import OwnData
+from customer_profiles_tests.collection.conftest import OwnData
 
 ROOT = Path(__file__).parents[2]
 DAY = date(2026, 3, 3)
@@ -522,6 +521,42 @@ def test_the_simulated_retailers_mapping_reads_what_no_mapping_reads(own: OwnDat
         day = delivered_days(plain.home(), table)[2]
         one, other = (
             each.receive(table, day).rows.drop(pl.selectors.matches(of_the_cells)) for each in (plain, mapped)
+@pytest.mark.parametrize("name", ["home [1]", "home*", "home?"])
+def test_a_home_is_found_whatever_its_name_means_in_a_glob(tmp_path: Path, name: str) -> None:
+    own = OwnData(tmp_path / name)
+    own.put("in/o_20260303.csv", csv_of([ROW]))
+    own.says({"path": "in/o_{day:%Y%m%d}.csv", "columns": ORDER})
+    assert delivered_days(own.home(), "orders") == [DAY]
+    assert len(own.rows()) == 1
+
+
+@pytest.mark.parametrize("path", ["in/o_{day}.csv", "in/*_{day}.csv", "in/o_2026-03-03.csv"])
+def test_a_broken_link_is_named_and_stops_nothing_else(own: OwnData, path: str) -> None:
+    (own.folder / "in").mkdir()
+    (own.folder / "in/o_2026-03-03.csv").symlink_to("nowhere")
+    own.says({"path": path, "columns": ORDER})
+    assert len(state_of_sources(own.home())) == 1 + len(CONTRACTS) - 1
+    with pytest.raises(DeliveryError, match="it is no file that can be read"):
+        own.receive()
+
+
+def test_days_that_are_counted_have_the_fraction_that_the_source_writes(own: OwnData) -> None:
+    own.put("f.csv", csv_of([ROW | {"At": "46084,5", "Paid": "19,90"}], ";"))
+    at = {"column": "At", "date_format": "days_since 1899-12-30"}
+    told = {"ordered_at": at, "status_at": at}
+    own.says({"path": "f.csv", "delimiter": ";", "decimal": ",", "columns": ORDER | told})
+    assert own.rows()[0]["ordered_at"] == datetime(2026, 3, 3, 12, tzinfo=UTC)
+
+
+def test_a_path_that_leads_nowhere_is_said(own: OwnData) -> None:
+    own.put("in/o_2026-03-03.csv", csv_of([ROW]))
+    own.says([{"path": "inn/{day}.csv"}, {"path": "in/o_{day:%d%m%Y}.csv"}, {"path": "in/o_{day}.csv"}])
+    nowhere, unread = lacking_sources(own.home())
+    assert nowhere == f"orders: there is no file at {own.folder}/inn/{{day}}.csv; correct `path`"
+    assert unread.startswith("orders: the name o_2026-03-03.csv tells no day as `path`")
+    assert lacking_sources(own.home(), "texts") == []
+
+
         )
         assert one.equals(other), table
 
