@@ -152,6 +152,13 @@ WRONG: dict[str, tuple[dict[str, Any], str | bytes, str]] = {
         "王芳,2\n",
         "maps its columns .* none of its 2 columns is known: is its first line a head",
     ),
+    "another delimiter": ({}, "No;At\n1;2\n", "its 1 columns is known: .*, and `delimiter` right"),
+    "a zip archive": ({}, b"PK\x03\x04\x14\x00\x00\x00", "binary bytes.* unpack the zip archive, or say"),
+    "amounts in whole coins forgotten": (
+        {"columns": ORDER | {"amount_minor": "Paid"}},
+        csv_of([ROW] * 20),
+        r"amount_minor: 20 of 20 cells cannot be read .*mend its mapping in sources.yaml \(`minor_units`\)",
+    ),
     "no workbook": ({"format": "xlsx"}, "a,b\n", "not a whole Excel workbook"),
     "an untold format": ({"path": "{day}.dat"}, "a", "does not tell its format; say `format`"),
     "an expression over text": (
@@ -322,6 +329,13 @@ def test_a_column_of_the_same_name_needs_no_line_unless_it_is_used_for_another(o
     assert (row["channel"], row["coupon_id"], row["category"]) == ("web", "X1", None)
 
 
+def test_a_required_column_is_there_also_if_another_is_made_of_it(own: OwnData) -> None:
+    own.put("f.csv", "product_id,valid_from,category\nP1,2026-03-03,pens\n")
+    own.says({"path": "f.csv", "columns": {"name": "product_id"}}, table="products")
+    (row,) = own.rows("products")
+    assert (row["product_id"], row["name"]) == ("P1", "P1")
+
+
 def test_columns_that_nobody_maps_are_kept_sealed_but_for_ignored_ones(own: OwnData) -> None:
     own.put("f.csv", csv_of([ROW | {"Note": "x", "Junk": "y"}]))
     own.says({"path": "f.csv", "columns": ORDER, "ignore": ["Junk"]})
@@ -379,6 +393,22 @@ def test_a_second_file_stands_beside_the_rows(own: OwnData) -> None:
     assert received.unknown_columns == ()
     own.says({"path": "lines_{day}.csv", "join": [join | {"on": "Nr"}], "columns": ORDER})
     with pytest.raises(DeliveryError, match=r"heads_2026-03-03\.csv: it cannot be joined on \['Nr'\]"):
+        own.receive()
+
+
+def test_of_a_list_of_properties_the_newest_of_one_kind_is_joined(own: OwnData) -> None:
+    own.put("f.csv", csv_of([ROW, ROW | {"No": "B", "Who": "C2"}]))
+    told = [("C1", "city", "Rome", "1"), ("C1", "tier", "gold", "9"), ("C1", "tier", "silver", "2")]
+    columns = ("Who", "what", "value", "at")
+    own.put("properties.csv", csv_of([dict(zip(columns, row, strict=True)) for row in told]))
+    newest = "at < MAX(at) OVER (PARTITION BY Who, what)"
+    join = {"path": "properties.csv", "on": "Who", "drop": {"others": "what <> 'tier'", "older": newest}}
+    own.says({"path": "f.csv", "join": [join], "columns": ORDER | {"category": "value"}})
+    assert own.receive().rows["category"].to_list() == ["gold", None]
+    own.says({"path": "f.csv", "join": [join | {"drop": {"others": "kind = 1"}}], "columns": ORDER})
+    with pytest.raises(
+        DeliveryError, match=r"properties\.csv: `drop` of `join` looks at \['kind'\], but it has"
+    ):
         own.receive()
 
 
@@ -491,36 +521,6 @@ def test_an_export_that_cannot_be_read_hides_no_other_tables_days(own: OwnData) 
     assert waiting_days(own.home()) == [DAY]
 
 
-def test_a_new_or_changed_file_is_seen_from_outside(own: OwnData) -> None:
-    own.says({"path": "in/{day}.csv", "columns": ORDER})
-    states = [state_of_sources(own.home())]
-    own.put("in/2026-03-03.csv", csv_of([ROW]))
-    states.append(state_of_sources(own.home()))
-    own.put("in/2026-03-03.csv", csv_of([ROW, ROW]))
-    states.append(state_of_sources(own.home()))
-    assert states[0] != states[1] != states[2]
-
-
-def test_tables_that_the_file_does_not_name_come_from_the_deliveries_folder(own: OwnData) -> None:
-    own.says({"path": "nowhere/{day}.csv"})
-    own.put(f"deliveries/orders/{DAY}.csv", "order_id\n")
-    own.put(f"deliveries/texts/{DAY}.csv", "text_id,customer_id,kind,created_at,body\n")
-    assert delivered_days(own.home(), "orders") == []
-    assert delivered_days(own.home(), "texts") == [DAY]
-
-
-def test_the_simulated_retailers_mapping_reads_what_no_mapping_reads(own: OwnData, tmp_path: Path) -> None:
-    sample, example = ROOT / "data/sample/deliveries", ROOT / "examples/simulated_retailer/sources.yaml"
-    plain, mapped = type(own)(tmp_path / "plain"), type(own)(tmp_path / "mapped")
-    for each in (plain, mapped):
-        each.folder.mkdir()
-        (each.folder / "deliveries").symlink_to(sample)
-    (mapped.folder / "sources.yaml").write_bytes(example.read_bytes())
-    of_the_cells = "_sealed$|^fingerprint$"  # as delivered: typed in Parquet, text behind a mapping
-    for table in CONTRACTS:
-        day = delivered_days(plain.home(), table)[2]
-        one, other = (
-            each.receive(table, day).rows.drop(pl.selectors.matches(of_the_cells)) for each in (plain, mapped)
 @pytest.mark.parametrize("name", ["home [1]", "home*", "home?"])
 def test_a_home_is_found_whatever_its_name_means_in_a_glob(tmp_path: Path, name: str) -> None:
     own = OwnData(tmp_path / name)
@@ -557,6 +557,36 @@ def test_a_path_that_leads_nowhere_is_said(own: OwnData) -> None:
     assert lacking_sources(own.home(), "texts") == []
 
 
+def test_a_new_or_changed_file_is_seen_from_outside(own: OwnData) -> None:
+    own.says({"path": "in/{day}.csv", "columns": ORDER})
+    states = [state_of_sources(own.home())]
+    own.put("in/2026-03-03.csv", csv_of([ROW]))
+    states.append(state_of_sources(own.home()))
+    own.put("in/2026-03-03.csv", csv_of([ROW, ROW]))
+    states.append(state_of_sources(own.home()))
+    assert states[0] != states[1] != states[2]
+
+
+def test_tables_that_the_file_does_not_name_come_from_the_deliveries_folder(own: OwnData) -> None:
+    own.says({"path": "nowhere/{day}.csv"})
+    own.put(f"deliveries/orders/{DAY}.csv", "order_id\n")
+    own.put(f"deliveries/texts/{DAY}.csv", "text_id,customer_id,kind,created_at,body\n")
+    assert delivered_days(own.home(), "orders") == []
+    assert delivered_days(own.home(), "texts") == [DAY]
+
+
+def test_the_simulated_retailers_mapping_reads_what_no_mapping_reads(own: OwnData, tmp_path: Path) -> None:
+    sample, example = ROOT / "data/sample/deliveries", ROOT / "examples/simulated_retailer/sources.yaml"
+    plain, mapped = type(own)(tmp_path / "plain"), type(own)(tmp_path / "mapped")
+    for each in (plain, mapped):
+        each.folder.mkdir()
+        (each.folder / "deliveries").symlink_to(sample)
+    (mapped.folder / "sources.yaml").write_bytes(example.read_bytes())
+    of_the_cells = "_sealed$|^fingerprint$"  # as delivered: typed in Parquet, text behind a mapping
+    for table in CONTRACTS:
+        day = delivered_days(plain.home(), table)[2]
+        one, other = (
+            each.receive(table, day).rows.drop(pl.selectors.matches(of_the_cells)) for each in (plain, mapped)
         )
         assert one.equals(other), table
 
@@ -588,6 +618,14 @@ MISTAKES = {
     + "      path: x\n      delivery_day: [order_at]": "line 5: .*order_at: .* did you mean 'ordered_at'",
     FILE + "      path: x\n      delivery_day: 2026-13-45": "line 5: .*2026-13-45: there is no such column",
     FILE + "      path: x\n      join: [{path: 'o_{day}', on: a}]": "line 3: .*but `path` has none",
+    MAPPED
+    + "status: {column: A, values: {x: done}}": "line 6: .*status.values.x: 'done' is none of placed, paid",
+    MAPPED + "status: {constant: done}": "line 6: .*status.constant: 'done' is none of placed, paid",
+    MAPPED + "ordered_at: {column: A, date_format: '%Q'}": "line 6: .*'%Q': a sign behind a % means nothing",
+    FILE
+    + "      path: x\n      join: [{path: y, on: a, how: left}]": "line 5: .*how: .*sheets, path, on, prefix",
+    "tables:\n  orders:\n    - columns: {}": r"line 3: tables.orders\[0\]: it has no `kind`",
+    "tables:\n\torders:": "indent with spaces, not with tabs: .*line 2",
     "tables: [": "cannot be read as YAML: .*line 1",
     "": "line 1: tables: it is missing",
     "tables:\n  orders: &a [*a]": "line 2: it is nested deeper than",
