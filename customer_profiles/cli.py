@@ -188,6 +188,7 @@ def _run(
     settings: Settings, first: date | None = None, last: date | None = None, *, rebuild: bool = False
 ) -> None:
     """Run a range and show its report; leave everything as it is if nothing has changed since."""
+    from customer_profiles.collection.sources.finding import lacking_sources
     from customer_profiles.orchestration.platform import Platform
     from customer_profiles.orchestration.report import in_service, load_report, make_report, save_report
     from customer_profiles.orchestration.run import count_assets, fingerprint, range_of_days, run_range
@@ -195,6 +196,8 @@ def _run(
 
     platform = Platform(settings, os.environ)
     start, end = range_of_days(platform, first, last)
+    for reason in lacking_sources(platform.home):
+        out.print(f"WARN {reason}", style="yellow", markup=False, soft_wrap=True)
     state = fingerprint(platform, start, end)
     before = load_report(settings.home)
     same = before is not None and before.fingerprint == state and before.in_service == in_service(settings)

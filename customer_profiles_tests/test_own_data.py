@@ -167,6 +167,18 @@ def test_a_guessed_mapping_can_be_checked_as_it_is(tmp_path: Path, command: Comm
     assert "amount_minor" in checked.out
 
 
+def test_a_path_without_any_file_is_an_error_of_a_check_and_of_a_run(
+    tmp_path: Path, command: Command
+) -> None:
+    (tmp_path / "sources.yaml").write_text("tables: {orders: [{kind: files, path: 'o_{day}.csv'}]}")
+    reason = f"orders: there is no file at {tmp_path}/o_{{day}}.csv; correct `path`"
+    said = command("sources", "check", "--home", str(tmp_path))
+    assert said.code == 1
+    assert reason in said.out
+    said = command("run", "--home", str(tmp_path))
+    assert (said.code, said.err) == (1, f"error: {reason}\n")
+
+
 def test_a_source_that_cannot_be_read_is_said_and_the_others_are_checked(
     tmp_path: Path, command: Command
 ) -> None:

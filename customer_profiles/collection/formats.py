@@ -22,6 +22,7 @@ from customer_profiles.collection.escapes import EscapedText, as_written, unesca
 
 CHUNK = 1 << 20
 GZIP = b"\x1f\x8b"
+ZIP = b"PK\x03\x04"
 BOM = "\ufeff"
 """Stands before a text; files that were put together hold it in the middle, too."""
 EXACT_FLOAT = 2.0**53
@@ -110,7 +111,9 @@ def survey_text(file: Path, layout: Layout, refuse: Refuse) -> Survey:
             if not size and chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
                 raise refuse("it is UTF-16; deliver UTF-8 text, or say `encoding: utf-16` in sources.yaml")
             if b"\0" in chunk:
-                raise refuse("it holds binary bytes, so it is not text; deliver UTF-8 text")
+                zipped = not size and chunk.startswith(ZIP)
+                fix = "unpack the zip archive, or say `format: xlsx`" if zipped else "deliver UTF-8 text"
+                raise refuse(f"it holds binary bytes, so it is not text; {fix}")
             last = chunk.rfind(b"\n")
             first = chunk.find(b"\n")
             longest_here = line + (len(chunk) if first < 0 else first)

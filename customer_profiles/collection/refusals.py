@@ -7,12 +7,16 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from customer_profiles.collection.reading import UNREADABLE, Delivery, DeliveryError, ReadFile
+from customer_profiles.contracts import CONTRACTS
+from customer_profiles.contracts.columns import columns_of
 from customer_profiles.contracts.stored import delivered_columns, required_columns
 
 ENOUGH_ROWS = 10
 """From how many rows on a column that cannot be read is the file's fault, not a row's."""
 LONGEST_SHAPE = 40
 AGAIN = "deliver it again"
+KEYS = {"moment": "date_format", "date": "date_format", "choice": "values"}
+"""What a mapping says of columns of a kind that are written in another way."""
 
 
 @dataclass
@@ -67,12 +71,20 @@ def require_right(told: Tally, share: float) -> None:
         if rule == UNREADABLE:
             advice = "mend `delimiter`, `quote` or `escape` in sources.yaml" if told.mapped else AGAIN
             raise DeliveryError(f"{place}: {counted} lines cannot be split into columns; {advice}")
-        advice = "mend its mapping in sources.yaml" if told.mapped else AGAIN
+        name = rule.partition("|")[0]
+        advice = f"mend its mapping in sources.yaml{_by(told.delivery.table, name)}" if told.mapped else AGAIN
         raise DeliveryError(
-            f"{place}: column {rule.partition('|')[0]}: {counted} cells cannot be read (shaped "
+            f"{place}: column {name}: {counted} cells cannot be read (shaped "
             f"like {told.shapes[rule]!r}); dates are ISO 8601, numbers plain, values those of the contract; "
             f"{advice}"
         )
+
+
+def _by(table: str, name: str) -> str:
+    """The key of a column that most likely mends it."""
+    kind = (columns_of(CONTRACTS[table])[name].metadata or {})["kind"]
+    key = "minor_units" if name.endswith("_minor") else KEYS.get(kind)
+    return f" (`{key}`)" if key else ""
 
 
 def _require_columns(told: Tally, place: str) -> None:
@@ -87,10 +99,16 @@ def _require_columns(told: Tally, place: str) -> None:
         alike = [f"{meant[name]!r} for {name}" for name in missing if name in meant]
         held = f"it has {delivered}" + (f"; did you mean {', '.join(alike)}?" if alike else ".")
     else:
-        held = f"none of its {len(delivered)} columns is known: is its first line a header?"
+        held = none_known(len(delivered))
     raise DeliveryError(
         f"{place}: required columns {missing} are missing; {held} Deliver them, or rename its columns"
     )
+
+
+def none_known(width: int) -> str:
+    """What is said of a file none of whose columns is known."""
+    parted = ", and `delimiter` right" if width == 1 else ""
+    return f"none of its {width} columns is known: is its first line a header{parted}?"
 
 
 def _letters(name: str) -> str:

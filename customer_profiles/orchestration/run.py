@@ -20,7 +20,12 @@ from dagster import DagsterEventType
 from sqlalchemy.exc import SQLAlchemyError
 
 from customer_profiles.collection.reading import DeliveryError
-from customer_profiles.collection.sources.finding import find_delivery, state_of_sources, waiting_days
+from customer_profiles.collection.sources.finding import (
+    find_delivery,
+    lacking_sources,
+    state_of_sources,
+    waiting_days,
+)
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.orchestration.alerts import tell
 from customer_profiles.orchestration.code_version import code_version
@@ -81,7 +86,8 @@ def range_of_days(platform: Platform, first: date | None, last: date | None) -> 
     settings, waiting = platform.settings, waiting_days(platform.home)
     if not waiting and (first is None or last is None):
         raise RunError(
-            f"no deliveries under {settings.deliveries}: put files at <table>/<YYYY-MM-DD>.csv, or make "
+            "\n".join(lacking_sources(platform.home))
+            or f"no deliveries under {settings.deliveries}: put files at <table>/<YYYY-MM-DD>.csv, or make "
             f"some with: customer-profiles simulate --out {settings.home}; files elsewhere are described in "
             f"{settings.home / 'sources.yaml'}"
         )

@@ -61,6 +61,44 @@ def test_times_and_days_written_in_no_known_way_are_said(tmp_path: Path) -> None
     assert "# path: one file for all days; if its name tells a day" in text
 
 
+def test_what_only_sounds_like_a_status_or_an_amount_is_none(tmp_path: Path) -> None:
+    rows = "Order ID,Order Date,State,Sales,Discount\n1,12/20/2015,Texas,9.5,0.2\n2,12/21/2015,Ohio,8,0\n"
+    _, source, text = guessed(tmp_path, "store.csv", rows)
+    assert source["columns"]["status"] == {"constant": "completed"}
+    assert "discount_minor" not in source["columns"]
+    assert "not mapped, kept sealed: State, Discount" in text
+    _, source, _ = guessed(tmp_path, "store.csv", "order_id,order_date,state\n1,2026-03-03,canceled\n")
+    assert source["columns"]["status"] == {"column": "state", "values": {"canceled": "cancelled"}}
+
+
+def test_days_and_months_that_could_be_swapped_are_asked_about(tmp_path: Path) -> None:
+    swapped = "ordered_at: the first rows fit %m/%d/%Y as well as %d/%m/%Y; which is it?"
+    _, _, text = guessed(tmp_path, "t.csv", "order_id,order_date\n1,11/1/2000\n2,11/2/2000\n")
+    assert swapped in text
+    _, _, text = guessed(tmp_path, "t.csv", "order_id,order_date\n1,11/1/2000\n2,13/2/2000\n")
+    assert swapped not in text
+
+
+def test_who_bought_is_told_by_orders(tmp_path: Path) -> None:
+    rows = "event_time,event_type,user_id\n2026-03-03 10:00:00,cart,1\n2026-03-03 10:00:00,purchase,1\n"
+    table, _, text = guessed(tmp_path, "e.csv", rows)
+    assert table == "events"
+    assert "name this file there too (--table orders), and leave purchase out here by `drop`" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("sales_260303.csv", "sales_{day:%y%m%d}.csv"),
+        ("sales_201203.csv", "sales_201203.csv"),
+        ("sales [1] 2026-03-03.csv", "sales [[]1] {day}.csv"),
+    ],
+)
+def test_a_name_tells_its_day_or_none(tmp_path: Path, name: str, path: str) -> None:
+    _, source, _ = guessed(tmp_path, name, "order_id,order_date\n1,2026-03-03\n")
+    assert source["path"] == path
+
+
 def test_words_of_a_marketplace_are_told_in_chinese(tmp_path: Path) -> None:
     rows = (
         "订单编号,买家会员名,订单付款时间,买家实际支付金额,订单状态\n1,tb1,2026/3/3 10:00:00,¥9.9,交易成功\n"

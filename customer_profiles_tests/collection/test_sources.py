@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from xml.sax.saxutils import escape
 
 import polars as pl
@@ -18,6 +18,7 @@ from customer_profiles.collection.reading import DeliveryError
 from customer_profiles.collection.sources.finding import (
     delivered_days,
     find_delivery,
+    lacking_sources,
     state_of_sources,
     waiting_days,
 )
@@ -25,9 +26,7 @@ from customer_profiles.collection.sources.load import SourcesError
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.privacy.pseudonyms import Pseudonyms
 from customer_profiles.privacy.sealing import Seal, place_of
-
-if TYPE_CHECKING:
-    from customer_profiles_tests.collection.conftest import OwnData
+from customer_profiles_tests.collection.conftest import OwnData
 
 ROOT = Path(__file__).parents[2]
 DAY = date(2026, 3, 3)
@@ -152,6 +151,13 @@ WRONG: dict[str, tuple[dict[str, Any], str | bytes, str]] = {
         {},
         "王芳,2\n",
         "maps its columns .* none of its 2 columns is known: is its first line a head",
+    ),
+    "another delimiter": ({}, "No;At\n1;2\n", "its 1 columns is known: .*, and `delimiter` right"),
+    "a zip archive": ({}, b"PK\x03\x04\x14\x00\x00\x00", "binary bytes.* unpack the zip archive, or say"),
+    "amounts in whole coins forgotten": (
+        {"columns": ORDER | {"amount_minor": "Paid"}},
+        csv_of([ROW] * 20),
+        r"amount_minor: 20 of 20 cells cannot be read .*mend its mapping in sources.yaml \(`minor_units`\)",
     ),
     "no workbook": ({"format": "xlsx"}, "a,b\n", "not a whole Excel workbook"),
     "an untold format": ({"path": "{day}.dat"}, "a", "does not tell its format; say `format`"),
@@ -323,6 +329,13 @@ def test_a_column_of_the_same_name_needs_no_line_unless_it_is_used_for_another(o
     assert (row["channel"], row["coupon_id"], row["category"]) == ("web", "X1", None)
 
 
+def test_a_required_column_is_there_also_if_another_is_made_of_it(own: OwnData) -> None:
+    own.put("f.csv", "product_id,valid_from,category\nP1,2026-03-03,pens\n")
+    own.says({"path": "f.csv", "columns": {"name": "product_id"}}, table="products")
+    (row,) = own.rows("products")
+    assert (row["product_id"], row["name"]) == ("P1", "P1")
+
+
 def test_columns_that_nobody_maps_are_kept_sealed_but_for_ignored_ones(own: OwnData) -> None:
     own.put("f.csv", csv_of([ROW | {"Note": "x", "Junk": "y"}]))
     own.says({"path": "f.csv", "columns": ORDER, "ignore": ["Junk"]})
@@ -380,6 +393,22 @@ def test_a_second_file_stands_beside_the_rows(own: OwnData) -> None:
     assert received.unknown_columns == ()
     own.says({"path": "lines_{day}.csv", "join": [join | {"on": "Nr"}], "columns": ORDER})
     with pytest.raises(DeliveryError, match=r"heads_2026-03-03\.csv: it cannot be joined on \['Nr'\]"):
+        own.receive()
+
+
+def test_of_a_list_of_properties_the_newest_of_one_kind_is_joined(own: OwnData) -> None:
+    own.put("f.csv", csv_of([ROW, ROW | {"No": "B", "Who": "C2"}]))
+    told = [("C1", "city", "Rome", "1"), ("C1", "tier", "gold", "9"), ("C1", "tier", "silver", "2")]
+    columns = ("Who", "what", "value", "at")
+    own.put("properties.csv", csv_of([dict(zip(columns, row, strict=True)) for row in told]))
+    newest = "at < MAX(at) OVER (PARTITION BY Who, what)"
+    join = {"path": "properties.csv", "on": "Who", "drop": {"others": "what <> 'tier'", "older": newest}}
+    own.says({"path": "f.csv", "join": [join], "columns": ORDER | {"category": "value"}})
+    assert own.receive().rows["category"].to_list() == ["gold", None]
+    own.says({"path": "f.csv", "join": [join | {"drop": {"others": "kind = 1"}}], "columns": ORDER})
+    with pytest.raises(
+        DeliveryError, match=r"properties\.csv: `drop` of `join` looks at \['kind'\], but it has"
+    ):
         own.receive()
 
 
@@ -492,6 +521,42 @@ def test_an_export_that_cannot_be_read_hides_no_other_tables_days(own: OwnData) 
     assert waiting_days(own.home()) == [DAY]
 
 
+@pytest.mark.parametrize("name", ["home [1]", "home*", "home?"])
+def test_a_home_is_found_whatever_its_name_means_in_a_glob(tmp_path: Path, name: str) -> None:
+    own = OwnData(tmp_path / name)
+    own.put("in/o_20260303.csv", csv_of([ROW]))
+    own.says({"path": "in/o_{day:%Y%m%d}.csv", "columns": ORDER})
+    assert delivered_days(own.home(), "orders") == [DAY]
+    assert len(own.rows()) == 1
+
+
+@pytest.mark.parametrize("path", ["in/o_{day}.csv", "in/*_{day}.csv", "in/o_2026-03-03.csv"])
+def test_a_broken_link_is_named_and_stops_nothing_else(own: OwnData, path: str) -> None:
+    (own.folder / "in").mkdir()
+    (own.folder / "in/o_2026-03-03.csv").symlink_to("nowhere")
+    own.says({"path": path, "columns": ORDER})
+    assert len(state_of_sources(own.home())) == 1 + len(CONTRACTS) - 1
+    with pytest.raises(DeliveryError, match="it is no file that can be read"):
+        own.receive()
+
+
+def test_days_that_are_counted_have_the_fraction_that_the_source_writes(own: OwnData) -> None:
+    own.put("f.csv", csv_of([ROW | {"At": "46084,5", "Paid": "19,90"}], ";"))
+    at = {"column": "At", "date_format": "days_since 1899-12-30"}
+    told = {"ordered_at": at, "status_at": at}
+    own.says({"path": "f.csv", "delimiter": ";", "decimal": ",", "columns": ORDER | told})
+    assert own.rows()[0]["ordered_at"] == datetime(2026, 3, 3, 12, tzinfo=UTC)
+
+
+def test_a_path_that_leads_nowhere_is_said(own: OwnData) -> None:
+    own.put("in/o_2026-03-03.csv", csv_of([ROW]))
+    own.says([{"path": "inn/{day}.csv"}, {"path": "in/o_{day:%d%m%Y}.csv"}, {"path": "in/o_{day}.csv"}])
+    nowhere, unread = lacking_sources(own.home())
+    assert nowhere == f"orders: there is no file at {own.folder}/inn/{{day}}.csv; correct `path`"
+    assert unread.startswith("orders: the name o_2026-03-03.csv tells no day as `path`")
+    assert lacking_sources(own.home(), "texts") == []
+
+
 def test_a_new_or_changed_file_is_seen_from_outside(own: OwnData) -> None:
     own.says({"path": "in/{day}.csv", "columns": ORDER})
     states = [state_of_sources(own.home())]
@@ -553,6 +618,14 @@ MISTAKES = {
     + "      path: x\n      delivery_day: [order_at]": "line 5: .*order_at: .* did you mean 'ordered_at'",
     FILE + "      path: x\n      delivery_day: 2026-13-45": "line 5: .*2026-13-45: there is no such column",
     FILE + "      path: x\n      join: [{path: 'o_{day}', on: a}]": "line 3: .*but `path` has none",
+    MAPPED
+    + "status: {column: A, values: {x: done}}": "line 6: .*status.values.x: 'done' is none of placed, paid",
+    MAPPED + "status: {constant: done}": "line 6: .*status.constant: 'done' is none of placed, paid",
+    MAPPED + "ordered_at: {column: A, date_format: '%Q'}": "line 6: .*'%Q': a sign behind a % means nothing",
+    FILE
+    + "      path: x\n      join: [{path: y, on: a, how: left}]": "line 5: .*how: .*sheets, path, on, prefix",
+    "tables:\n  orders:\n    - columns: {}": r"line 3: tables.orders\[0\]: it has no `kind`",
+    "tables:\n\torders:": "indent with spaces, not with tabs: .*line 2",
     "tables: [": "cannot be read as YAML: .*line 1",
     "": "line 1: tables: it is missing",
     "tables:\n  orders: &a [*a]": "line 2: it is nested deeper than",

@@ -16,6 +16,7 @@ from customer_profiles.orchestration.jobs import schedules
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.orchestration.report import Report, load_report, save_report
 from customer_profiles.orchestration.run import RunError, far_ahead, fingerprint, range_of_days, run_range
+from customer_profiles.orchestration.screen import told_once
 from customer_profiles.privacy.secrets import SEAL_VARIABLE, SecretError
 from customer_profiles.settings import load_settings
 from customer_profiles.warehouse import WarehouseError
@@ -98,6 +99,15 @@ def test_a_range_that_cannot_be_run_is_refused(
     deliver(tmp_path, *delivered)
     with pytest.raises(RunError, match=says):
         range_of_days(Platform(load_settings(tmp_path), {}), first, last)
+
+
+def test_days_that_fail_for_one_reason_are_told_once() -> None:
+    away = [f"orders of 2026-03-0{day}: SHOP_URL cannot be reached" for day in (1, 2, 3)]
+    other = ["texts of 2026-03-01: {day} is empty", "segments: killed"]
+    assert told_once([*away[:2], *other, away[2]]) == [
+        "orders of 3 days, 2026-03-01 to 2026-03-03: SHOP_URL cannot be reached",
+        *other,
+    ]
 
 
 def test_the_fingerprint_changes_with_deliveries_settings_and_days_alone(tmp_path: Path) -> None:

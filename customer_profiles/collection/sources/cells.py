@@ -61,14 +61,14 @@ def whole_minor_units(amount: pl.Expr, digits: int) -> pl.Expr:
     return pl.when(minor.abs() <= EXACT_AMOUNT).then(minor).cast(pl.Int64, strict=False)
 
 
-def iso_time(name: str, column: Column, kind: str, zone: str, business_zone: str) -> pl.Expr:
+def iso_time(name: str, column: Column, kind: str, decimal: str, zone: str, business_zone: str) -> pl.Expr:
     """A time as ISO 8601: in UTC if it has hours, else the day alone."""
     cell = pl.col(name)
     day_alone = column.day_precise or kind == "date"
     if not column.date_format and not day_alone and zone == business_zone:
         return cell  # as the door reads it
     if column.date_format:
-        mapped = pl.coalesce(_by_format(cell, form, zone, day_alone) for form in column.date_format)
+        mapped = pl.coalesce(_by_format(cell, form, decimal, zone, day_alone) for form in column.date_format)
     else:
         times = PARSERS["moment"](name, {}, zone).value
         written = cell.str.contains(WITHOUT_ZONE if day_alone else DATE_ONLY)  # midnight can lie in a gap
@@ -78,9 +78,10 @@ def iso_time(name: str, column: Column, kind: str, zone: str, business_zone: str
     return pl.coalesce(mapped, pl.when(misread).then(pl.lit(UNMAPPED) + cell).otherwise(cell))
 
 
-def _by_format(cell: pl.Expr, form: str, zone: str, day_alone: bool) -> pl.Expr:
+def _by_format(cell: pl.Expr, form: str, decimal: str, zone: str, day_alone: bool) -> pl.Expr:
     if form.startswith(DAYS_SINCE):
-        return _days_since(cell, date.fromisoformat(form.removeprefix(DAYS_SINCE)), zone, day_alone)
+        first = date.fromisoformat(form.removeprefix(DAYS_SINCE))
+        return _days_since(as_number(cell, decimal), first, zone, day_alone)
     if form in EPOCHS:
         ticks = cell.cast(pl.Float64, strict=False) * (1_000_000 // EPOCHS[form])
         times = pl.from_epoch(ticks.cast(pl.Int64, strict=False), "us").dt.replace_time_zone("UTC")
@@ -96,9 +97,8 @@ def _by_format(cell: pl.Expr, form: str, zone: str, day_alone: bool) -> pl.Expr:
     return _time_text(times, zone, day_alone)
 
 
-def _days_since(cell: pl.Expr, first: date, zone: str, day_alone: bool) -> pl.Expr:
+def _days_since(number: pl.Expr, first: date, zone: str, day_alone: bool) -> pl.Expr:
     """A number of days; one without a part of a day tells no hour. To the millisecond: so exact are they."""
-    number = cell.cast(pl.Float64, strict=False)
     days = pl.when(number.abs() < MOST_DAYS).then(number)
     passed = (days * DAY_MICROSECONDS / 1000).round(0).cast(pl.Int64, strict=False) * 1000
     local = pl.lit(first).cast(pl.Datetime("us")) + passed.cast(pl.Duration("us"))

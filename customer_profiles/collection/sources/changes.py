@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from customer_profiles.collection.sources.deliveries import state_of_file
 from customer_profiles.collection.sources.home import Home
-from customer_profiles.collection.sources.places import day_of, matches, of_any_day, tells_days
+from customer_profiles.collection.sources.places import matches, of_any_day, tells_days, told_by
 from customer_profiles.collection.sources.schema import FilesSource
 
 MAPPING, JOINED = "sources.yaml", "joined"
@@ -30,7 +30,7 @@ def reading_states(home: Home) -> dict[str, str]:
         for path in filter(tells_days, paths):
             for file in matches(of_any_day(path), home.folder):
                 name, *state = state_of_file(file, home)
-                states[f"{JOINED} {table} {day_of(str(file), str(home.folder / path))} {name}"] = str(state)
+                states[f"{JOINED} {table} {told_by(file, path, home.folder)} {name}"] = str(state)
     return states
 
 

@@ -11,7 +11,7 @@ import polars as pl
 
 from customer_profiles.collection.door import Door, receive
 from customer_profiles.collection.reading import Delivery, DeliveryError, Part, ReadFile
-from customer_profiles.collection.sources.finding import delivered_days, find_delivery
+from customer_profiles.collection.sources.finding import delivered_days, find_delivery, lacking_sources
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.contracts import CONTRACTS, Pii
 from customer_profiles.contracts.columns import columns_of
@@ -59,7 +59,9 @@ def check_table(home: Home, settings: CollectionSettings, table: str, day: date 
         day = day or max(days, default=None)
         delivery = find_delivery(home, table, day) if day else None
         if day is None or delivery is None:
-            return TableCheck(table, day, tuple(days))
+            return TableCheck(
+                table, day, tuple(days), wrong="" if days else "; ".join(lacking_sources(home, table))
+            )
         return _checked(delivery, home, settings, tuple(days))
     except DeliveryError as error:
         return TableCheck(table, day, (), wrong=str(error))

@@ -70,8 +70,14 @@ def deliveries_state(_: object, table: str, home: Home) -> list[FileState]:
 
 
 def state_of_file(file: Path, home: Home) -> FileState:
-    """Name, size and time of change: another state is another content."""
-    stat = file.stat()
+    """Name, size and time of change: another state is another content.
+
+    A broken link, or a file that has just gone, has one too: who reads it says what is wrong.
+    """
+    try:
+        stat = file.stat()
+    except OSError:
+        return (name_of(file, home), -1, -1)
     return (name_of(file, home), stat.st_size, stat.st_mtime_ns)
 
 

@@ -17,7 +17,7 @@ from customer_profiles.collection.reading import LINE, Part, ReadFile, digest, r
 from customer_profiles.collection.sources.deliveries import FileState, name_of, state_of_file
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.mapping import leave_out
-from customer_profiles.collection.sources.places import day_of, matches, of_any_day, on_day, tells_days
+from customer_profiles.collection.sources.places import matches, of_any_day, on_day, tells_days, told_by
 from customer_profiles.collection.sources.rows import Found, mapped_pieces, together
 from customer_profiles.collection.sources.schema import FilesSource, LogSource
 from customer_profiles.contracts import CONTRACTS
@@ -32,9 +32,19 @@ def files_days(source: Found, table: str, home: Home) -> list[date]:
     """The days that names of files tell, or, of a file for all days, its rows."""
     if not tells_days(source.path):
         return sorted({day for history in _histories(source, table, home) for day in history.days})
-    whole = str(home.folder / source.path)
-    found = {day_of(str(file), whole) for file in matches(of_any_day(source.path), home.folder)}
+    files = matches(of_any_day(source.path), home.folder)
+    found = {told_by(file, source.path, home.folder) for file in files}
     return sorted(day for day in found if day is not None and source.holds(day))
+
+
+def files_lacking(source: Found, home: Home) -> str | None:
+    """Why a path leads to nothing on any day; None if it leads to something."""
+    files = matches(of_any_day(source.path), home.folder)
+    if not files:
+        return f"there is no file at {home.folder / source.path}; correct `path`"
+    if tells_days(source.path) and not any(told_by(file, source.path, home.folder) for file in files):
+        return f"the name {files[0].name} tells no day as `path` {source.path} says; correct {{day}}"
+    return None
 
 
 def files_parts(source: Found, table: str, day: date, home: Home) -> list[Part]:

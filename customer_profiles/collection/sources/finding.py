@@ -23,8 +23,9 @@ from customer_profiles.collection.sources.deliveries import (
     deliveries_parts,
     deliveries_state,
 )
-from customer_profiles.collection.sources.files import files_days, files_parts, files_state
+from customer_profiles.collection.sources.files import files_days, files_lacking, files_parts, files_state
 from customer_profiles.collection.sources.home import Home
+from customer_profiles.collection.sources.schema import SqlSource
 from customer_profiles.collection.sources.sql import sql_days, sql_parts, sql_state
 from customer_profiles.contracts import CONTRACTS
 
@@ -71,6 +72,17 @@ def waiting_days(home: Home) -> list[date]:
     if unread and not days:
         raise unread
     return sorted(days)
+
+
+def lacking_sources(home: Home, table: str | None = None) -> list[str]:
+    """Why sources that ``sources.yaml`` names, of one table or of all, lead to no file on any day."""
+    return [
+        f"{name}: {reason}"
+        for name, sources in home.tables.items()
+        if table in (None, name)
+        for source in sources
+        if not isinstance(source, SqlSource) and (reason := files_lacking(source, home))
+    ]
 
 
 def lies_there(home: Home, table: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import yaml
 
 from customer_profiles.collection.parsing import ABSENT
 from customer_profiles.collection.sources.heads import GuessError, head_of
-from customer_profiles.collection.sources.names import MEANINGS, NAMES
+from customer_profiles.collection.sources.names import MEANINGS, NAMES, PURCHASES
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.contracts.columns import columns_of
 from customer_profiles.contracts.stored import delivered_columns, required_columns
@@ -160,7 +161,7 @@ def _columns(table: str, cells: pl.DataFrame) -> tuple[dict[str, Any], list[str]
     for find in (_found, _alike):
         for name in (name for name in by_worth if name not in columns):
             found = find(name, cells, taken)
-            if found is None:
+            if found is None or _means_something_else(name, found, cells[found]):
                 continue
             taken.add(found)
             columns[name], more = _how(table, name, found, cells[found])
@@ -179,7 +180,7 @@ def _how(table: str, name: str, found: str, cells: pl.Series) -> tuple[Any, list
     if metadata["kind"] in ("moment", "date"):
         form = _date_format(some)
         if form is not None or _are_iso(some):
-            return ({"column": found, "date_format": form} if form else found), []
+            return ({"column": found, "date_format": form} if form else found), _swapped(name, form, some)
         return found, [f"{name}: {found} is written in no way known here; say its date_format"]
     if name.endswith("_minor") and not _letters(found).endswith("minor"):
         return {"column": found, "minor_units": 2}, []
@@ -187,10 +188,27 @@ def _how(table: str, name: str, found: str, cells: pl.Series) -> tuple[Any, list
         known = {*metadata["values"], *metadata["synonyms"]}
         strange = sorted({value for value in some if value.lower() not in known})[:20]
         if strange:
-            note = f"{name}: say what these values are, one of {', '.join(metadata['values'])}"
+            notes = [f"{name}: say what these values are, one of {', '.join(metadata['values'])}"]
+            if bought := [value for value in strange if value.lower() in PURCHASES]:
+                notes.append(
+                    f"{name}: who bought is told by `orders`: name this file there too (--table orders), and "
+                    f"leave {', '.join(bought)} out here by `drop`"
+                )
             meanings = MEANINGS.get(name, {})
-            return {"column": found, "values": {v: meanings.get(v.lower(), v) for v in strange}}, [note]
+            return {"column": found, "values": {v: meanings.get(v.lower(), v) for v in strange}}, notes
     return found, []
+
+
+def _means_something_else(name: str, found: str, cells: pl.Series) -> bool:
+    """Whether a column of a fitting name is a place instead of a status, a rate instead of an amount."""
+    some = cells.str.strip_chars().str.to_lowercase().drop_nulls()
+    if name == "status" and _letters(found) == "state":
+        known = columns_of(CONTRACTS["orders"])["status"].metadata["values"]  # type: ignore[index]
+        return not some.is_in([*known, *MEANINGS["status"]]).any()
+    if name == "discount_minor":
+        rates = some.cast(pl.Float64, strict=False)
+        return bool(rates.is_between(0, 1).all() and (rates % 1 > 0).any())
+    return False
 
 
 def _date_format(cells: pl.Series) -> str | None:
@@ -201,6 +219,14 @@ def _date_format(cells: pl.Series) -> str | None:
     if cells.str.contains(r"^\d+$").all() and len(digits) == 1 and (size := digits.pop()) in EPOCH_DIGITS:
         return EPOCH_DIGITS[size]
     return next((form for form in DATE_FORMATS if all(_is_of(form, cell) for cell in cells)), None)
+
+
+def _swapped(name: str, form: str | None, cells: pl.Series) -> list[str]:
+    """A doubt, if the cells are dates with day and month in the other order too."""
+    other = (form or "").replace("%d/%m", "%m/%d")
+    if other == form or not other or not all(_is_of(other, cell) for cell in cells):
+        return []
+    return [f"{name}: the first rows fit {other} as well as {form}; which is it?"]
 
 
 def _are_iso(cells: pl.Series) -> bool:
@@ -264,8 +290,9 @@ def _named(columns: dict[str, Any]) -> set[str]:
 def _path(file: Path, home: Path) -> str:
     """Relative to the home where it lies inside; a date in the name becomes ``{day}``."""
     place = file.resolve()
-    name = re.sub(r"20\d{2}-\d{2}-\d{2}", "{day}", place.name)
+    name = re.sub(r"20\d{2}-\d{2}-\d{2}", "{day}", escape(place.name))
     name = re.sub(r"(?<!\d)20\d{2}[01]\d[0-3]\d(?!\d)", "{day:%Y%m%d}", name)
-    name = re.sub(r"(?<!\d)2\d[01]\d[0-3]\d(?!\d)", "{day:%y%m%d}", name)
+    # 201203 is a month or a week before it is a day of 2020
+    name = re.sub(r"(?<!\d)2[1-9][01]\d[0-3]\d(?!\d)", "{day:%y%m%d}", name)
     folder = place.parent.relative_to(home) if place.is_relative_to(home) else place.parent
-    return str(folder / name)
+    return str(Path(escape(str(folder))) / name)

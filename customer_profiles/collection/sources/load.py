@@ -15,9 +15,18 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from customer_profiles.collection.parsing import ABSENT
 from customer_profiles.collection.sources.home import Home
-from customer_profiles.collection.sources.schema import Column, FilesSource, LogSource, SourcesFile, SqlSource
+from customer_profiles.collection.sources.schema import (
+    Column,
+    FilesSource,
+    Join,
+    LogSource,
+    SourcesFile,
+    SqlSource,
+)
 from customer_profiles.contracts import CONTRACTS
+from customer_profiles.contracts.columns import columns_of
 from customer_profiles.contracts.stored import delivered_columns
 from customer_profiles.settings import Mendable, Settings
 
@@ -25,7 +34,10 @@ FILE = "sources.yaml"
 LARGEST = 200_000
 """Values that the file can hold, aliases written out: more is no configuration but an attack or a slip."""
 DEEPEST = 20
+TAB = "that cannot start any token"
+"""What YAML says of a tab."""
 KEYS: Mapping[str, type[Any]] = {"files": FilesSource, "log": LogSource, "sql": SqlSource}
+INNER: Mapping[str | int, type[Any]] = {"columns": Column, "join": Join}
 Place = tuple[str | int, ...]
 WORDS = {
     "missing": "it is missing",
@@ -33,6 +45,7 @@ WORDS = {
     "dict_type": "it is lines of `key: value`",
     "mapping_type": "it is lines of `key: value`",
     "model_type": "it is lines of `key: value`",
+    "union_tag_not_found": "it has no `kind`; say `kind: files`, log or sql",
 }
 """What is wrong, by pydantic's type of error, where its own words speak of Python."""
 
@@ -62,7 +75,8 @@ def parse_sources(text: bytes, file: Path) -> SourcesFile:
     try:
         root = yaml.compose(text.decode("utf-8-sig"), Loader=yaml.SafeLoader)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise SourcesError(f"{file} cannot be read as YAML: {' '.join(str(error).split())}") from error
+        says = str(error).replace(TAB, f"{TAB}; indent with spaces, not with tabs:")
+        raise SourcesError(f"{file} cannot be read as YAML: {' '.join(says.split())}") from error
     lines: dict[Place, int] = {(): 1}
     values = _values(root, (), lines, file) if root else {}
     try:
@@ -127,8 +141,8 @@ def _mistake(details: Any, values: Any, lines: Mapping[Place, int]) -> str:
             place, values = (*place, part), values[part]
         elif part == details["loc"][-1]:
             place = (*place, part)  # a key that is missing
-    if "columns" in place[:-1]:
-        model = Column
+    if inner := [INNER[part] for part in place[:-1] if part in INNER]:
+        model = inner[-1]
     line = next(lines[place[:n]] for n in range(len(place), -1, -1) if place[:n] in lines)
     says = str(details["msg"]).removeprefix("Value error, ")
     if details["type"] == "extra_forbidden":
@@ -156,10 +170,44 @@ def _unknown_names(found: SourcesFile, lines: Mapping[Place, int]) -> list[str]:
             days = source.delivery_day if isinstance(source, FilesSource) else ()
             if not isinstance(days, date):
                 named += [(*place, "delivery_day", name) for name in days]
+            wrong += _strange_values(table, place, source.columns, lines)
             wrong += [
                 _unknown(one, known, f"column of {table}", lines) for one in named if one[-1] not in known
             ]
     return wrong
+
+
+def _strange_values(
+    table: str, place: Place, columns: Mapping[str, Column], lines: Mapping[Place, int]
+) -> list[str]:
+    """Values that a mapping gives a column and that its contract does not take.
+
+    One that is mapped to itself is as good as not named: its rows are quarantined.
+    """
+    contract = columns_of(CONTRACTS[table])
+    choices = {name: held.metadata for name, held in contract.items() if name in columns and held.metadata}
+    given: dict[Place, str] = {
+        ("columns", name, "values", told): value
+        for name in choices
+        for told, value in columns[name].values.items()
+        if value != told
+    }
+    for name in choices:
+        if (constant := columns[name].constant) is not None and not columns[name].values:
+            given["columns", name, "constant"] = constant
+    return [
+        f"line {lines[*place, *where]}: {dotted((*place, *where))}: {value!r} is none of "
+        f"{', '.join(choices[str(where[1])]['values'])}"
+        for where, value in given.items()
+        if not _takes(choices[str(where[1])], value.strip())
+    ]
+
+
+def _takes(metadata: Mapping[str, Any], value: str) -> bool:
+    """Whether a column takes a value: any, unless its contract names them and no other stands in."""
+    if metadata["kind"] != "choice" or metadata["fallback"] is not None or value in ABSENT:
+        return True
+    return value.lower() in {*metadata["values"], *metadata["synonyms"]}
 
 
 def _unknown(place: Place, known: list[str], what: str, lines: Mapping[Place, int]) -> str:

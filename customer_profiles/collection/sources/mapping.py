@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +17,7 @@ import polars as pl
 from customer_profiles.collection.formats import Refuse, plain
 from customer_profiles.collection.parsing import as_text
 from customer_profiles.collection.reading import LINE, ReadFile
+from customer_profiles.collection.refusals import none_known
 from customer_profiles.collection.sources.cells import (
     KEPT_AS_TEXT,
     as_number,
@@ -28,7 +29,7 @@ from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.schema import Column, LogSource, Source
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.contracts.columns import columns_of
-from customer_profiles.contracts.stored import delivered_columns
+from customer_profiles.contracts.stored import delivered_columns, required_columns
 
 NUMBERS = ("whole", "decimal")
 """Kinds of columns whose cells are numbers."""
@@ -62,7 +63,7 @@ def mapped_rows(
         name: _mapped(name, column, source, table, rows, seen, home, refuse)
         for name, column in source.columns.items()
     }
-    renamed = {column.column for column in source.columns.values()}
+    renamed = {column.column for column in source.columns.values()} - set(required_columns(table))
     for name in delivered_columns(table):
         if name not in mapped and name in cells.columns and name not in renamed:
             mapped[name] = cells[name]
@@ -73,7 +74,7 @@ def mapped_rows(
         unknown += [cells[name].alias(f"{name} as delivered") for name in sorted(hidden)]
     return (
         replace(read, cells=pl.DataFrame([*mapped.values(), *unknown]), originals=cells),
-        _dropped_by(source, seen, read.places[LINE], refuse),
+        dropped_by(source.drop, seen, read.places[LINE], refuse),
     )
 
 
@@ -157,7 +158,7 @@ def _with_paths(source: Source, table: str, cells: pl.DataFrame, refuse: Refuse)
         known = (
             f"it has {cells.columns}"
             if set(cells.columns) & used_columns(source)
-            else (f"none of its {cells.width} columns is known: is its first line a header?")
+            else none_known(cells.width)
         )
         raise refuse(
             f"sources.yaml maps its columns {missing} to {table}, but {known}; correct the mapping, or "
@@ -238,7 +239,7 @@ def _as_the_door_reads(
         return _or_itself(cell, plain_number(cell, decimal))
     if kind in ("moment", "date"):
         zone = column.timezone or source.timezone or home.timezone
-        return iso_time(name, column, kind, zone, home.timezone)
+        return iso_time(name, column, kind, decimal, zone, home.timezone)
     return cell
 
 
@@ -266,21 +267,21 @@ def _hashed(cells: pl.DataFrame) -> pl.Series:
     return pl.Series(keys, dtype=pl.String)
 
 
-def _dropped_by(source: Source, rows: pl.DataFrame, lines: pl.Series, refuse: Refuse) -> pl.Series:
+def dropped_by(rules: Mapping[str, str], rows: pl.DataFrame, lines: pl.Series, refuse: Refuse) -> pl.Series:
     """The first rule that leaves a row out; NULL for a row that stays.
 
     A line that cannot be split into columns has no cells: only a rule that looks at ``_line`` leaves it out.
     """
-    dropped_by = pl.Series("rule", [None], dtype=pl.String).new_from_index(0, rows.height)
+    first = pl.Series("rule", [None], dtype=pl.String).new_from_index(0, rows.height)
     seen = rows if LINE in rows.columns else rows.with_columns(lines)
-    for rule, expression in source.drop.items():
+    for rule, expression in rules.items():
         holds = _computed(expression, f"drop {rule!r}", seen, refuse)
         if holds.dtype != pl.Boolean:
             raise refuse(f"drop {rule!r}: {expression!r} is neither true nor false")
         of_lines = LINE in pl.sql_expr(expression).meta.root_names()
-        out = holds.fill_null(False) & (lines.is_null() | of_lines) & dropped_by.is_null()
-        dropped_by = dropped_by.set(out, rule)
-    return dropped_by
+        out = holds.fill_null(False) & (lines.is_null() | of_lines) & first.is_null()
+        first = first.set(out, rule)
+    return first
 
 
 def _or_itself(cell: pl.Expr, mapped: pl.Expr) -> pl.Expr:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 NAMES: dict[str, str] = {
     "customer_id": "customer_id user_id member_id buyer_id client_id customer_no cust_id uid visitor_id "
-    "household_key household_id hshd_num customer user_id_hash 客户编号 客户id 会员编号 会员号 会员id "
-    "用户编号 用户id 买家id 顾客编号 会员名",
+    "household_key household_id hshd_num customer cust_code user_id_hash 客户编号 客户id 会员编号 会员号 "
+    "会员id 用户编号 用户id 买家id 顾客编号 会员名",
     "order_id": "order_id order_no order_number invoice_no invoice invoice_id transaction_id basket_id "
     "receipt_no order 订单编号 订单号 订单id 交易编号 交易号 小票号",
     "line_number": "line_number line_no line item_no order_item_id position 行号 明细行号 序号",
@@ -16,11 +16,11 @@ NAMES: dict[str, str] = {
     "status": "status order_status state 订单状态 状态 交易状态",
     "quantity": "quantity qty units pieces count 数量 件数 购买数量",
     "amount_minor": "amount_minor amount total line_total price_total total_price sales_value sales "
-    "revenue payment price dollars amount_paid total_amount 金额 实付金额 订单金额 "
+    "revenue payment price dollars spend amount_paid total_amount 金额 实付金额 订单金额 "
     "支付金额 总价 销售额",
     "currency": "currency currency_code 币种 货币",
-    "product_id": "product_id item_id sku stock_code product_code article_id item goods_id asin 商品编号 "
-    "商品id 商品编码 货号",
+    "product_id": "product_id item_id sku stock_code product_code prod_code article_id item goods_id asin "
+    "商品编号 商品id 商品编码 货号",
     "category": "category product_category department category_code product_subclass class 类目 品类 "
     "商品类别 分类",
     "channel": "channel sales_channel source_channel 渠道 销售渠道",
@@ -86,3 +86,5 @@ MEANINGS: dict[str, dict[str, str]] = {
     for column, values in {"status": _STATUS, "event_name": _EVENTS}.items()
 }
 """What words of a file mean among the values of a column."""
+PURCHASES = {"purchase", "purchased", "order", "transaction", "buy", "order_completed", "购买", "下单"}
+"""Words for an event that is none here: an order."""

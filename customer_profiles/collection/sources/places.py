@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date, datetime
 from fnmatch import translate
+from glob import escape
 from pathlib import Path
 
 DAY = re.compile(r"\{day(?::([^{}]*))?\}")
@@ -35,13 +36,25 @@ def of_any_day(path: str) -> str:
     return str(Path(*(part if part == "**" else re.sub(r"\*+", "*", part) for part in parts)))
 
 
+def _from(path: str, folder: Path) -> Path:
+    """A glob, absolute; in the name of the folder itself no sign means more than itself."""
+    return Path(escape(str(folder))) / path
+
+
 def matches(pattern: str, folder: Path) -> list[Path]:
     """Files, and what cannot be read as one, that a glob finds; unfinished and hidden ones left out."""
-    whole = folder / pattern
+    whole = _from(pattern, folder)
     found = sorted(Path(whole.anchor).glob(str(whole.relative_to(whole.anchor))))
+    if (folder / pattern).is_symlink():
+        found = [folder / pattern]  # a broken link too: a glob without a star passes it over
     return [
         path for path in found if not path.name.endswith(UNFINISHED) and not path.name.startswith((".", "_"))
     ]
+
+
+def told_by(file: Path, path: str, folder: Path) -> date | None:
+    """The day that the name of a file, which ``path`` found from a folder, tells."""
+    return day_of(str(file), str(_from(path, folder)))
 
 
 def day_of(file: str, path: str) -> date | None:

@@ -16,11 +16,16 @@ import polars as pl
 
 from customer_profiles.collection.formats import READERS, Layout, Refuse, json_text
 from customer_profiles.collection.parsing import as_text
-from customer_profiles.collection.reading import ReadFile, read_file, read_pieces, refusal
+from customer_profiles.collection.reading import LINE, ReadFile, read_file, read_pieces, refusal
 from customer_profiles.collection.sources.deliveries import name_of
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.logs import read_log
-from customer_profiles.collection.sources.mapping import mapped_rows, maps_row_by_row, path_into
+from customer_profiles.collection.sources.mapping import (
+    dropped_by,
+    mapped_rows,
+    maps_row_by_row,
+    path_into,
+)
 from customer_profiles.collection.sources.places import matches, on_day, tells_days
 from customer_profiles.collection.sources.schema import FilesSource, Join, LogSource
 
@@ -110,7 +115,16 @@ def _beside(source: FilesSource, join: Join, table: str, day: date | str, home: 
     others = pl.concat(frames, how="diagonal")
     if missing := [name for name in join.on.values() if name not in others.columns]:
         raise refuse(f"it cannot be joined on {missing}: it has no such columns; correct `on`")
-    return others.unique(list(join.on.values()), keep="last")
+    return _left_in(join, others, refuse).unique(list(join.on.values()), keep="last")
+
+
+def _left_in(join: Join, others: pl.DataFrame, refuse: Refuse) -> pl.DataFrame:
+    """The rows of joined files that no rule of the join leaves out."""
+    ruled = {name for rule in join.drop.values() for name in pl.sql_expr(rule).meta.root_names()}
+    if missing := sorted(ruled - set(others.columns)):
+        raise refuse(f"`drop` of `join` looks at {missing}, but it has {others.columns}; correct the rule")
+    no_lines = pl.Series(LINE, [None], dtype=pl.String).new_from_index(0, others.height)
+    return others.filter(dropped_by(join.drop, others, no_lines, refuse).is_null())
 
 
 def joined_files(home: Home, table: str, day: date) -> list[Path]:

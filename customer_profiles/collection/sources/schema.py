@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
@@ -70,7 +70,18 @@ def _a_date_format(form: str) -> str:
             raise ValueError(f"{form!r} names no day; write for instance days_since 1899-12-30") from None
     elif form not in EPOCHS and "%" not in form:
         raise ValueError(f"{form!r} is none of {', '.join(EPOCHS)}, and no strftime format such as %d.%m.%Y")
+    elif not _is_strftime(form):
+        raise ValueError(f"{form!r}: a sign behind a % means nothing in strftime; write %d.%m.%Y %H:%M:%S")
     return form
+
+
+def _is_strftime(form: str) -> bool:
+    some = pl.Series([datetime(2026, 11, 23, tzinfo=UTC)])
+    try:
+        some.dt.strftime(form.replace("%#z", "%z"))  # which alone is read and never written
+    except pl.exceptions.ComputeError:
+        return False
+    return True
 
 
 def _pairs(value: Any) -> Any:
@@ -216,6 +227,10 @@ class Join(_LaidOut):
     )
     prefix: str = Field(
         "", description="stands before the names of its columns; without one, the rows' own of a name stay"
+    )
+    drop: Mapping[str, Expression] = Field(
+        default_factory=dict,
+        description="rule's name: its rows for which it holds are not joined",
     )
 
 
