@@ -68,10 +68,9 @@ def sections(page: Page) -> list[Section]:
     return [
         Section(
             "Contact",
-            f"{page.contact}{_most_profitable(page)} Who would have done it without a contact counts too: "
-            "what contacting changes, Uplift tells. From: the lowest chance on the list. Of 100: how many of "
-            "100 contacted. Reached: the part of all who do it. Profit in currency units, by the margin and "
-            "cost named below. In brackets 95 % intervals.",
+            f"{page.contact} {_profit_says(page)} Who would have done it without a contact counts too: what "
+            "contacting changes, Uplift tells. From: the lowest chance on the list. Of 100: how many of 100 "
+            "contacted. Reached: the part of all who do it. In brackets 95 % intervals.",
             _lists(page),
         ),
         Section("Predicts", page.predicts, _examples(page)),
@@ -142,25 +141,27 @@ def _triple(row: dict[str, Any], name: str, times: float = 1) -> Triple:
     return [None if cell is None else times * cell for cell in cells]
 
 
-def _most_profitable(page: Page) -> str:
-    """Of which list the profit is largest: the setting's share need not be it."""
-    rows = page.tables["lists"]
-    best = max(rows, key=lambda row: row["profit_minor"])
-    if best["profit_minor"] <= 0:
-        return " No list brings a profit."
-    return f" Of the lists below, the profit is largest at {best['customers']:,} contacted."
+def _profit_says(page: Page) -> str:
+    """At which list the profit is largest, since the setting's share need not be it."""
+    if DEFINITIONS[page.label].turned:
+        return "Profit is not told: nobody brings a margin by leaving."
+    best = max(page.tables["lists"], key=lambda row: row["profit_minor"])
+    largest = (
+        f"is largest at {best['customers']:,} contacted" if best["profit_minor"] > 0 else "is nowhere above 0"
+    )
+    return f"Profit, in currency units by the margin and cost named below, {largest}."
 
 
 def _lists(page: Page) -> list[dict[str, str]]:
-    they = DEFINITIONS[page.label].they
+    definition = DEFINITIONS[page.label]
     return [
         {
             "contacted": f"{row['customers']:,} ({row['share']:.0%})",
             "from": f"{row['cutoff']:.1%}",
-            they: figure(_triple(row, "buyers"), 0),
+            definition.they: figure(_triple(row, "buyers"), 0),
             "of 100": figure(_triple(row, "precision", 100), 0),
             "reached, %": figure(_triple(row, "recall", 100), 0),
-            "profit": figure(_triple(row, "profit_minor", 0.01), 0),
+            **({} if definition.turned else {"profit": figure(_triple(row, "profit_minor", 0.01), 0)}),
         }
         for row in page.tables["lists"]
     ]
@@ -218,7 +219,7 @@ def _deciles(page: Page) -> list[dict[str, str]]:
             "decile": str(row["decile"]),
             "customers": f"{row['customers']:,}",
             "expected": f"{row['expected']:,.0f}",
-            "converted": f"{row['actual']:,}",
+            "did it": f"{row['actual']:,}",
             "rate, %": figure([100 * row[name] for name in ("rate", "low", "high")], 0),
         }
         for row in page.tables["deciles"]

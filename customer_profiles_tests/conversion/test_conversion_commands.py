@@ -95,7 +95,7 @@ def test_a_label_that_is_not_trained_says_where_to_name_it(trained_home, model):
 
 def test_the_page_tells_what_every_figure_means_and_what_profit_leaves_out(trained_home, model):
     said = " ".join(model(trained_home[0]).out.split())
-    assert "the profit is largest at" in said
+    assert "by the margin and cost named below, is largest at" in said
     assert "Who would have done it without a contact counts too" in said
     assert "a group is named if its whole interval lies outside 0.9 to 1.1" in said
     assert re.search(r"ece_by_chance 0\.\d+ the ECE that", said), "a bound of chance has no interval"
