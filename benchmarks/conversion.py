@@ -50,6 +50,8 @@ DATASETS = Path(__file__).parents[1] / "../shared/datasets"
 RIVALS = ("seed_recipe", "logistic_regression", "hist_gradient_boosting", RfmRule.kind)
 METRICS = ("roc_auc", "average_precision", "log_loss", "ece", "expected_over_actual", "lift_10")
 COLUMNS = ("dataset", "split", "model", "seed", *METRICS, "seconds")
+RAREST = 13
+"""Rows of the rarer class that a table needs: four fifths of them are the ten that a training needs."""
 RANDOM, IN_TIME = "stratified 80/20", "last fifth in time"
 RECIPES: dict[str, dict[str, Any]] = {
     "default": {},
@@ -114,13 +116,19 @@ def tasks(data: Path, home: Path | None, quick: bool, only: str | None) -> Itera
 def own_table(file: Path, label: str) -> Task:
     """A table of the reader's own: rows without a label are left out, the greater of two values is 1."""
     read = pl.read_parquet if file.suffix == ".parquet" else partial(pl.read_csv, infer_schema_length=None)
-    table = read(file)
+    try:
+        table = read(file)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise SystemExit(f"{file} cannot be read as CSV or Parquet: {error}") from error
     if label not in table.columns:
         raise SystemExit(f"{file} has no column {label!r}; it has {', '.join(table.columns)}")
     known = table.drop_nulls(label)
     values = known[label].unique().sort()
     if len(values) != 2:
         raise SystemExit(f"{label} has {len(values)} different values in {file}: a label has two")
+    rarer = known[label].value_counts()["count"].min()
+    if rarer < RAREST:
+        raise SystemExit(f"{rarer} rows of the rarer class in {file} are too few: {RAREST} are needed")
     left_out = (
         f"; {table.height - known.height} rows without one are left out"
         if known.height < table.height

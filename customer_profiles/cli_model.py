@@ -48,14 +48,12 @@ def show(
 def list_versions(home: HomeOption = None, label: LabelOption = None) -> None:
     """List the stored versions, and who put which one into service, when and why."""
     from customer_profiles.orchestration.model_screen import show_rows
-    from customer_profiles.orchestration.models import label_named, listed, promotions
+    from customer_profiles.orchestration.models import label_named, listed, none_trained, promotions
 
     settings = load_settings(home)
     name = label_named(settings, label)
     rows = listed(settings, name)
-    out.print(
-        f"versions of {name}:" if rows else f"no model of {name} was trained yet: customer-profiles run"
-    )
+    out.print(f"versions of {name}:" if rows else none_trained(settings, name), soft_wrap=not rows)
     if rows:
         show_rows(out, rows)
     changes = promotions(settings, name)

@@ -110,15 +110,15 @@ def store(
 def load(folder: Path) -> StorableModel:
     """Read a stored model. Raises ``ArtefactError`` naming what is missing, damaged or unknown."""
     _require_whole(folder)
-    kind = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8")).get("kind")
-    if kind not in STORABLE:
-        raise ArtefactError(f"model {folder} is of kind {kind!r}; this version knows {', '.join(STORABLE)}")
     try:
-        return STORABLE[kind].load(folder)
+        kind = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))["kind"]
+        if kind in STORABLE:
+            return STORABLE[kind].load(folder)
     except (KeyError, TypeError, ValueError, OSError) as error:
         raise ArtefactError(
             f"model {folder} was written by another version of the platform ({error}); {WHAT_TO_DO}"
         ) from error
+    raise ArtefactError(f"model {folder} is of kind {kind!r}; this version knows {', '.join(STORABLE)}")
 
 
 def load_page(folder: Path) -> Page:
@@ -201,6 +201,8 @@ def _served(history: Sequence[Promotion]) -> list[str]:
 
 
 def _serve(folder: Path, act: str, before: Champion | None, *, by: str, reason: str) -> Champion:
+    """Point to a version that can score: whole files may be another platform version's."""
+    load(folder)
     page = load_page(folder)
     at = datetime.now(UTC).isoformat(timespec="seconds")
     replaced = before.version if before else None
@@ -258,5 +260,5 @@ def _trained_at(folder: Path) -> str:
     """When the version was trained; a damaged one counts as the oldest."""
     try:
         return str(json.loads((folder / PAGE).read_text(encoding="utf-8"))["trained_at"])
-    except (OSError, KeyError, ValueError):
+    except (OSError, KeyError, TypeError, ValueError):
         return ""

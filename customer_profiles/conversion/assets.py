@@ -93,7 +93,9 @@ def _told(outcome: Trained | str) -> dict[str, Any]:
     if isinstance(outcome, str):
         return {"says": outcome}
     page, evaluation = outcome.page, outcome.training.evaluation
-    charts = {name: picture(chart(evaluation, page.model)) for name, chart in plots.CHARTS.items()}
+    charts = {
+        name: picture(chart(evaluation, page.model)) for name, chart in plots.charts_of(page.label).items()
+    }
     words = {section.title: dg.MetadataValue.md(in_markdown(section)) for section in sections(page)}
     return {
         "contact": page.contact,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from customer_profiles.conversion.columns import InputsError
 from customer_profiles.settings import Mendable
 
 FEWEST = 10
@@ -107,8 +108,11 @@ def sampled(parts: Iterable[Part], most: int, seed: int) -> tuple[Part, list[int
 
 
 def _together(one: Part, other: Part) -> Part:
+    differ = set(one.frame.columns) ^ set(other.frame.columns)
+    if differ:
+        raise InputsError(f"not every batch has the columns {', '.join(sorted(differ))}")
     return Part(
-        pl.concat([one.frame, other.frame], how="vertical_relaxed"),
+        pl.concat([one.frame, other.frame.select(one.frame.columns)], how="vertical_relaxed"),
         np.concatenate([one.target, other.target]),
         np.concatenate([one.fold, other.fold]),
         np.concatenate([one.newest, other.newest]),

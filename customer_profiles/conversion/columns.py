@@ -39,7 +39,11 @@ def as_frame(table: Any) -> pl.DataFrame:
         table = _without_mixed_columns(table)
     try:
         frame: pl.DataFrame = nw.from_native(table, eager_only=True).to_polars()
-    except TypeError as error:
+    except (TypeError, NotImplementedError) as error:
+        if odd := _odd_types(table) if is_pandas else []:
+            raise InputsError(
+                f"no types to learn from: {', '.join(odd)}; convert or drop these columns"
+            ) from error
         raise InputsError(
             f"a table is a pandas, Polars or Arrow table in memory, got {type(table).__name__}"
         ) from error
@@ -56,15 +60,15 @@ def column_kinds(
     category; lists, structs and columns without a type are left out.
     """
     numbers: list[str] = []
-    words: list[str] = []
+    categorical: list[str] = []
     for name, dtype in frame.schema.items():
         if dtype.is_numeric() or dtype.is_temporal() or dtype == pl.Boolean:
             numbers.append(name)
         elif dtype in (pl.String, pl.Categorical, pl.Enum):
-            (numbers if _reads_as_numbers(frame[name]) else words).append(name)
+            (numbers if _reads_as_numbers(frame[name]) else categorical).append(name)
     return (
-        numbers if numeric is None else list(numeric),
-        words if categories is None else list(categories),
+        numbers if numeric is None else _once(numeric),
+        categorical if categories is None else _once(categories),
     )
 
 
@@ -103,9 +107,20 @@ def columns_that_vary(matrix: np.ndarray) -> np.ndarray:
     return np.asarray(smallest < largest)
 
 
+def words(column: pl.Series) -> pl.Series:
+    """The column as text. A whole number is written without ``.0``: pandas adds it where values lack."""
+    text = column.cast(pl.String)
+    return text.str.strip_suffix(".0") if column.dtype.is_float() else text
+
+
 def texts(column: pl.Series) -> pl.Series:
     """The column as text; what is missing is a category of its own."""
-    return column.cast(pl.String).fill_null(MISSING)
+    return words(column).fill_null(MISSING)
+
+
+def _once(columns: Sequence[str]) -> list[str]:
+    """Each name once; one name alone is not taken for a list of letters."""
+    return list(dict.fromkeys([columns] if isinstance(columns, str) else columns))
 
 
 def _counts(dtype: pl.DataType) -> bool:
@@ -149,3 +164,16 @@ def _without_mixed_columns(table: Any) -> Any:
             mixed[place] = column.map(str, na_action="ignore")
     named = table.set_axis([str(name) for name in table.columns], axis=1)
     return named.assign(**{named.columns[place]: column for place, column in mixed.items()})
+
+
+def _odd_types(table: Any) -> list[str]:
+    """Columns of a pandas table whose types Arrow does not know, such as complex or sparse numbers."""
+    import pyarrow as pa
+
+    odd = []
+    for name, column in table.items():
+        try:
+            pa.array(column)
+        except (TypeError, NotImplementedError):
+            odd.append(f"{name} ({column.dtype})")
+    return odd

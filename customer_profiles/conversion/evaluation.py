@@ -131,6 +131,8 @@ def evaluate(
     outside = [name for name, probability in given.items() if ((probability < 0) | (probability > 1)).any()]
     if outside:
         raise ValueError(f"predictions are not between 0 and 1: {', '.join(outside)}")
+    if not given:
+        raise ValueError("there are no predictions to measure")
     economics = economics or Economics()
     measures = {name: Measures(target, probability, keys, economics) for name, probability in given.items()}
     models = _measure(measures, keys, rounds, seed)
@@ -167,7 +169,7 @@ def _measure(
         values = {metric: float(drawn[0]) for metric, drawn in once.items()}
         draws = {metric: np.concatenate([part[metric] for part in parts[name]]) for metric in once}
         chance = measure.ece_by_chance(rounds, seed)
-        values["ece_by_chance"], draws["ece_by_chance"] = chance, np.array([chance])
+        values["ece_by_chance"], draws["ece_by_chance"] = chance, np.empty(0)
         models[name] = _Measured(measure, values, draws)
     return models
 

@@ -144,7 +144,11 @@ class ConversionModel:
             raise ValueError(f"shapes are {shapes!r}; choose some of {', '.join(SHAPES)}")
         if members < 2:
             raise ValueError(f"members is {members}: each row needs one that does not learn from it")
-        self.seed = seed
+        if epochs < 1:
+            raise ValueError(f"epochs is {epochs}: at least one pass is needed")
+        if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**31:
+            raise ValueError(f"seed is {seed!r}: a whole number from 0 to {2**31 - 1} is needed")
+        self.seed = int(seed)
         self.numeric = numeric
         self.categories = categories
         self.projection = projection

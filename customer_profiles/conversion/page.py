@@ -142,7 +142,7 @@ def page_of(
         model=name,
         trained_through=told.trained_through,
         trained_at=datetime.now(UTC).isoformat(timespec="microseconds"),
-        predicts=_predicts(told.label, label) + _made_of(training) + _worth(conversion),
+        predicts=_predicts(told.label, label) + _made_of(training) + _worth(told.label, conversion),
         decision=training.decision.says,
         contact=contact_sentence(lists, conversion.list_share, told.customers, DEFINITIONS[told.label].they),
         sufficiency=told.sufficiency,
@@ -171,7 +171,10 @@ def _made_of(training: Training) -> str:
     return f" The answer is {shares}, weighed on customers of whom they had not learnt."
 
 
-def _worth(conversion: ConversionSettings) -> str:
+def _worth(name: str, conversion: ConversionSettings) -> str:
+    """What profit counts; nobody brings a margin by leaving."""
+    if DEFINITIONS[name].turned:
+        return ""
     margin, cost = conversion.margin_minor / 100, conversion.contact_cost_minor / 100
     return (
         f" Profit counts {margin:,.2f} for each who does it and takes {cost:,.2f} off for each contact"

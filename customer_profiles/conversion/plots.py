@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from customer_profiles.conversion.evaluation import Evaluation
+from customer_profiles.conversion.labels import DEFINITIONS
 
 BLUE, ORANGE, GREY = "#2f6db3", "#d9822b", "#8a8f98"
 
@@ -115,6 +116,15 @@ CHARTS: dict[str, Callable[[Evaluation, str], bytes]] = {
     "Chart: profit by cut-off": profit_chart,
 }
 """The page's charts by their titles."""
+
+
+def charts_of(label: str) -> dict[str, Callable[[Evaluation, str], bytes]]:
+    """Those that suit what is predicted: nobody brings a margin by leaving."""
+    return {
+        name: chart
+        for name, chart in CHARTS.items()
+        if chart is not profit_chart or not DEFINITIONS[label].turned
+    }
 
 
 def _figure() -> tuple[Any, Any]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from customer_profiles.conversion.evaluation import REPORTED
 from customer_profiles.conversion.labels import DEFINITIONS
 from customer_profiles.conversion.page import Page
-from customer_profiles.conversion.promotion import JUDGED
+from customer_profiles.conversion.promotion import EXPECTED_OVER_ACTUAL, JUDGED
 
 RANKING = {
     "roc_auc": "ROC-AUC",
@@ -24,6 +24,25 @@ PROBABILITIES = {
 }
 SHOWN = {**RANKING, **PROBABILITIES}
 """Metrics in which models stand side by side, and what they are called."""
+MEANINGS = {
+    "roc_auc": "how often one who does it stands above one who does not",
+    "average_precision": "the part who do it among those above one who does, on average; by lot: the rate",
+    "log_loss": "mean surprise at what came; 0 is perfect",
+    "brier": "mean squared distance of the chance from what came; 0 is perfect",
+    "expected_over_actual": "the sum of the chances / how many did it",
+    "ece": "mean distance of promised from actual rate over the deciles; 0.02 is 2 points",
+    "ece_by_chance": "the ECE that chances which are exactly right stay below in 97.5 % of such tests",
+    "calibration_slope": "1: chances spread as they should; below: too far apart; above: too close together",
+    "accuracy": "the part that is told rightly if 50 % and more counts as yes",
+    "majority_accuracy": "the same if everybody is told the more frequent outcome",
+    "precision_at_cutoff": "the part who do it among those above the cut-off",
+    "recall_at_cutoff": "the part of all who do it that is above the cut-off",
+}
+AT_A_SHARE = {
+    "lift": "how many times more of them among the highest {} % than by lot",
+    "recall": "the part of all who do it among the highest {} %",
+}
+"""What a marketer reads of a metric; those at a share of the customers share a sentence."""
 MOST_INPUTS = 15
 LIMITS = (
     "It is about all customers who are scored. Whom you may contact, consent decides.",
@@ -49,9 +68,9 @@ def sections(page: Page) -> list[Section]:
     return [
         Section(
             "Contact",
-            f"{page.contact} From: the lowest chance on the list. Of 100: how many of 100 contacted. "
-            "Reached: the part of all who do it. Profit in currency units, by the margin and cost named "
-            "below. In brackets 95 % intervals.",
+            f"{page.contact} {_profit_says(page)} Who would have done it without a contact counts too: what "
+            "contacting changes, Uplift tells. From: the lowest chance on the list. Of 100: how many of 100 "
+            "contacted. Reached: the part of all who do it. In brackets 95 % intervals.",
             _lists(page),
         ),
         Section("Predicts", page.predicts, _examples(page)),
@@ -92,7 +111,11 @@ def sections(page: Page) -> list[Section]:
             "On the same customers." if changes else "There was no champion to compare with.",
             changes,
         ),
-        Section("Every metric", "Of this model.", _every_metric(page)),
+        Section(
+            "Every metric",
+            "Of this model. The cut-off is the chance from which a contact pays: its cost / the margin.",
+            _every_metric(page),
+        ),
         Section("Canaries", "What would be true of a model that knows the future.", _canaries(page)),
         Section("Known limits", "", [{"limit": limit} for limit in LIMITS]),
     ]
@@ -118,16 +141,27 @@ def _triple(row: dict[str, Any], name: str, times: float = 1) -> Triple:
     return [None if cell is None else times * cell for cell in cells]
 
 
+def _profit_says(page: Page) -> str:
+    """At which list the profit is largest, since the setting's share need not be it."""
+    if DEFINITIONS[page.label].turned:
+        return "Profit is not told: nobody brings a margin by leaving."
+    best = max(page.tables["lists"], key=lambda row: row["profit_minor"])
+    largest = (
+        f"is largest at {best['customers']:,} contacted" if best["profit_minor"] > 0 else "is nowhere above 0"
+    )
+    return f"Profit, in currency units by the margin and cost named below, {largest}."
+
+
 def _lists(page: Page) -> list[dict[str, str]]:
-    they = DEFINITIONS[page.label].they
+    definition = DEFINITIONS[page.label]
     return [
         {
             "contacted": f"{row['customers']:,} ({row['share']:.0%})",
             "from": f"{row['cutoff']:.1%}",
-            they: figure(_triple(row, "buyers"), 0),
+            definition.they: figure(_triple(row, "buyers"), 0),
             "of 100": figure(_triple(row, "precision", 100), 0),
             "reached, %": figure(_triple(row, "recall", 100), 0),
-            "profit": figure(_triple(row, "profit_minor", 0.01), 0),
+            **({} if definition.turned else {"profit": figure(_triple(row, "profit_minor", 0.01), 0)}),
         }
         for row in page.tables["lists"]
     ]
@@ -185,7 +219,7 @@ def _deciles(page: Page) -> list[dict[str, str]]:
             "decile": str(row["decile"]),
             "customers": f"{row['customers']:,}",
             "expected": f"{row['expected']:,.0f}",
-            "converted": f"{row['actual']:,}",
+            "did it": f"{row['actual']:,}",
             "rate, %": figure([100 * row[name] for name in ("rate", "low", "high")], 0),
         }
         for row in page.tables["deciles"]
@@ -206,11 +240,13 @@ def _grouping(name: str, rows: list[dict[str, Any]]) -> Section:
     for row in rows:
         if row["says"]:
             notes.setdefault(row["says"], []).append(row["group"])
+    smallest, largest = EXPECTED_OVER_ACTUAL
     told = "".join(f" {note.capitalize()}: {', '.join(which)}." for note, which in notes.items())
     return Section(
         f"By {name}",
         "On the list: the part of the group among the highest. Reached: of those of the group who did it, "
-        f"the part on the list. Expected / actual should be 1 everywhere.{told}",
+        "the part on the list. Expected / actual should be 1 everywhere; a group is named if its "
+        f"whole interval lies outside {smallest} to {largest}.{told}",
         [
             {
                 name: row["group"],
@@ -258,7 +294,15 @@ def _uplift(page: Page) -> list[dict[str, str]]:
 
 def _every_metric(page: Page) -> list[dict[str, str]]:
     cells = {row["metric"]: row for row in page.tables["metrics"] if row["model"] == page.model}
-    return [{"metric": metric, "value": _cell(cells[metric])} for metric in REPORTED]
+    return [
+        {"metric": metric, "value": _cell(cells[metric]), "what it is": _meaning(metric)}
+        for metric in REPORTED
+    ]
+
+
+def _meaning(metric: str) -> str:
+    name, _, share = metric.rpartition("_")
+    return AT_A_SHARE[name].format(share) if name in AT_A_SHARE else MEANINGS[metric]
 
 
 def _canaries(page: Page) -> list[dict[str, str]]:

@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 import polars as pl
 
-from customer_profiles.conversion.columns import InputsError, columns_that_vary, require, with_numbers
+from customer_profiles.conversion.columns import InputsError, columns_that_vary, require, with_numbers, words
 from customer_profiles.projection.matrix import numeric_matrix
 
 TREES = "trees.npz"
@@ -52,14 +52,18 @@ class TreeInputs:
 
 
 def _seen_twice(column: pl.Series) -> list[str]:
-    text = column.drop_nulls().cast(pl.String)
+    text = words(column.drop_nulls())
     return text.filter(text.is_duplicated()).unique().sort().to_list()
 
 
 def _codes(column: pl.Series, levels: list[str]) -> np.ndarray:
     place = {level: float(number) for number, level in enumerate(levels)}
-    text = column.cast(pl.String)
-    return text.replace_strict(place, default=None, return_dtype=pl.Float64).fill_null(np.nan).to_numpy()
+    return (
+        words(column)
+        .replace_strict(place, default=None, return_dtype=pl.Float64)
+        .fill_null(np.nan)
+        .to_numpy()
+    )
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from customer_profiles.conversion.sections import Section, sections
+from customer_profiles.conversion.sections import Section
 from customer_profiles.orchestration.models import Shown
 
 
@@ -20,7 +20,7 @@ def show_page(console: Console, shown: Shown) -> None:
     console.rule(f"{page.label}: {page.model} {shown.version}, {state}")
     console.print(f"Deliveries up to {page.trained_through}, trained at {page.trained_at[:16]} UTC.")
     console.print(f"Decision: {escape(page.decision)}.")
-    for section in sections(page):
+    for section in shown.sections:
         show_section(console, section)
 
 

@@ -23,7 +23,8 @@ from customer_profiles.conversion.inputs import InputsError
 from customer_profiles.conversion.labels import DEFINITIONS
 from customer_profiles.conversion.metrics import Economics
 from customer_profiles.conversion.page import Page
-from customer_profiles.conversion.sections import SHOWN, figure
+from customer_profiles.conversion.sections import SHOWN, Section, figure, sections
+from customer_profiles.conversion.service import CARD
 from customer_profiles.conversion.snapshots import gather
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.orchestration.report import load_report
@@ -38,10 +39,11 @@ class ModelError(Mendable, RuntimeError):
 
 
 class Shown(NamedTuple):
-    """A version's page, and whether it serves."""
+    """A version's page, its sections, and whether it serves."""
 
     version: str
     page: Page
+    sections: list[Section]
     serves: bool
 
 
@@ -109,10 +111,28 @@ def shown(settings: Settings, label: str, version: str | None = None) -> Shown:
     elif stored:
         folder = room(settings.models, label) / stored[-1]
     else:
-        report = load_report(settings.home)
-        reason = report.not_trained.get("conversion") if report else None
-        raise ModelError(f"no model of {label} was trained yet: {reason or 'customer-profiles run'}")
-    return Shown(folder.name, load_page(folder), serving is not None and serving.version == folder.name)
+        raise ModelError(none_trained(settings, label))
+    page = load_page(folder)
+    try:
+        told = sections(page)
+    except (KeyError, TypeError) as error:
+        raise ModelError(
+            f"the page of {folder.name} was written by another version of the platform ({error!r});"
+            f" what it found stands in {folder / CARD}"
+        ) from error
+    return Shown(folder.name, page, told, serving is not None and serving.version == folder.name)
+
+
+def none_trained(settings: Settings, label: str) -> str:
+    """Why there is no model of a label, and what to do."""
+    if label not in settings.label.train:
+        return (
+            f"no model of {label} was trained: label.train names {', '.join(settings.label.train)} alone;"
+            f" add {label} to it in {settings.home / 'settings.yaml'}, then customer-profiles run"
+        )
+    report = load_report(settings.home)
+    reason = report.not_trained.get("conversion") if report else None
+    return f"no model of {label} was trained yet in {settings.home}: {reason or 'customer-profiles run'}"
 
 
 def compared(platform: Platform, label: str, one: str, other: str | None) -> tuple[str, Rows]:

@@ -76,11 +76,12 @@ def in_service(models: Path, model: str) -> InService | None:
     try:
         notes = json.loads(pointer.read_text(encoding="utf-8"))
         version = notes.pop("version")
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        folder = pointer.parent / version
+    except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
         raise ArtefactError(
             f"{pointer} cannot be read ({error}); delete it and train again: conversion_training"
         ) from error
-    return InService(version, pointer.parent / version, notes)
+    return InService(version, folder, notes)
 
 
 class Savable(Protocol):
@@ -140,12 +141,14 @@ def damaged_files(folder: Path) -> list[str]:
         return [f"{CHECKSUMS} is missing"]
     try:
         sums = json.loads(manifest.read_text(encoding="utf-8"))
-    except ValueError:
+    except (OSError, ValueError):
         return [f"{CHECKSUMS} is not JSON"]
+    if not isinstance(sums, dict) or not sums:
+        return [f"{CHECKSUMS} names no file"]
     return [
         f"{name} {'differs' if (folder / name).exists() else 'is missing'}"
         for name, checksum in sums.items()
-        if not (folder / name).exists() or _checksum(folder / name) != checksum
+        if not (folder / name).is_file() or _checksum(folder / name) != checksum
     ]
 
 

@@ -1,5 +1,6 @@
 """Stored models: whole or not at all, put into service with a history, and rolled back."""
 
+import hashlib
 import json
 import signal
 import subprocess
@@ -202,9 +203,49 @@ def test_a_version_that_is_damaged_cannot_be_rolled_back_to(three):
     assert serves(three) == "v3"
 
 
+@pytest.mark.parametrize("sums", ["", "[]", "{}", None])
+def test_a_version_whose_checksums_say_nothing_is_damaged(three, sums):
+    manifest = room(three, LABEL) / "v3" / "manifest.json"
+    manifest.unlink()
+    manifest.mkdir() if sums is None else manifest.write_text(sums)
+    with pytest.raises(ArtefactError, match=r"manifest\.json (is not JSON|names no file)"):
+        load(champion(three, LABEL).folder)
+    assert roll_back(three, LABEL, by="mei", reason="it is damaged").version == "v2"
+
+
+def test_a_folder_in_the_place_of_a_file_is_damage(three):
+    file = room(three, LABEL) / "v3" / "coefficients.npz"
+    file.unlink()
+    file.mkdir()
+    with pytest.raises(ArtefactError, match=r"coefficients\.npz differs"):
+        load(champion(three, LABEL).folder)
+
+
+@pytest.mark.parametrize("description", ["", "[1]", "{}", '{"kind": "magic"}', '{"kind": []}'])
+def test_what_another_version_stored_whole_is_not_put_into_service(three, description):
+    """Its checksums are right; that it cannot score must not be found out after the promotion."""
+    folder = room(three, LABEL) / "v2"
+    (folder / "model.json").write_text(description)
+    sums = json.loads((folder / "manifest.json").read_text())
+    sums["model.json"] = hashlib.sha256(description.encode()).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(sums))
+    for change in (
+        lambda: roll_back(three, LABEL, by="mei", reason="why"),
+        lambda: crown(three, LABEL, "v2", by="mei", reason="why"),
+    ):
+        with pytest.raises(ArtefactError, match=r"written by another version|this version knows"):
+            change()
+    assert serves(three) == "v3"
+
+
+def test_a_page_that_is_no_page_is_of_the_oldest_version(three):
+    (room(three, LABEL) / "v3" / "page.json").write_text("[]")
+    assert versions(three, LABEL) == ["v3", "v1", "v2"]
+
+
 def test_a_damaged_pointer_says_what_to_do_and_the_next_promotion_mends_it(three):
     pointer = room(three, LABEL) / "champion.json"
-    for damage in ("{", json.dumps({"version": "v3"})):
+    for damage in ("{", json.dumps({"version": "v3"}), json.dumps({"version": 5})):
         pointer.write_text(damage)
         with pytest.raises(ArtefactError, match="train again"):
             champion(three, LABEL)

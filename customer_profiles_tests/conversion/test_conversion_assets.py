@@ -6,9 +6,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from customer_profiles.conversion import snapshots
+from customer_profiles.conversion import plots, snapshots
 from customer_profiles.conversion.artefacts import champion, load_page, versions
 from customer_profiles.conversion.examples import Split
+from customer_profiles.conversion.sections import sections
 from customer_profiles.conversion.tables import EVALUATIONS, SCORES
 
 
@@ -144,6 +145,23 @@ def test_each_label_has_its_own_champion_and_scores_those_whom_it_is_about(sever
     for label in counts:
         serving = champion(home.settings.models, label)
         assert scores.filter(label=label)["model_version"].unique().to_list() == [serving.version]
+
+
+def test_nobody_brings_a_margin_by_leaving(several, monkeypatch):
+    home, _ = several
+    page = {
+        label: load_page(champion(home.settings.models, label).folder)
+        for label in ("churn", "repeat_purchase")
+    }
+    lists = {label: sections(each)[0] for label, each in page.items()}
+    assert "profit" not in lists["churn"].rows[0]
+    assert "nobody brings a margin by leaving" in lists["churn"].says
+    assert "Profit counts" not in page["churn"].predicts
+    assert "profit" in lists["repeat_purchase"].rows[0]
+    charts = "Chart: profit by cut-off", plots.profit_chart
+    monkeypatch.setitem(plots.CHARTS, *charts)
+    assert charts in plots.charts_of("repeat_purchase").items()
+    assert charts not in plots.charts_of("churn").items()
 
 
 def test_a_label_whose_source_is_missing_says_so_beside_the_others(several):

@@ -34,3 +34,13 @@ def test_a_label_that_is_not_there_or_has_not_two_values_is_named(churn):
         OWN_TABLE(churn / "churn.csv", "left")
     with pytest.raises(SystemExit, match="城市 has 1 different values"):
         OWN_TABLE(churn / "churn.csv", "城市")
+
+
+def test_a_file_that_is_no_table_and_one_that_is_too_small_are_told_in_a_sentence(churn):
+    (churn / "words.csv").write_text("a,b\n1,2\n1,2,3\n")
+    for name in ("nowhere.csv", "nowhere.parquet", "words.csv"):
+        with pytest.raises(SystemExit, match=f"{name} cannot be read as CSV or Parquet"):
+            OWN_TABLE(churn / name, "churned")
+    pl.DataFrame({"months": range(32), "churned": [0] * 20 + [1] * 12}).write_csv(churn / "few.csv")
+    with pytest.raises(SystemExit, match=r"12 rows of the rarer class in .* are too few: 13 are needed"):
+        OWN_TABLE(churn / "few.csv", "churned")

@@ -8,7 +8,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from customer_profiles.conversion.columns import InputsError, as_frame, column_kinds, with_numbers
+from customer_profiles.conversion.columns import InputsError, as_frame, column_kinds, texts, with_numbers
 
 
 def kinds(**columns):
@@ -77,3 +77,22 @@ def test_columns_of_one_name_are_named():
     for table in (pd.DataFrame([[1, 2]], columns=["a", "a"]), pa.table([[1], [2]], names=["a", "a"])):
         with pytest.raises(InputsError, match="more than one column a"):
             as_frame(table)
+
+
+def test_pandas_columns_of_odd_types_are_named():
+    table = pd.DataFrame({"age": [1, 2]})
+    for odd in (np.array([1j, 2j]), pd.arrays.SparseArray([0, 1])):
+        with pytest.raises(InputsError, match=r"no types to learn from: wave \((complex128|Sparse)"):
+            as_frame(table.assign(wave=odd))
+
+
+def test_a_code_is_the_same_category_where_pandas_made_it_a_decimal():
+    """A column of whole numbers that lacks one value is a column of decimals to pandas."""
+    assert texts(pl.Series([7.0, 2.5, None])).to_list() == ["7", "2.5", "(missing)"]
+    assert texts(pl.Series([7, 10])).to_list() == ["7", "10"]
+    assert texts(pl.Series(["v1.0"])).to_list() == ["v1.0"]
+
+
+def test_columns_that_are_named_count_once_and_one_name_is_one_column():
+    frame = pl.DataFrame({"age": [1, 2], "city": ["a", "b"]})
+    assert column_kinds(frame, ["age", "age"], "city") == (["age"], ["city"])

@@ -1,5 +1,8 @@
 """``customer-profiles model``, and what becomes of scores when models are deleted or rolled back."""
 
+import hashlib
+import json
+import re
 import shutil
 from datetime import date
 
@@ -47,6 +50,14 @@ def twice(made_twice, tmp_path):
     return type(home)(Platform(load_settings(copy), {})), first, second
 
 
+def stored_as_another_version_did(folder, name, text):
+    """Change a file of a stored version, and its checksum with it."""
+    (folder / name).write_text(text)
+    sums = json.loads((folder / "manifest.json").read_text())
+    sums[name] = hashlib.sha256(text.encode()).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(sums))
+
+
 def scored_by(home):
     with home.platform.warehouse() as session:
         return session.frame(SCORES, home.last, home.last)["model_version"].unique().to_list()
@@ -72,6 +83,35 @@ def test_a_home_without_model_says_how_to_get_one(command, tmp_path):
         assert said.code == 1
         assert len(said.err.strip().splitlines()) == 1
     assert "no model of purchase was trained yet" in command("model", "list", "--home", tmp_path).out
+
+
+def test_a_label_that_is_not_trained_says_where_to_name_it(trained_home, model):
+    for said in (
+        model(trained_home[0], "list", "--label", "churn").out,
+        model(trained_home[0], "--label", "churn").err,
+    ):
+        assert "label.train names purchase alone; add churn to it in" in said
+
+
+def test_the_page_tells_what_every_figure_means_and_what_profit_leaves_out(trained_home, model):
+    said = " ".join(model(trained_home[0]).out.split())
+    assert "by the margin and cost named below, is largest at" in said
+    assert "Who would have done it without a contact counts too" in said
+    assert "a group is named if its whole interval lies outside 0.9 to 1.1" in said
+    assert re.search(r"ece_by_chance 0\.\d+ the ECE that", said), "a bound of chance has no interval"
+
+
+@pytest.mark.parametrize("harm", ["lists", "cutoff"])
+def test_a_page_of_another_version_says_so_and_where_its_card_is(twice, model, harm):
+    home, _, second = twice
+    folder = room(home.settings.models, "purchase") / second
+    page = (folder / "page.json").read_text().replace(f'"{harm}"', '"renamed"')
+    stored_as_another_version_did(folder, "page.json", page)
+    said = model(home, "show", second)
+    assert said.code == 1
+    assert "was written by another version of the platform" in said.err
+    assert str(folder / "model_card.md") in said.err
+    assert "model_card" in {file.stem for file in folder.iterdir()}
 
 
 def test_a_label_that_there_is_not_is_named(trained_home, model):

@@ -1,6 +1,7 @@
 """The network: what it learns, repeats, keeps apart, stores and refuses."""
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 from sklearn.exceptions import NotFittedError
@@ -221,6 +222,11 @@ def test_a_shape_that_there_is_not_is_named():
 def test_every_row_needs_a_member_that_does_not_learn_from_it():
     with pytest.raises(ValueError, match="members is 1"):
         ConversionModel(members=1)
+    with pytest.raises(ValueError, match="epochs is 0: at least one pass"):
+        ConversionModel(epochs=0)
+    for seed in (None, -1, 2**31, 0.5):
+        with pytest.raises(ValueError, match="a whole number from 0 to 2147483647"):
+            ConversionModel(seed)
 
 
 def test_the_linear_shape_is_the_mean_of_logistic_regressions_that_each_leave_a_fold_out():
@@ -270,6 +276,26 @@ def test_no_batch_and_one_class_in_batches_are_refused():
         ConversionModel().fit_batches(lambda: iter(()))
     with pytest.raises(TooFewExamples, match="200 rows with 0 positives"):
         ConversionModel().fit_batches(lambda: [Batch(frame, label * 0)])
+
+
+def test_batches_of_other_columns_are_refused_by_name_and_other_orders_are_none():
+    frame, label, _ = planted(200)
+    with pytest.raises(InputsError, match="not every batch has the columns age, city"):
+        ConversionModel().fit_batches(lambda: [Batch(frame, label), Batch(frame.drop("age", "city"), label)])
+    turned = frame.select(reversed(frame.columns))
+    model = ConversionModel(epochs=1).fit_batches(lambda: [Batch(frame, label), Batch(turned, label)])
+    assert model.rows_ == 400
+
+
+@pytest.mark.parametrize("shape", ["linear", "stepped"])
+def test_codes_score_alike_as_text_and_as_the_decimals_that_pandas_makes_of_them(shape):
+    draw = np.random.default_rng(0)
+    store = draw.integers(1, 4, 600)
+    label = (draw.random(600) < np.array([0.2, 0.5, 0.8])[store - 1]).astype(int)
+    text = pd.DataFrame({"store": store.astype(str)})
+    model = ConversionModel(shapes=[shape]).fit(text, label)
+    lacking = pd.DataFrame({"store": [1.0, 2.0, 3.0, np.nan]})
+    assert (model.predict(lacking)[:3] == model.predict(pd.DataFrame({"store": ["1", "2", "3"]}))).all()
 
 
 def test_all_rows_of_a_customer_stand_in_one_fold():
