@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import polars as pl
@@ -25,13 +25,17 @@ NON_FINITE = r"(?i)^[+-]?(nan|inf|infinity)$"
 UTC, OFFSET = r"( ?UTC|[zZ])$", r" ?([+-]\d{2}(:?\d{2})?)$"
 DATE_ONLY, TIME = r"^\d{4}-\d{2}-\d{2}$", r"[T ]\d{2}:.*$"
 NO_DATE = r"^0000-"
+USUAL_MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2} ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$"
 BROKEN, REPAIRED = "broken: ", "repaired: "
 E_MAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
 
 
 @dataclass(frozen=True)
 class Parsed:
-    """What a parser makes of one column: expressions over the delivered text."""
+    """What a parser makes of one column: expressions over the delivered text.
+
+    Marks look at the value as ``_value(name)``: Polars would compute the expression again for each of them.
+    """
 
     value: pl.Expr
     broken: Mapping[str, pl.Expr] = field(default_factory=dict)
@@ -59,7 +63,8 @@ def parse_rows(
         _normalised(name, contract, ascii_only=plain[name].item()).alias(name) for name in present
     )
     kept = [name for name in rows.columns if name not in present]
-    typed = texts.select(*kept, *_expressions(contract, tuple(names), present, timezone))
+    values, marked = _expressions(contract, tuple(names), present, timezone)
+    typed = texts.with_columns(values).select(*kept, *marked)
     marks = [name for name in typed.columns if name.startswith((BROKEN, REPAIRED))]
     found = typed.select(pl.col(marks).any()).row(0, named=True) if marks else {}
     return typed.select(
@@ -72,8 +77,11 @@ def parse_rows(
 @cache
 def _expressions(
     contract: type[Delivered], names: tuple[str, ...], present: tuple[str, ...], timezone: str
-) -> list[pl.Expr]:
-    """What every column is parsed by. Cached: building them takes longer than a small file."""
+) -> tuple[list[pl.Expr], list[pl.Expr]]:
+    """What every column is parsed by: its values, then what is told with them at hand.
+
+    Cached: building them takes longer than a small file.
+    """
     columns = columns_of(contract)
     parsed = {
         name: PARSERS[_kind(contract, name)](name, columns[name].metadata or {}, timezone) for name in present
@@ -84,8 +92,9 @@ def _expressions(
         if name in names and name not in present
     ]
     tidied = {name for name in present if _kind(contract, name) != "free_text"}
-    return [
-        *(made.value.alias(name) for name, made in parsed.items()),
+    values = [made.value.alias(f"{name}|value") for name, made in parsed.items()]
+    return values, [
+        *(_value(name).alias(name) for name in parsed),
         *absent,
         *(e.alias(f"{n}|{more}") for n, made in parsed.items() for more, e in made.more.items()),
         *(e.alias(f"{BROKEN}{n}|{rule}") for n, made in parsed.items() for rule, e in made.broken.items()),
@@ -96,6 +105,11 @@ def _expressions(
         ),
         *((pl.col(n) != pl.col(f"{n}|text")).alias(f"{REPAIRED}{n}|normalised") for n in sorted(tidied)),
     ]
+
+
+def _value(name: str) -> pl.Expr:
+    """What was made of a column's cells."""
+    return pl.col(f"{name}|value")
 
 
 def _marked(kind: str, found: Mapping[str, bool | None]) -> pl.Expr:
@@ -131,6 +145,11 @@ def _normalised(name: str, contract: type[Delivered], *, ascii_only: bool) -> pl
     return pl.when(~trimmed.is_in(ABSENT)).then(trimmed)
 
 
+def _unread(name: str) -> pl.Expr:
+    """Whether a cell that holds something has no value."""
+    return pl.col(name).is_not_null() & _value(name).is_null()
+
+
 def _text(name: str, _: Mapping[str, Any], __: str) -> Parsed:
     return Parsed(pl.col(name))
 
@@ -143,7 +162,7 @@ def _whole(name: str, _: Mapping[str, Any], __: str) -> Parsed:
     non_finite = cell.str.contains(NON_FINITE)
     return Parsed(
         value,
-        broken={"non_finite": non_finite, "unparsable": cell.is_not_null() & value.is_null() & ~non_finite},
+        broken={"non_finite": non_finite, "unparsable": _unread(name) & ~non_finite},
         repaired={"decimal_to_whole": as_decimal},
     )
 
@@ -160,6 +179,29 @@ def _decimal(name: str, _: Mapping[str, Any], __: str) -> Parsed:
 
 def _moment(name: str, _: Mapping[str, Any], timezone: str) -> Parsed:
     cell = pl.col(name)
+    impossible = cell.str.contains(NO_DATE)
+    return Parsed(
+        cell.map_batches(partial(_moments, timezone=timezone), return_dtype=pl.Datetime("us", "UTC")),
+        broken={"impossible_date": impossible, "unparsable": _unread(name) & ~impossible},
+        more={"day_precise": cell.str.contains(DATE_ONLY)},
+    )
+
+
+def _moments(cells: pl.Series, timezone: str) -> pl.Series:
+    """What cells say, in UTC; NULL for one that is no moment.
+
+    Most are written alike, which Polars reads in a tenth of the time that all forms together take.
+    """
+    rows = pl.DataFrame({"cell": cells})
+    spaced = pl.col("cell").str.replace("T", " ", literal=True)
+    usual = pl.when(spaced.str.contains(USUAL_MOMENT)).then(spaced)
+    local = usual.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
+    read = rows.select(_in_zone(local, timezone).dt.convert_time_zone("UTC")).to_series()
+    rest = (cells.is_not_null() & read.is_null()).arg_true()
+    return read.scatter(rest, rows[rest].select(_in_any_form(pl.col("cell"), timezone)).to_series())
+
+
+def _in_any_form(cell: pl.Expr, timezone: str) -> pl.Expr:
     day_precise = cell.str.contains(DATE_ONLY)
     text = cell.str.replace(UTC, "+0000").str.replace("T", " ", literal=True).str.replace(OFFSET, "$1")
     zoned = text.str.contains(OFFSET) & ~day_precise
@@ -171,41 +213,29 @@ def _moment(name: str, _: Mapping[str, Any], timezone: str) -> Parsed:
         text.str.to_datetime(form, time_unit="us", strict=False, time_zone="UTC")
         for form in ("%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%d %H:%M%#z")
     )
-    in_zone = local.dt.replace_time_zone(timezone, ambiguous="earliest", non_existent="null")
+    in_zone = _in_zone(local, timezone)
     if _leaves_out_midnights(timezone):
         first_hour = pl.when(day_precise & in_zone.is_null()).then(local).dt.offset_by("1h")
-        begun = first_hour.dt.replace_time_zone(timezone, ambiguous="earliest", non_existent="null")
-        in_zone = pl.coalesce(in_zone, begun)
-    value = pl.when(zoned).then(with_offset).otherwise(in_zone.dt.convert_time_zone("UTC"))
-    impossible = cell.str.contains(NO_DATE)
-    return Parsed(
-        value,
-        broken={
-            "impossible_date": impossible,
-            "unparsable": cell.is_not_null() & value.is_null() & ~impossible,
-        },
-        more={"day_precise": day_precise},
-    )
+        in_zone = pl.coalesce(in_zone, _in_zone(first_hour, timezone))
+    return pl.when(zoned).then(with_offset).otherwise(in_zone.dt.convert_time_zone("UTC"))
+
+
+def _in_zone(local: pl.Expr, timezone: str) -> pl.Expr:
+    return local.dt.replace_time_zone(timezone, ambiguous="earliest", non_existent="null")
 
 
 @cache
 def _leaves_out_midnights(timezone: str) -> bool:
     """Whether clocks of the zone go forward at midnight, since 1970: such a day begins at one o'clock."""
     days = pl.datetime_range(date(1970, 1, 1), date(LATEST_YEAR, 1, 1), "1d", eager=True)
-    return days.dt.replace_time_zone(timezone, ambiguous="earliest", non_existent="null").has_nulls()
+    return pl.select(_in_zone(pl.lit(days), timezone)).to_series().has_nulls()
 
 
 def _date(name: str, _: Mapping[str, Any], __: str) -> Parsed:
     cell = pl.col(name)
     value = cell.str.replace(TIME, "").str.to_date("%Y-%m-%d", strict=False)
     impossible = cell.str.contains(NO_DATE)
-    return Parsed(
-        value,
-        broken={
-            "impossible_date": impossible,
-            "unparsable": cell.is_not_null() & value.is_null() & ~impossible,
-        },
-    )
+    return Parsed(value, broken={"impossible_date": impossible, "unparsable": _unread(name) & ~impossible})
 
 
 def _choice(name: str, metadata: Mapping[str, Any], _: str) -> Parsed:
@@ -214,7 +244,7 @@ def _choice(name: str, metadata: Mapping[str, Any], _: str) -> Parsed:
     value = cell.replace_strict(known, default=None, return_dtype=pl.String)
     unknown = cell.is_not_null() & value.is_null()
     if metadata["fallback"] is None:
-        return Parsed(value, broken={"unparsable": unknown})
+        return Parsed(value, broken={"unparsable": _unread(name)})
     return Parsed(
         pl.when(unknown).then(pl.lit(metadata["fallback"])).otherwise(value),
         repaired={"unknown_value": unknown},
@@ -224,7 +254,7 @@ def _choice(name: str, metadata: Mapping[str, Any], _: str) -> Parsed:
 def _flag(name: str, _: Mapping[str, Any], __: str) -> Parsed:
     cell = pl.col(name).str.to_lowercase()
     value = pl.when(cell.is_in(TRUE)).then(True).when(cell.is_in(FALSE)).then(False)
-    return Parsed(value, broken={"unparsable": cell.is_not_null() & value.is_null()})
+    return Parsed(value, broken={"unparsable": _unread(name)})
 
 
 def _email(name: str, _: Mapping[str, Any], __: str) -> Parsed:

@@ -10,7 +10,7 @@ from customer_profiles.contracts import Pii
 from customer_profiles.contracts.stored import columns_with, key_name, match_name
 from customer_profiles.privacy.matching import match_keys
 from customer_profiles.privacy.pseudonyms import Pseudonyms
-from customer_profiles.privacy.sealing import Seal, place_of
+from customer_profiles.privacy.sealing import Seal, places_of
 
 ROW_PLACE = ("delivery_day", "source", "row_number")
 VAULT = {
@@ -56,14 +56,11 @@ def pseudonymised(
 
 def _sealed(table: str, rows: pl.DataFrame, name: str, seal: Seal) -> pl.Series:
     """Seal the cells that hold something, each to its own place."""
-    known = rows[name].is_not_null()
-    places = (
-        place_of(table, day, source, number, name)
-        for day, source, number in rows.filter(known).select(*ROW_PLACE).iter_rows()
-    )
-    sealed = pl.Series(seal.seal_all(rows[name].drop_nulls(), places), dtype=pl.Binary)
+    known = rows.select(*ROW_PLACE, name).drop_nulls(name)
+    places = known.select(places_of(table, name)).to_series()
+    sealed = pl.Series(seal.seal_all(known[name].to_list(), places.to_list()), dtype=pl.Binary)
     whole = pl.Series(f"{name}_sealed", [None], dtype=pl.Binary).new_from_index(0, rows.height)
-    return whole.scatter(known.arg_true(), sealed) if sealed.len() else whole
+    return whole.scatter(rows[name].is_not_null().arg_true(), sealed) if sealed.len() else whole
 
 
 def for_the_vault(table: str, rows: pl.DataFrame, seal: Seal) -> pl.DataFrame:
@@ -83,9 +80,6 @@ def for_the_vault(table: str, rows: pl.DataFrame, seal: Seal) -> pl.DataFrame:
             *((name, sound) for name in columns_with(table, "pii", Pii.VAULT)),
         ]
     ).drop_nulls("text")
-    places = (
-        place_of(table, day, source, number, name)
-        for day, source, number, name in cells.select(*ROW_PLACE, "attribute").iter_rows()
-    )
-    sealed = pl.Series("sealed", seal.seal_all(cells["text"], places), dtype=pl.Binary)
+    places = cells.select(places_of(table, pl.col("attribute"))).to_series()
+    sealed = pl.Series("sealed", seal.seal_all(cells["text"].to_list(), places.to_list()), dtype=pl.Binary)
     return cells.drop("text").with_columns(sealed).select(list(VAULT))

@@ -8,13 +8,16 @@ a sealed value that was moved to another row does not open.
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Iterable
 
+import polars as pl
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from customer_profiles.privacy.keyed_hash import KeyedHash
+
 NONCE_BYTES = 12
+PLACE = "{}/{}/{}/{}/{}"
 
 
 class SealError(ValueError):
@@ -26,13 +29,13 @@ class Seal:
 
     def __init__(self, key: bytes) -> None:
         self._cipher = AESGCM(key)
-        self._nonce_key = hmac.digest(key, b"nonces", "sha256")
+        self._nonces = KeyedHash(KeyedHash(key).digest(b"nonces"))
 
     def seal(self, text: str, place: str) -> bytes:
         """Nonce and ciphertext of ``text``, bound to ``place``."""
         message, context = text.encode(), place.encode()
         told = len(context).to_bytes(4, "big") + context + message
-        nonce = hmac.digest(self._nonce_key, told, "sha256")[:NONCE_BYTES]
+        nonce = self._nonces.digest(told)[:NONCE_BYTES]
         return nonce + self._cipher.encrypt(nonce, message, context)
 
     def seal_all(self, texts: Iterable[str], places: Iterable[str]) -> list[bytes]:
@@ -51,4 +54,10 @@ class Seal:
 
 def place_of(table: str, delivery_day: object, source: str, row_number: int, column: str) -> str:
     """The place to which a cell is sealed."""
-    return f"{table}/{delivery_day}/{source}/{row_number}/{column}"
+    return PLACE.format(table, delivery_day, source, row_number, column)
+
+
+def places_of(table: str, column: str | pl.Expr) -> pl.Expr:
+    """The places of cells, from the ``delivery_day``, ``source`` and ``row_number`` of their rows."""
+    name = pl.lit(column) if isinstance(column, str) else column
+    return pl.format(PLACE, pl.lit(table), "delivery_day", "source", "row_number", name)

@@ -43,6 +43,16 @@ def test_spellings_of_one_moment_are_one_moment(cell: str) -> None:
     assert moment(cell) == (AT_NINE, [])
 
 
+def test_a_moment_is_read_alike_whatever_stands_beside_it() -> None:
+    cells = ["2026-03-01 09:00:00", "2026-03-01T01:00Z", None, "never", "2026-02-30 09:00:00", "2026-03-01"]
+    rows = pl.DataFrame({"valid_from": cells})
+    together = parse_rows(rows, CONTRACTS["products"], ["valid_from"], "Asia/Shanghai")
+    alone = [
+        parse_rows(row, CONTRACTS["products"], ["valid_from"], "Asia/Shanghai") for row in rows.iter_slices(1)
+    ]
+    assert together.equals(pl.concat(alone))
+
+
 def test_a_time_without_zone_is_business_time() -> None:
     assert moment("2026-03-01 09:00:00", "America/New_York") == (datetime(2026, 3, 1, 14, tzinfo=UTC), [])
 
