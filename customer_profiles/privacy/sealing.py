@@ -8,13 +8,12 @@ a sealed value that was moved to another row does not open.
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Iterable
 
 import polars as pl
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-from customer_profiles.privacy.keyed_hash import KeyedHash
 
 NONCE_BYTES = 12
 PLACE = "{}/{}/{}/{}/{}"
@@ -29,13 +28,13 @@ class Seal:
 
     def __init__(self, key: bytes) -> None:
         self._cipher = AESGCM(key)
-        self._nonces = KeyedHash(KeyedHash(key).digest(b"nonces"))
+        self._nonce_key = hmac.digest(key, b"nonces", "sha256")
 
     def seal(self, text: str, place: str) -> bytes:
         """Nonce and ciphertext of ``text``, bound to ``place``."""
         message, context = text.encode(), place.encode()
         told = len(context).to_bytes(4, "big") + context + message
-        nonce = self._nonces.digest(told)[:NONCE_BYTES]
+        nonce = hmac.digest(self._nonce_key, told, "sha256")[:NONCE_BYTES]
         return nonce + self._cipher.encrypt(nonce, message, context)
 
     def seal_all(self, texts: Iterable[str], places: Iterable[str]) -> list[bytes]:

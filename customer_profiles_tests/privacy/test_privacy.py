@@ -1,5 +1,4 @@
 import base64
-import hmac
 import stat
 from datetime import date
 from pathlib import Path
@@ -7,7 +6,6 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from customer_profiles.privacy.keyed_hash import BLOCK_BYTES, KeyedHash
 from customer_profiles.privacy.pseudonyms import KEY_CHARACTERS, Pseudonyms
 from customer_profiles.privacy.sealing import Seal, SealError, place_of, places_of
 from customer_profiles.privacy.secrets import (
@@ -100,13 +98,6 @@ def test_secrets_agreed_with_partners_come_from_the_environment_alone() -> None:
     assert load_partner_secrets(["BANK", "PANEL"], {"BANK": "a b", "PANEL": "键"}) == (b"a b", "键".encode())
     with pytest.raises(SecretError, match="names PANEL, which the environment does not hold"):
         load_partner_secrets(["BANK", "PANEL"], {"BANK": "a b", "PANEL": ""})
-
-
-@pytest.mark.parametrize("length", [0, 32, BLOCK_BYTES, BLOCK_BYTES + 1])
-def test_the_keyed_hash_is_hmac_sha_256(length: int) -> None:
-    key = b"k" * length
-    for message in (b"", b"C12", b"m" * 1_000):
-        assert KeyedHash(key).digest(message) == hmac.digest(key, message, "sha256")
 
 
 def test_places_of_a_column_are_those_of_its_cells() -> None:
