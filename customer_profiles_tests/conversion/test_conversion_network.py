@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 
 from customer_profiles.conversion import Batch, ConversionModel, InputsError, ModelFileError, network
 from customer_profiles.conversion.batches import TooFewExamples, folds
-from customer_profiles.conversion.calibration import Calibration, fit_calibration, logit_of, sigmoid
+from customer_profiles.conversion.calibration import fit_calibration, logit_of, sigmoid
 from customer_profiles.conversion.leaks import roc_auc
 from customer_profiles.conversion.members import batch_size, passes
 from customer_profiles.conversion.shapes import blend, newest
@@ -237,8 +237,8 @@ def test_the_linear_shape_is_the_mean_of_logistic_regressions_that_each_leave_a_
     fold, matrix = folds(None, 500, 5, 0), linear.inputs.transform(frame)
     fits = [LogisticRegression(max_iter=500).fit(matrix[fold != k], label[fold != k]) for k in range(5)]
     mean = np.mean([fit.predict_proba(matrix)[:, 1] for fit in fits], axis=0)
-    assert model.calibration_ == Calibration()
-    assert model.predict(frame) == pytest.approx(mean, abs=1e-5)
+    assert model.calibration_.slope == 1
+    assert model.predict(frame) == pytest.approx(model.calibration_.apply(logit_of(mean)), abs=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -367,14 +367,15 @@ def test_batches_grow_and_passes_shrink_with_the_rows():
     assert 200 < 1_000_000 / batch_size(1_000_000) <= 400
 
 
-def test_calibration_is_left_alone_where_it_does_not_help():
+def test_calibration_sets_the_level_alone_where_more_does_not_help():
     draw = np.random.default_rng(2)
     logit = draw.normal(size=4_000) - 2
     target = (draw.random(4_000) < sigmoid(logit)).astype(float)
     everywhere, fold = np.ones(4_000, bool), np.arange(4_000) % 5
-    assert fit_calibration(logit, target, everywhere, fold) == Calibration()
-    shifted = fit_calibration(logit + 1, target, everywhere, fold)
-    assert shifted.apply(logit + 1).mean() == pytest.approx(target.mean(), rel=0.02)
+    for moved in (0.0, -0.05, 1.0):
+        fitted = fit_calibration(logit + moved, target, everywhere, fold)
+        assert fitted.slope == 1
+        assert fitted.apply(logit + moved).mean() == pytest.approx(target.mean(), rel=0.002)
 
 
 def test_calibration_looks_at_the_newest_snapshot_alone():
