@@ -268,7 +268,7 @@ def learnt(gathered: Gathered, shapes: Sequence[str] = ("detailed", "stepped")) 
     """What the conversion model says of the test's customers."""
     train, test = gathered.parts
     known = [n for n in (*NUMERIC, *CATEGORIES) if train.features[n].null_count() < len(train)]
-    model = ConversionModel(0, shapes=shapes, ahead=False).fit(
+    model = ConversionModel(0, shapes=shapes).fit(
         train.features.select(known), train.label, train.customer_key, train.as_of
     )
     return model.predict(test.features)

@@ -65,11 +65,6 @@ def fit_calibration(
     return Calibration(chosen.slope, chosen.slope * level + chosen.shift)
 
 
-def shifted(logit: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """The logit (rows,) once its level is right: what a drift of the base rate alone does not touch."""
-    return np.asarray(logit + _fitted(logit, target, with_slope=False).shift)
-
-
 def _losses(logit: np.ndarray, target: np.ndarray, calibration: Calibration) -> np.ndarray:
     corrected = calibration.slope * logit + calibration.shift
     return np.asarray(np.logaddexp(0, corrected) - target * corrected)

@@ -22,7 +22,7 @@ from customer_profiles.conversion.batches import (
     require_enough,
     sampled,
 )
-from customer_profiles.conversion.calibration import Calibration, fit_calibration, shifted
+from customer_profiles.conversion.calibration import Calibration, fit_calibration
 from customer_profiles.conversion.columns import as_frame, column_kinds
 from customer_profiles.conversion.inputs import Inputs
 from customer_profiles.conversion.learnt import Learnt, Network, Steps, learn_network, learn_steps
@@ -31,11 +31,12 @@ from customer_profiles.conversion.shapes import (
     DETAILED,
     LINEAR,
     NETWORKS,
+    ONE_OF_EACH,
     SHAPES,
     SMOOTH,
     TREES,
+    alike,
     blend,
-    newest,
 )
 from customer_profiles.conversion.trees import TreeInputs
 from customer_profiles.projection.projection import Projection
@@ -47,7 +48,7 @@ SAMPLE = 100_000
 PART = 50_000
 """Rows of a larger table that are turned into inputs at once."""
 PARAMETERS = (
-    *("shapes", "ahead", "seed", "epochs", "patience", "members", "hidden", "dropout", "sparsity"),
+    *("shapes", "seed", "epochs", "patience", "members", "hidden", "dropout", "sparsity"),
     *("learning_rate", "weight_decay", "bends"),
 )
 
@@ -69,11 +70,9 @@ class ConversionModel:
         A fitted projection whose components are inputs; ``None`` fits one on the training rows.
     shapes
         Some of ``detailed``, ``smooth``, ``linear``, ``stepped``, ``branched`` (see ``shapes``), which are
-        blended where there are at most ``SAMPLE`` rows; of more rows only the first is learnt. Their
-        weights are those with the least log loss out of fold, or ``ahead`` in time.
-    ahead
-        With several snapshots (``as_of``) each shape learns from the earlier ones and is weighed on the
-        newest, as it will be used; those that count then learn from all. That takes twice the time.
+        blended where there are at most ``SAMPLE`` rows; of more rows only the first is learnt. ``None``
+        takes all, weighed for the least log loss out of fold. With several snapshots (``as_of``) shapes
+        count alike, and ``None`` takes ``ONE_OF_EACH`` kind: days to come are not those learnt from.
     epochs, patience
         Most passes over the rows (fewer from a hundred thousand rows on, see ``members.passes``), and
         how many without a better out-of-fold log loss end training.
@@ -127,8 +126,7 @@ class ConversionModel:
         numeric: Sequence[str] | None = None,
         categories: Sequence[str] | None = None,
         projection: Projection | None = None,
-        shapes: Sequence[str] = SHAPES,
-        ahead: bool = True,
+        shapes: Sequence[str] | None = None,
         epochs: int = 80,
         patience: int = 4,
         members: int = 5,
@@ -140,7 +138,7 @@ class ConversionModel:
         bends: int = 400,
         report: Callable[[str], None] | None = None,
     ) -> None:
-        if not shapes or not set(shapes) <= set(SHAPES):
+        if shapes is not None and (not shapes or not set(shapes) <= set(SHAPES)):
             raise ValueError(f"shapes are {shapes!r}; choose some of {', '.join(SHAPES)}")
         if members < 2:
             raise ValueError(f"members is {members}: each row needs one that does not learn from it")
@@ -152,8 +150,7 @@ class ConversionModel:
         self.numeric = numeric
         self.categories = categories
         self.projection = projection
-        self.shapes = tuple(shapes)
-        self.ahead = ahead
+        self.shapes = shapes if shapes is None else tuple(shapes)
         self.epochs = epochs
         self.patience = patience
         self.members = members
@@ -170,7 +167,7 @@ class ConversionModel:
 
         ``table`` is a pandas, Polars or Arrow table. ``customer_key`` (rows,) keeps rows of one customer
         in one fold; without it every row is a customer of its own. ``as_of`` (rows,) tells each row's
-        snapshot: shapes are weighed forward in time, and calibration looks at the newest one alone.
+        snapshot: with several, shapes count alike, and calibration looks at the newest one alone.
         Raises ``TooFewExamples``, ``InputsError`` if no column tells rows apart, or ``ValueError`` for a
         label that is not 0 and 1.
         """
@@ -218,7 +215,7 @@ class ConversionModel:
     ) -> Self:
         """Learn one shape from parts that are read anew in each pass."""
         self._count(sizes, positives, sample)
-        shape = self.shapes[0]
+        shape = (self.shapes or SHAPES)[0]
         return self._keep({shape: self._learn(shape, sample, read, sizes)}, {shape: 1.0}, sample)
 
     def _count(self, sizes: list[int], positives: float, sample: Part) -> None:
@@ -227,38 +224,26 @@ class ConversionModel:
 
     def _fit_whole(self, rows: Part, as_of: np.ndarray) -> Self:
         """Learn the shapes from ``rows`` and blend them."""
-        later = newest(as_of, rows.target) if self.ahead and len(self.shapes) > 1 else None
-        if later is None:
-            learnt = self._learn_all(rows)
-            weights = blend({shape: each.course.logit for shape, each in learnt.items()}, rows.target)
+        several = len(np.unique(as_of)) > 1
+        learnt = self._learn_all(rows, self.shapes or (ONE_OF_EACH if several else SHAPES))
+        if several:
+            weights = alike(learnt)
         else:
-            weights = self._weights_ahead(rows.at(np.flatnonzero(~later)), rows.at(np.flatnonzero(later)))
-            learnt = {shape: self._learn(shape, rows) for shape in weights}
-        if self.report is not None and len(self.shapes) > 1:
+            weights = blend({shape: each.course.logit for shape, each in learnt.items()}, rows.target)
+        if self.report is not None and len(learnt) > 1:
             told = ", ".join(f"{shape} {weight:.0%}" for shape, weight in weights.items())
-            self.report(f"blended for the least log loss on rows not learnt from: {told}")
+            self.report(f"blended: {told}")
         return self._keep(learnt, weights, rows)
 
-    def _weights_ahead(self, earlier: Part, later: Part) -> dict[str, float]:
-        """How much each shape counts on ``later`` rows, learnt from ``earlier`` ones.
-
-        What counts is the loss after a shift: base rates drift, and calibration follows them.
-        """
-        learnt = self._learn_all(earlier)
-        ahead = {
-            shape: shifted(each.model.logit(later.frame), later.target) for shape, each in learnt.items()
-        }
-        return blend(ahead, later.target)
-
-    def _learn_all(self, rows: Part) -> dict[str, Learnt]:
-        """Every shape; the smooth one not where the detailed one has no ramps, since they are the same.
+    def _learn_all(self, rows: Part, shapes: Sequence[str]) -> dict[str, Learnt]:
+        """Each of ``shapes``; not the smooth one where the detailed one has no ramps: they are the same.
 
         Trees grow in one thread beside the networks, which do not fill two cores.
         """
         learnt: dict[str, Learnt] = {}
         with ThreadPoolExecutor(1) as pool:
-            beside = {shape: pool.submit(self._learn, shape, rows) for shape in self.shapes if shape in TREES}
-            for shape in self.shapes:
+            beside = {shape: pool.submit(self._learn, shape, rows) for shape in shapes if shape in TREES}
+            for shape in shapes:
                 if shape in beside:
                     learnt[shape] = beside[shape].result()
                 elif not (shape == SMOOTH and DETAILED in learnt and not _has_ramps(learnt[DETAILED])):

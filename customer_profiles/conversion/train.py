@@ -68,7 +68,6 @@ def train(
         categories=categories,
         projection=projection,
         shapes=(DETAILED, STEPPED),
-        ahead=False,
         epochs=epochs,
         report=report,
     )
