@@ -19,7 +19,7 @@ from customer_profiles.collection.refusals import shape
 from customer_profiles.collection.releasing import ask_release, released_source
 from customer_profiles.collection.tables import RELEASES
 from customer_profiles.contracts import CONTRACTS, Pii
-from customer_profiles.contracts.columns import columns_of
+from customer_profiles.contracts.columns import columns_of, spellings
 from customer_profiles.contracts.stored import delivered_columns
 from customer_profiles.privacy.sealing import Seal, place_of
 from customer_profiles.settings import Mendable
@@ -140,7 +140,7 @@ def masked(row: Mapping[str, Any], seal: Seal) -> dict[str, str | None]:
     def is_plain(name: str, cell: str) -> bool:
         metadata = (columns[name].metadata or {}) if name in known and name not in unread else {}
         if metadata.get("kind") == "choice":  # a cell that is none of its values may be anything
-            return cell.lower() in {*metadata["values"], *metadata["synonyms"]}
+            return cell.lower() in spellings(metadata)
         return metadata.get("pii") is Pii.NONE and metadata.get("kind") in PLAIN_KINDS
 
     return {

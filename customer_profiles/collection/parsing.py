@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 
 from customer_profiles.contracts import Delivered
-from customer_profiles.contracts.columns import LATEST_YEAR, columns_of
+from customer_profiles.contracts.columns import LATEST_YEAR, columns_of, spellings
 
 ABSENT = ("", "NULL", "null", "\\N", "N/A", "NaT")
 TRUE, FALSE = ("true", "t", "1", "yes", "y", "是"), ("false", "f", "0", "no", "n", "否")
@@ -240,8 +240,7 @@ def _date(name: str, _: Mapping[str, Any], __: str) -> Parsed:
 
 def _choice(name: str, metadata: Mapping[str, Any], _: str) -> Parsed:
     cell = pl.col(name).str.to_lowercase()
-    known = {**{value: value for value in metadata["values"]}, **metadata["synonyms"]}
-    value = cell.replace_strict(known, default=None, return_dtype=pl.String)
+    value = cell.replace_strict(spellings(metadata), default=None, return_dtype=pl.String)
     unknown = cell.is_not_null() & value.is_null()
     if metadata["fallback"] is None:
         return Parsed(value, broken={"unparsable": _unread(name)})

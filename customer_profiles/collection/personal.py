@@ -57,7 +57,7 @@ def pseudonymised(
 def _sealed(table: str, rows: pl.DataFrame, name: str, seal: Seal) -> pl.Series:
     """Seal the cells that hold something, each to its own place."""
     known = rows.select(*ROW_PLACE, name).drop_nulls(name)
-    places = known.select(places_of(table, name)).to_series()
+    places = known.select(places_of(table, pl.lit(name))).to_series()
     sealed = pl.Series(seal.seal_all(known[name].to_list(), places.to_list()), dtype=pl.Binary)
     whole = pl.Series(f"{name}_sealed", [None], dtype=pl.Binary).new_from_index(0, rows.height)
     return whole.scatter(rows[name].is_not_null().arg_true(), sealed) if sealed.len() else whole

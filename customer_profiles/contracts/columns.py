@@ -91,6 +91,11 @@ def choice(
     )
 
 
+def spellings(choice: Mapping[str, Any]) -> dict[str, str]:
+    """What may be written (in lower case) for the values of a ``choice``, by its metadata."""
+    return {**{value: value for value in choice["values"]}, **choice["synonyms"]}
+
+
 def moment(description: str, *, required: bool = False, key: bool = False) -> dy.Datetime:
     """A point in time: ISO 8601; without a zone it is business time. Stored in UTC."""
     return dy.Datetime(

@@ -145,6 +145,11 @@ class Definition:
     among: pl.Expr | None = None
     asked: Callable[[Tables, date, LabelSettings], Frame] | None = None
 
+    @property
+    def pays(self) -> bool:
+        """Whether those whose label is 1 bring a margin: nobody does by leaving."""
+        return not self.turned
+
 
 def _bought(tables: Tables, as_of: date, label: LabelSettings) -> Frame:
     return converted(tables["orders"], as_of, label)

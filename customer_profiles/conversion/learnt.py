@@ -48,7 +48,7 @@ class Network:
 
 
 @dataclass(frozen=True)
-class Steps:
+class BoostedShape:
     """Boosted trees and what turns a table into their matrix."""
 
     inputs: TreeInputs
@@ -74,7 +74,7 @@ class Steps:
 class Learnt(NamedTuple):
     """One fit, and how its training went: its best pass and each row's out-of-fold logit."""
 
-    model: Network | Steps
+    model: Network | BoostedShape
     course: Course
 
 
@@ -103,7 +103,7 @@ def learn_network(
     return Learnt(Network(inputs, network), members.train(network, recipe, passes, sizes, judged, report))
 
 
-def learn_steps(inputs: TreeInputs, growth: Mapping[str, Any], part: Part, count: int, seed: int) -> Learnt:
+def learn_trees(inputs: TreeInputs, growth: Mapping[str, Any], part: Part, count: int, seed: int) -> Learnt:
     """Train ``count`` members, member k without fold k, with as many trees as do best out of fold.
 
     ``growth`` are arguments of scikit-learn's ``HistGradientBoostingClassifier``. A member that would see
@@ -134,5 +134,5 @@ def learn_steps(inputs: TreeInputs, growth: Mapping[str, Any], part: Part, count
                 logits[:, held] = np.array([np.ravel(logit) for logit in islice(stages, grown, None)])
         for logit in logits:
             course.note(target, logit)
-    model = Steps(inputs, Trees.mean([Trees.of(each, course.best) for each in members_of.values()]))
+    model = BoostedShape(inputs, Trees.mean([Trees.of(each, course.best) for each in members_of.values()]))
     return Learnt(model, course)

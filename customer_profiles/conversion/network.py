@@ -25,7 +25,7 @@ from customer_profiles.conversion.batches import (
 from customer_profiles.conversion.calibration import Calibration, fit_calibration
 from customer_profiles.conversion.columns import as_frame, column_kinds
 from customer_profiles.conversion.inputs import Inputs
-from customer_profiles.conversion.learnt import Learnt, Network, Steps, learn_network, learn_steps
+from customer_profiles.conversion.learnt import BoostedShape, Learnt, Network, learn_network, learn_trees
 from customer_profiles.conversion.members import AT_ONCE, Recipe
 from customer_profiles.conversion.shapes import (
     DETAILED,
@@ -92,7 +92,8 @@ class ConversionModel:
     weights_
         How much each shape counts; they add up to 1.
     shapes_
-        Each of these as it was learnt: a ``Network`` (``inputs`` and the Keras ``network``) or ``Steps``.
+        Each of these as it was learnt: a ``Network`` (``inputs`` and the Keras ``network``) or a
+        ``BoostedShape``.
     calibration_
         The correction of the blended logit.
     out_of_fold_
@@ -111,7 +112,7 @@ class ConversionModel:
 
     kind: ClassVar[str] = "conversion_network"
     weights_: dict[str, float]
-    shapes_: dict[str, Network | Steps]
+    shapes_: dict[str, Network | BoostedShape]
     calibration_: Calibration
     out_of_fold_: np.ndarray
     history_: dict[str, list[float]]
@@ -261,7 +262,7 @@ class ConversionModel:
         kinds = column_kinds(sample.frame, self.numeric, self.categories)
         if shape in TREES:
             columns = TreeInputs.of(sample.frame, *kinds)
-            return learn_steps(columns, TREES[shape], sample, self.members, self.seed)
+            return learn_trees(columns, TREES[shape], sample, self.members, self.seed)
         own = vars(self) | NETWORKS[shape]
         variance, projection = (0.95, self.projection) if shape != LINEAR else (None, None)
         inputs = Inputs(variance, projection, bends=own["bends"]).fit(sample.frame, *kinds)
@@ -338,7 +339,8 @@ class ConversionModel:
             model = cls(**(parameters | {"hidden": tuple(parameters["hidden"])}))
             model.weights_ = description["weights"]
             model.shapes_ = {
-                shape: (Steps if shape in TREES else Network).load(folder / shape) for shape in model.weights_
+                shape: (BoostedShape if shape in TREES else Network).load(folder / shape)
+                for shape in model.weights_
             }
             model.calibration_ = Calibration(*description["calibration"])
             model.base_rate_, model.rows_ = description["base_rate"], description["rows"]

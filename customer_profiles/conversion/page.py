@@ -172,8 +172,8 @@ def _made_of(training: Training) -> str:
 
 
 def _worth(name: str, conversion: ConversionSettings) -> str:
-    """What profit counts; nobody brings a margin by leaving."""
-    if DEFINITIONS[name].turned:
+    """What profit counts."""
+    if not DEFINITIONS[name].pays:
         return ""
     margin, cost = conversion.margin_minor / 100, conversion.contact_cost_minor / 100
     return (

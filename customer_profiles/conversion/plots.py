@@ -119,11 +119,9 @@ CHARTS: dict[str, Callable[[Evaluation, str], bytes]] = {
 
 
 def charts_of(label: str) -> dict[str, Callable[[Evaluation, str], bytes]]:
-    """Those that suit what is predicted: nobody brings a margin by leaving."""
+    """Those that suit what is predicted."""
     return {
-        name: chart
-        for name, chart in CHARTS.items()
-        if chart is not profit_chart or not DEFINITIONS[label].turned
+        name: chart for name, chart in CHARTS.items() if chart is not profit_chart or DEFINITIONS[label].pays
     }
 
 

@@ -143,7 +143,7 @@ def _triple(row: dict[str, Any], name: str, times: float = 1) -> Triple:
 
 def _profit_says(page: Page) -> str:
     """At which list the profit is largest, since the setting's share need not be it."""
-    if DEFINITIONS[page.label].turned:
+    if not DEFINITIONS[page.label].pays:
         return "Profit is not told: nobody brings a margin by leaving."
     best = max(page.tables["lists"], key=lambda row: row["profit_minor"])
     largest = (
@@ -161,7 +161,7 @@ def _lists(page: Page) -> list[dict[str, str]]:
             definition.they: figure(_triple(row, "buyers"), 0),
             "of 100": figure(_triple(row, "precision", 100), 0),
             "reached, %": figure(_triple(row, "recall", 100), 0),
-            **({} if definition.turned else {"profit": figure(_triple(row, "profit_minor", 0.01), 0)}),
+            **({"profit": figure(_triple(row, "profit_minor", 0.01), 0)} if definition.pays else {}),
         }
         for row in page.tables["lists"]
     ]

@@ -14,7 +14,7 @@ import polars as pl
 from customer_profiles.conversion.columns import InputsError, columns_that_vary, require, with_numbers, words
 from customer_profiles.projection.matrix import numeric_matrix
 
-TREES = "trees.npz"
+ARRAYS = "trees.npz"
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ class Trees:
                     right |= unknown[feature]
                 there &= ~(right.astype(bits) * bits(lost))
             before = (there & (~there + bits(1))) - bits(1)
-            total += self.value[leaves].take(np.bitwise_count(before).astype(np.intp))
+            total += self.value[leaves][np.bitwise_count(before)]
         return total
 
     @cached_property
@@ -173,10 +173,10 @@ class Trees:
     def save(self, folder: Path) -> None:
         """Write the arrays into ``folder``."""
         folder.mkdir(parents=True, exist_ok=True)
-        np.savez(folder / TREES, **{field.name: getattr(self, field.name) for field in fields(self)})
+        np.savez(folder / ARRAYS, **{field.name: getattr(self, field.name) for field in fields(self)})
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what ``save`` wrote."""
-        with np.load(folder / TREES, allow_pickle=False) as arrays:
+        with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
             return cls(**{name: arrays[name] for name in arrays.files})

@@ -9,6 +9,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from customer_profiles.cleaning.clean import FATES, row_fates
 from customer_profiles.collection.checks import EVERY_DELIVERY_WAS_READ as EVERY_READ
 from customer_profiles.collection.ledger import refusals
@@ -58,6 +60,17 @@ class Report:
     not_trained: dict[str, str] = field(default_factory=dict)
 
 
+def told_once(refused: pl.DataFrame) -> list[str]:
+    """The reasons of ``refusals``; days of a table that have the same as one: a database is away on many."""
+    days: dict[tuple[str, str], list[tuple[date, str]]] = {}
+    for day, table, reason in refused.iter_rows():
+        days.setdefault((table, reason.removeprefix(f"{table} of {day}: ")), []).append((day, reason))
+    return [
+        f"{table} of {len(of)} days, {of[0][0]} to {of[-1][0]}: {why}" if of[0][1] != of[-1][1] else of[0][1]
+        for (table, why), of in days.items()
+    ]
+
+
 def make_report(
     platform: Platform, result: RunResult, fingerprint: str, before: Report | None = None
 ) -> Report:
@@ -67,7 +80,7 @@ def make_report(
     """
     settings, read_by = platform.settings, reading_states(platform.home)
     with platform.warehouse() as warehouse:
-        refused = refusals(warehouse, result.first, result.last)["reason"].unique(maintain_order=True)
+        refused = told_once(refusals(warehouse, result.first, result.last))
         rows = {table: _fates(row_fates(warehouse, table, result.first, result.last)) for table in CONTRACTS}
         newest = max(warehouse.days(CUSTOMER_PROFILES), default=None)
         customers = warehouse.row_counts(CUSTOMER_PROFILES).get(newest, 0) if newest else 0
@@ -80,11 +93,11 @@ def make_report(
         first=str(result.first),
         last=str(result.last),
         succeeded=result.succeeded,
-        failures=[*refused, *(f for f in result.failures if not (refused.len() and EVERY_READ in f))],
+        failures=[*refused, *(f for f in result.failures if not (refused and EVERY_READ in f))],
         rows=rows,
         checks_passed=sum(check.passed for check in result.checks),
         checks_failed=[
-            asdict(check) | ({"says": f"{refused.len()} named below"} if check.name == EVERY_READ else {})
+            asdict(check) | ({"says": f"{len(refused)} named below"} if check.name == EVERY_READ else {})
             for check in result.checks
             if not check.passed
         ],

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from typing import Any
@@ -27,8 +26,6 @@ from customer_profiles.orchestration.report import SHOWN, Report, days_in_words,
 from customer_profiles.settings import DEFAULT_HOME, Settings
 
 DRIFTED = ("error", "warn", "chance")
-OF_A_DAY = re.compile(r"(\w+) of (\d{4}-\d{2}-\d{2}): (.*)", re.DOTALL)
-"""A failure of a table's day, and its reason."""
 
 
 @contextmanager
@@ -70,7 +67,7 @@ def show_report(console: Console, settings: Settings, report: Report, told: str 
     for what, place in places(settings).items():
         if place.exists():
             console.print(f"{what:>18}: {place}", soft_wrap=True)
-    for failure in told_once(report.failures):
+    for failure in report.failures:
         console.print(f"[red]failed:[/red] {escape(failure)}", soft_wrap=True)
     for change in report.changed:
         console.print(f"[yellow]changed:[/yellow] {escape(change)}", soft_wrap=True)
@@ -86,20 +83,6 @@ def show_report(console: Console, settings: Settings, report: Report, told: str 
     look = "make ui" if here else f"customer-profiles ui{home}"
     advice = look if report.succeeded else f"mend what failed, then run again: customer-profiles run{home}"
     console.print(f"next: [bold]{advice}[/bold]", soft_wrap=True)
-
-
-def told_once(failures: Sequence[str]) -> list[str]:
-    """Failures, those of a table's days as one if their reason is: a database that is away has it daily."""
-    days: dict[str, list[str]] = {}
-    for failure in failures:
-        told = OF_A_DAY.fullmatch(failure)
-        reason = f"{told[1]} of {{}}: {told[3]}" if told else failure
-        days.setdefault(reason, []).extend([told[2]] if told else [])
-    return [reason.replace("{}", _counted(of), 1) if of else reason for reason, of in days.items()]
-
-
-def _counted(days: Sequence[str]) -> str:
-    return days[0] if len(days) == 1 else f"{len(days)} days, {days[0]} to {days[-1]}"
 
 
 def show_drift(console: Console, day: date, drifts: list[dict[str, Any]], *, everything: bool) -> None:

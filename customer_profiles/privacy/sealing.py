@@ -56,7 +56,9 @@ def place_of(table: str, delivery_day: object, source: str, row_number: int, col
     return PLACE.format(table, delivery_day, source, row_number, column)
 
 
-def places_of(table: str, column: str | pl.Expr) -> pl.Expr:
-    """The places of cells, from the ``delivery_day``, ``source`` and ``row_number`` of their rows."""
-    name = pl.lit(column) if isinstance(column, str) else column
-    return pl.format(PLACE, pl.lit(table), "delivery_day", "source", "row_number", name)
+def places_of(table: str, column: pl.Expr) -> pl.Expr:
+    """The places of cells, from the ``delivery_day``, ``source`` and ``row_number`` of their rows.
+
+    ``column`` gives the names of the columns in which they stand.
+    """
+    return pl.format(PLACE, pl.lit(table), "delivery_day", "source", "row_number", column)

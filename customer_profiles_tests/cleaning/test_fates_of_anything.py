@@ -6,7 +6,6 @@ import json
 import tempfile
 from contextlib import ExitStack
 from datetime import date
-from itertools import chain
 from pathlib import Path
 
 from hypothesis import HealthCheck, example, given, settings
@@ -43,6 +42,7 @@ ROWS = st.lists(
 def test_fates_add_up_and_a_second_run_changes_nothing(open_shop, first, then, changed) -> None:
     with tempfile.TemporaryDirectory() as home, ExitStack() as files:
         shop = open_shop(Path(home), files)
+        shop.door = shop.door_with(refuse_above_unparsable_share=1)  # each row is judged for itself
         deliver(shop, first, DAY)
         deliver(shop, then, NEXT)
         shop.run("events", DAY, NEXT)
@@ -62,8 +62,7 @@ def deliver(shop, rows: list, day: date) -> None:
 def add_up(shop) -> list[int]:
     """Run both days; rows received per day, once their fates were seen to add up."""
     ran = shop.run("events", DAY, NEXT)
-    for refused in chain.from_iterable(day.refused for day in ran.values()):
-        assert "cells cannot be read" in refused  # most of a column's, in ten rows or more
+    assert not any(day.refused for day in ran.values())
     quarantine_days(shop.warehouse, DAY, NEXT)
     counted = shop.fates("events", DAY, NEXT)
     assert [day["received"] for day in counted] == [sum(day[fate] for fate in FATES) for day in counted]

@@ -9,14 +9,14 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import dagster as dg
+import polars as pl
 import pytest
 
 from customer_profiles.orchestration.instance import PROCESS_TAG, end_dead_runs, open_instance
 from customer_profiles.orchestration.jobs import schedules
 from customer_profiles.orchestration.platform import Platform
-from customer_profiles.orchestration.report import Report, load_report, save_report
+from customer_profiles.orchestration.report import Report, load_report, save_report, told_once
 from customer_profiles.orchestration.run import RunError, far_ahead, fingerprint, range_of_days, run_range
-from customer_profiles.orchestration.screen import told_once
 from customer_profiles.privacy.secrets import SEAL_VARIABLE, SecretError
 from customer_profiles.settings import load_settings
 from customer_profiles.warehouse import WarehouseError
@@ -102,11 +102,16 @@ def test_a_range_that_cannot_be_run_is_refused(
 
 
 def test_days_that_fail_for_one_reason_are_told_once() -> None:
-    away = [f"orders of 2026-03-0{day}: SHOP_URL cannot be reached" for day in (1, 2, 3)]
-    other = ["texts of 2026-03-01: {day} is empty", "segments: killed"]
-    assert told_once([*away[:2], *other, away[2]]) == [
+    away = [(day, "orders", f"orders of {day}: SHOP_URL cannot be reached") for day in (FIRST, SECOND, THIRD)]
+    all_days = [(day, "products", "products.csv is a directory") for day in (FIRST, SECOND)]
+    other = (SECOND, "texts", f"texts of {SECOND}: it is empty")
+    refused = pl.DataFrame(
+        sorted([*away, *all_days, other]), schema=["delivery_day", "table_name", "reason"], orient="row"
+    )
+    assert told_once(refused) == [
         "orders of 3 days, 2026-03-01 to 2026-03-03: SHOP_URL cannot be reached",
-        *other,
+        "products.csv is a directory",
+        "texts of 2026-03-02: it is empty",
     ]
 
 

@@ -104,6 +104,6 @@ def test_places_of_a_column_are_those_of_its_cells() -> None:
     rows = pl.DataFrame(
         {"delivery_day": [date(2026, 1, 5)] * 2, "source": ["texts/a{}.csv", "é"], "row_number": [7, 10_000]}
     )
-    places = rows.select(body=places_of("texts", "body"), each=places_of("texts", pl.lit("name")))
+    places = rows.select(body=places_of("texts", pl.lit("body")), each=places_of("texts", pl.col("source")))
     assert places["body"].to_list() == [place_of("texts", *row, "body") for row in rows.iter_rows()]
-    assert places["each"].to_list() == [place_of("texts", *row, "name") for row in rows.iter_rows()]
+    assert places["each"].to_list() == [place_of("texts", *row, row[1]) for row in rows.iter_rows()]

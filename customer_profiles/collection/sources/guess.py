@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import datetime
 from glob import escape
 from pathlib import Path
@@ -15,7 +16,7 @@ from customer_profiles.collection.parsing import ABSENT
 from customer_profiles.collection.sources.heads import GuessError, head_of
 from customer_profiles.collection.sources.names import MEANINGS, NAMES, PURCHASES
 from customer_profiles.contracts import CONTRACTS
-from customer_profiles.contracts.columns import columns_of
+from customer_profiles.contracts.columns import columns_of, spellings
 from customer_profiles.contracts.stored import delivered_columns, required_columns
 
 DATE_FORMATS = (
@@ -161,7 +162,7 @@ def _columns(table: str, cells: pl.DataFrame) -> tuple[dict[str, Any], list[str]
     for find in (_found, _alike):
         for name in (name for name in by_worth if name not in columns):
             found = find(name, cells, taken)
-            if found is None or _means_something_else(name, found, cells[found]):
+            if found is None or (name in MISTAKEN and MISTAKEN[name](cells[found])):
                 continue
             taken.add(found)
             columns[name], more = _how(table, name, found, cells[found])
@@ -185,8 +186,7 @@ def _how(table: str, name: str, found: str, cells: pl.Series) -> tuple[Any, list
     if name.endswith("_minor") and not _letters(found).endswith("minor"):
         return {"column": found, "minor_units": 2}, []
     if metadata["kind"] == "choice":
-        known = {*metadata["values"], *metadata["synonyms"]}
-        strange = sorted({value for value in some if value.lower() not in known})[:20]
+        strange = sorted({value for value in some if value.lower() not in spellings(metadata)})[:20]
         if strange:
             notes = [f"{name}: say what these values are, one of {', '.join(metadata['values'])}"]
             if bought := [value for value in strange if value.lower() in PURCHASES]:
@@ -199,16 +199,22 @@ def _how(table: str, name: str, found: str, cells: pl.Series) -> tuple[Any, list
     return found, []
 
 
-def _means_something_else(name: str, found: str, cells: pl.Series) -> bool:
-    """Whether a column of a fitting name is a place instead of a status, a rate instead of an amount."""
-    some = cells.str.strip_chars().str.to_lowercase().drop_nulls()
-    if name == "status" and _letters(found) == "state":
-        known = columns_of(CONTRACTS["orders"])["status"].metadata["values"]  # type: ignore[index]
-        return not some.is_in([*known, *MEANINGS["status"]]).any()
-    if name == "discount_minor":
-        rates = some.cast(pl.Float64, strict=False)
-        return bool(rates.is_between(0, 1).all() and (rates % 1 > 0).any())
-    return False
+def _is_a_place(cells: pl.Series) -> bool:
+    """Whether a column named ``State`` holds no status that is known."""
+    if _letters(cells.name) != "state":
+        return False
+    known = spellings(columns_of(CONTRACTS["orders"])["status"].metadata or {})
+    return not cells.str.strip_chars().str.to_lowercase().is_in([*known, *MEANINGS["status"]]).any()
+
+
+def _is_a_rate(cells: pl.Series) -> bool:
+    """Whether amounts are parts of 1."""
+    rates = cells.str.strip_chars().drop_nulls().cast(pl.Float64, strict=False)
+    return bool(rates.is_between(0, 1).all() and (rates % 1 > 0).any())
+
+
+MISTAKEN: dict[str, Callable[[pl.Series], bool]] = {"status": _is_a_place, "discount_minor": _is_a_rate}
+"""How a file's column of a fitting name shows that it is something else."""
 
 
 def _date_format(cells: pl.Series) -> str | None:

@@ -6,6 +6,7 @@ is. Anchors and aliases work, ``<<`` included; the same key twice is refused.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from difflib import get_close_matches
@@ -26,7 +27,7 @@ from customer_profiles.collection.sources.schema import (
     SqlSource,
 )
 from customer_profiles.contracts import CONTRACTS
-from customer_profiles.contracts.columns import columns_of
+from customer_profiles.contracts.columns import columns_of, spellings
 from customer_profiles.contracts.stored import delivered_columns
 from customer_profiles.settings import Mendable, Settings
 
@@ -34,8 +35,8 @@ FILE = "sources.yaml"
 LARGEST = 200_000
 """Values that the file can hold, aliases written out: more is no configuration but an attack or a slip."""
 DEEPEST = 20
-TAB = "that cannot start any token"
-"""What YAML says of a tab."""
+TAB = re.compile(rb"^[ \t]*\t", re.MULTILINE)
+"""An indentation that YAML does not take."""
 KEYS: Mapping[str, type[Any]] = {"files": FilesSource, "log": LogSource, "sql": SqlSource}
 INNER: Mapping[str | int, type[Any]] = {"columns": Column, "join": Join}
 Place = tuple[str | int, ...]
@@ -75,8 +76,8 @@ def parse_sources(text: bytes, file: Path) -> SourcesFile:
     try:
         root = yaml.compose(text.decode("utf-8-sig"), Loader=yaml.SafeLoader)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        says = str(error).replace(TAB, f"{TAB}; indent with spaces, not with tabs:")
-        raise SourcesError(f"{file} cannot be read as YAML: {' '.join(says.split())}") from error
+        fix = "; indent with spaces, not with tabs" if TAB.search(text) else ""
+        raise SourcesError(f"{file} cannot be read as YAML: {' '.join(str(error).split())}{fix}") from error
     lines: dict[Place, int] = {(): 1}
     values = _values(root, (), lines, file) if root else {}
     try:
@@ -207,7 +208,7 @@ def _takes(metadata: Mapping[str, Any], value: str) -> bool:
     """Whether a column takes a value: any, unless its contract names them and no other stands in."""
     if metadata["kind"] != "choice" or metadata["fallback"] is not None or value in ABSENT:
         return True
-    return value.lower() in {*metadata["values"], *metadata["synonyms"]}
+    return value.lower() in spellings(metadata)
 
 
 def _unknown(place: Place, known: list[str], what: str, lines: Mapping[Place, int]) -> str:
