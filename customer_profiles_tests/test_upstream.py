@@ -24,7 +24,11 @@ from dagster._core.instance.ref import InstanceRef
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
 from customer_profiles.orchestration.destinations import send
-from customer_profiles.orchestration.event_log import KeptEnginesEventLog, open_with_kept_engines
+from customer_profiles.orchestration.event_log import (
+    BATCH_VARIABLE,
+    KeptEnginesEventLog,
+    open_with_kept_engines,
+)
 from customer_profiles.quality.alerts import Message
 
 DAYS = dg.DailyPartitionsDefinition("2026-01-01")
@@ -218,6 +222,87 @@ def test_dagster_opens_its_event_log_through_the_hook_that_we_replace(
         engines = len(instance.event_log_storage._engines)  # type: ignore[attr-defined]
     assert {"index", run_id} <= set(shards)
     assert len(shards) > 10 * engines
+
+
+def stored_in(instance: DagsterInstance, run_id: str) -> dict[str, Any]:
+    """What Dagster's own storage tells of a run's events, its asset and its check."""
+    days = instance.fetch_materializations(NUMBERS, limit=9).records
+    entry = instance.get_asset_records([NUMBERS])[0].asset_entry
+    checks = instance.event_log_storage.get_asset_check_execution_history(days_are_good.check_key, limit=9)
+    return {
+        "events": events(instance, run_id),
+        "days": [(day.partition_key, day.asset_materialization.tags.keys()) for day in days],  # type: ignore[union-attr]
+        "last day": entry.last_materialization_record.partition_key,  # type: ignore[union-attr]
+        "last run": entry.last_run_id == run_id,
+        "tagged": instance.get_event_tags_for_asset(NUMBERS)[0].keys(),
+        "checks": [(each.partition, each.status.value) for each in checks],
+    }
+
+
+def test_a_batch_of_events_leaves_what_dagster_stores_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for size in ("0", "3", "1000"):
+        folder = tmp_path / size
+        folder.mkdir()
+        monkeypatch.setenv(BATCH_VARIABLE, size)
+        with open_with_kept_engines(folder) as ours:
+            run_id = run_range(ours, numbers, days_are_good).run_id
+        with its_own(folder) as own:
+            found.append(stored_in(own, run_id))
+    one_by_one, in_threes, at_once = found
+    assert len(one_by_one["days"]) == 2
+    assert len(one_by_one["checks"]) == 3
+    assert in_threes == one_by_one
+    assert at_once == one_by_one
+
+
+def test_a_batch_that_fails_is_stored_one_by_one_and_nothing_twice(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError("disk is full")
+
+    monkeypatch.setenv(BATCH_VARIABLE, "1000")
+    monkeypatch.setattr(KeptEnginesEventLog, "_store_asset_event_tags", full)
+    with open_with_kept_engines(folder) as ours:
+        monkeypatch.setattr(KeptEnginesEventLog, "store_event", SqliteEventLogStorage.store_event)
+        whole = KeptEnginesEventLog.store_event_batch
+
+        def then_free(self: KeptEnginesEventLog, batch: Any) -> None:
+            try:
+                whole(self, batch)
+            finally:
+                monkeypatch.setattr(
+                    KeptEnginesEventLog,
+                    "_store_asset_event_tags",
+                    SqliteEventLogStorage._store_asset_event_tags,
+                )
+
+        monkeypatch.setattr(KeptEnginesEventLog, "store_event_batch", then_free)
+        run_id = run_range(ours, numbers).run_id
+    assert "disk is full" in capsys.readouterr().err
+    with its_own(folder) as own:
+        told = events(own, run_id)
+    assert told.count("ASSET_MATERIALIZATION_PLANNED") == told.count("ASSET_MATERIALIZATION") == 2
+
+
+def test_a_check_that_fails_to_run_stays_planned_for_the_first_day(folder: Path) -> None:
+    """Dagster plans a check without partitions for every day, with a copy of its event each."""
+
+    @dg.asset_check(asset=numbers)
+    def breaks() -> dg.AssetCheckResult:
+        raise ValueError("broken")
+
+    with open_with_kept_engines(folder) as ours:
+        run_range(ours, numbers, breaks)
+    with its_own(folder) as own:
+        log = own.event_log_storage
+        (only,) = log.get_asset_check_execution_history(breaks.check_key, limit=9)
+        (newest,) = log.get_latest_asset_check_execution_by_key([breaks.check_key]).values()
+    assert (only.partition, only.status.value) == ("2026-01-05", "PLANNED")
+    assert newest.id == only.id
 
 
 @pytest.fixture
