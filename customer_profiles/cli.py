@@ -169,6 +169,7 @@ def main() -> None:
     """Run the command line. What a person can mend ends in one line, not in a traceback."""
     warnings.filterwarnings("ignore", module="dagster")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's remarks on its own build
+    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")  # see orchestration/event_log.py
     try:
         app(prog_name=app.info.name)
     except Mendable as error:

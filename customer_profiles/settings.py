@@ -46,7 +46,12 @@ class _Section(BaseModel):
 class CollectionSettings(_Section):
     """The door."""
 
-    minimum_age: int = Field(18, ge=0, le=120, description="years; younger customers are quarantined")
+    minimum_age: int = Field(
+        18,
+        ge=0,
+        le=120,
+        description="years; rows of younger customers are quarantined, and they have no profile",
+    )
     future_tolerance_minutes: int = Field(5, ge=0, description="how far past the day's end is still now")
     refuse_above_unparsable_share: float = Field(
         0.5, gt=0, le=1, description="share of unparsable cells in a required column that refuses a file"

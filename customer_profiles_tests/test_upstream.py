@@ -24,11 +24,7 @@ from dagster._core.instance.ref import InstanceRef
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
 from customer_profiles.orchestration.destinations import send
-from customer_profiles.orchestration.event_log import (
-    BATCH_VARIABLE,
-    KeptEnginesEventLog,
-    open_with_kept_engines,
-)
+from customer_profiles.orchestration.event_log import KeptEnginesEventLog, open_with_kept_engines
 from customer_profiles.quality.alerts import Message
 
 DAYS = dg.DailyPartitionsDefinition("2026-01-01")
@@ -246,7 +242,7 @@ def test_a_batch_of_events_leaves_what_dagster_stores_one_by_one(
     for size in ("0", "3", "1000"):
         folder = tmp_path / size
         folder.mkdir()
-        monkeypatch.setenv(BATCH_VARIABLE, size)
+        monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", size)
         with open_with_kept_engines(folder) as ours:
             run_id = run_range(ours, numbers, days_are_good).run_id
         with its_own(folder) as own:
@@ -264,7 +260,7 @@ def test_a_batch_that_fails_is_stored_one_by_one_and_nothing_twice(
     def full(*_: Any) -> None:
         raise OSError("disk is full")
 
-    monkeypatch.setenv(BATCH_VARIABLE, "1000")
+    monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "1000")
     monkeypatch.setattr(KeptEnginesEventLog, "_store_asset_event_tags", full)
     with open_with_kept_engines(folder) as ours:
         monkeypatch.setattr(KeptEnginesEventLog, "store_event", SqliteEventLogStorage.store_event)
@@ -288,8 +284,11 @@ def test_a_batch_that_fails_is_stored_one_by_one_and_nothing_twice(
     assert told.count("ASSET_MATERIALIZATION_PLANNED") == told.count("ASSET_MATERIALIZATION") == 2
 
 
-def test_a_check_that_fails_to_run_stays_planned_for_the_first_day(folder: Path) -> None:
+def test_a_check_that_fails_to_run_stays_planned_for_the_first_day(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Dagster plans a check without partitions for every day, with a copy of its event each."""
+    monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "1000")
 
     @dg.asset_check(asset=numbers)
     def breaks() -> dg.AssetCheckResult:

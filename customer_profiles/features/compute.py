@@ -8,6 +8,7 @@ import narwhals as nw
 import polars as pl
 
 from customer_profiles.cleaning.tables import CLEANED
+from customer_profiles.collection.tables import RAW
 from customer_profiles.features.as_of import AsOf, EachWhenAsked, Frame, Tables
 from customer_profiles.features.canary import planted_future
 from customer_profiles.features.catalogue import FAMILIES as COMPUTED_BY
@@ -23,6 +24,7 @@ from customer_profiles.features.identities import (
     under_one_key,
 )
 from customer_profiles.features.partners import partners
+from customer_profiles.features.population import without_minors
 from customer_profiles.features.summary import summarise
 from customer_profiles.features.tables import CUSTOMER_FEATURES, FAMILIES, IDENTITIES, SUMMARY
 from customer_profiles.settings import IdentitySettings, Settings
@@ -30,8 +32,15 @@ from customer_profiles.warehouse import Session
 
 
 def cleaned_tables(session: Session, as_of: AsOf) -> Tables:
-    """The cleaned tables as far as they were delivered by the day."""
-    return EachWhenAsked(CLEANED, lambda table: session.read(CLEANED[table], None, as_of.day))
+    """The cleaned tables as far as they were delivered by the day, without customers known as minors."""
+
+    def rows(table: str) -> Frame:
+        cleaned = session.read(CLEANED[table], None, as_of.day)
+        if table != "customers":
+            return cleaned
+        return without_minors(cleaned, session.read(RAW[table], None, as_of.day), as_of)
+
+    return EachWhenAsked(CLEANED, rows)
 
 
 def under_profile_keys(session: Session, tables: Tables, day: date) -> Tables:

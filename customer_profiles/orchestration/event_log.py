@@ -8,7 +8,6 @@ them as ever. What this leans on is not documented: ``test_upstream.py`` pins it
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,8 +24,6 @@ from sqlalchemy.pool import SingletonThreadPool
 BUSY_SECONDS = 60
 INDEX = "index"
 """The file in which Dagster keeps the asset events of all runs, beside one file a run."""
-BATCH_VARIABLE, BATCH = "DAGSTER_EVENT_BATCH_SIZE", 1_000
-"""Dagster hands over so many events of a step at once, if its environment says so."""
 
 
 class KeptEnginesEventLog(SqliteEventLogStorage):
@@ -65,8 +62,8 @@ class KeptEnginesEventLog(SqliteEventLogStorage):
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """What ``store_event`` does with each, in one transaction of each file.
 
-        Dagster hands over events of one run, all about assets. The last one of an asset is the one that its
-        entry keeps.
+        Dagster hands over events of one run, all about assets, in batches of ``DAGSTER_EVENT_BATCH_SIZE``,
+        which the command line sets. The last one of an asset is the one that its entry keeps.
         """
         run_id, events = events[0].run_id, _planned_for_one_day(events)
         rows = [self._event_to_row(each) for each in events]
@@ -132,7 +129,6 @@ def _engine(url: str) -> Engine:
 
 def open_with_kept_engines(folder: Path) -> DagsterInstance:
     """The instance of ``folder`` as its ``dagster.yaml`` says, but for the event log's engines."""
-    os.environ.setdefault(BATCH_VARIABLE, str(BATCH))
     own = {
         "module": KeptEnginesEventLog.__module__,
         "class": KeptEnginesEventLog.__name__,
