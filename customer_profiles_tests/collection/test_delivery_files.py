@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import time
 import tracemalloc
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -156,20 +155,19 @@ def test_an_error_never_quotes_a_cell(shop, content: str) -> None:
 
 
 @pytest.mark.parametrize("form", ["csv", "csv.gz", "ndjson"])
-def test_an_endless_line_is_refused_quickly_and_in_constant_memory(shop, form: str) -> None:
+def test_an_endless_line_is_refused_in_constant_memory_before_its_end_is_read(shop, form: str) -> None:
     file = shop.deliver("consents", "", form=form)
     megabyte = b"x" * 1_000_000
     with gzip.open(file, "wb", compresslevel=1) if form == "csv.gz" else file.open("wb") as stream:
         for _ in range(200):
             stream.write(megabyte)
+        stream.write(b"\0")  # who reads as far refuses the file for this
     tracemalloc.start()
-    started = time.perf_counter()
     with pytest.raises(DeliveryError, match=r"a line is longer than 16,000,000 bytes; deliver one row per"):
         shop.receive("consents")
-    seconds, (_, most) = time.perf_counter() - started, tracemalloc.get_traced_memory()
+    _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most < 10_000_000
-    assert seconds < 2
 
 
 def names(folder: Path, *entries: str) -> None:
