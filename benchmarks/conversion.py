@@ -11,9 +11,9 @@ is simulated and run first, which takes a few minutes. ``--quick`` is one seed a
 
 No choice rests on a test row. ``tasks`` splits each table once; ``--tune`` is handed the training rows
 alone, and prints how each recipe does on folds of them (the later fifth of them, where the split is by
-time). What was best there became the model's defaults. Its shapes (detailed, smooth, linear, shallow,
-stepped, branched) the model weighs by itself in ``fit``, which sees training rows only, out of fold;
-where rows carry the snapshot at which they stood, one of each kind counts alike.
+time). What was best there became the model's defaults. Its shapes (detailed, smooth, linear, stepped,
+branched) the model weighs by itself in ``fit``, which sees training rows only, out of fold; where rows
+carry the snapshot at which they stood, one of each kind counts alike.
 """
 
 from __future__ import annotations
@@ -59,10 +59,8 @@ RECIPES: dict[str, dict[str, Any]] = {
     "smooth": {"shapes": ["smooth"]},
     "linear": {"shapes": ["linear"]},
     "stepped": {"shapes": ["stepped"]},
-    "shallow": {"shapes": ["shallow"]},
     "branched": {"shapes": ["branched"]},
-    "without shallow": {"shapes": ["detailed", "smooth", "linear", "stepped", "branched"]},
-    "without branched": {"shapes": ["detailed", "smooth", "linear", "shallow", "stepped"]},
+    "without branched": {"shapes": ["detailed", "smooth", "linear", "stepped"]},
     "as the platform": {"shapes": ["detailed", "stepped"]},
     "fewer ramps": {"shapes": ["detailed"], "bends": 96},
     "no sparsity": {"shapes": ["detailed"], "sparsity": 0.0},

@@ -69,10 +69,10 @@ class ConversionModel:
     projection
         A fitted projection whose components are inputs; ``None`` fits one on the training rows.
     shapes
-        Some of ``detailed``, ``smooth``, ``linear``, ``shallow``, ``stepped``, ``branched`` (see ``shapes``),
-        which are blended where there are at most ``SAMPLE`` rows; of more rows only the first is learnt.
-        ``None`` takes all, weighed for the least log loss out of fold. With several snapshots (``as_of``)
-        shapes count alike, and ``None`` takes ``ONE_OF_EACH`` kind: days to come are not those learnt from.
+        Some of ``detailed``, ``smooth``, ``linear``, ``stepped``, ``branched`` (see ``shapes``), which are
+        blended where there are at most ``SAMPLE`` rows; of more rows only the first is learnt. ``None``
+        takes all, weighed for the least log loss out of fold. With several snapshots (``as_of``) shapes
+        count alike, and ``None`` takes ``ONE_OF_EACH`` kind: days to come are not those learnt from.
     epochs, patience
         Most passes over the rows (fewer from a hundred thousand rows on, see ``members.passes``), and
         how many without a better out-of-fold log loss end training.

@@ -19,7 +19,7 @@ from customer_profiles.conversion.labels import DEFINITIONS, label_window
 from customer_profiles.conversion.metrics import ranked
 from customer_profiles.conversion.network import ConversionModel
 from customer_profiles.conversion.promotion import CHAMPION, JUDGED
-from customer_profiles.conversion.shapes import BRANCHED, DETAILED, LINEAR, SHALLOW, SMOOTH, STEPPED
+from customer_profiles.conversion.shapes import BRANCHED, DETAILED, LINEAR, SMOOTH, STEPPED
 from customer_profiles.conversion.training import Training
 from customer_profiles.conversion.uplift import Refusal, Trial, uplift_table
 from customer_profiles.settings import ConversionSettings, LabelSettings
@@ -30,7 +30,6 @@ PARTS = {
     SMOOTH: "a smoother Keras network's",
     LINEAR: "a linear Keras network's",
     STEPPED: "boosted trees'",
-    SHALLOW: "smaller boosted trees'",
     BRANCHED: "larger boosted trees'",
 }
 """What a marketer reads of a shape."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 DETAILED, SMOOTH, LINEAR = "detailed", "smooth", "linear"
-SHALLOW, STEPPED, BRANCHED = "shallow", "stepped", "branched"
+STEPPED, BRANCHED = "stepped", "branched"
 NETWORKS: dict[str, dict[str, Any]] = {
     DETAILED: {},
     SMOOTH: {"bends": 0},
@@ -18,13 +18,12 @@ NETWORKS: dict[str, dict[str, Any]] = {
 is little to learn; the linear one is a logistic regression with scikit-learn's penalty, on normal scores
 and categories alone, which wins where days to come are unlike those that were learnt."""
 TREES: dict[str, dict[str, Any]] = {
-    SHALLOW: {"max_leaf_nodes": 4, "max_features": 0.5},
     STEPPED: {"max_leaf_nodes": 8, "max_features": 0.5},
     BRANCHED: {"max_leaf_nodes": 16, "max_features": 0.5, "learning_rate": 0.05},
 }
 """What a shape sets of scikit-learn's boosted trees: jumps and their interactions, which networks draw too
-smoothly. The stepped one has small trees; the branched one larger ones in smaller steps, which wins where
-there is more to learn; the shallow one trees of four leaves, which win where there is less."""
+smoothly. The stepped one has small trees, the branched one larger ones in smaller steps, which wins where
+there is more to learn."""
 SHAPES = (*NETWORKS, *TREES)
 ONE_OF_EACH = (DETAILED, LINEAR, STEPPED)
 """A shape of each kind, for days to come."""

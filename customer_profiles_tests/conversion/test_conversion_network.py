@@ -210,9 +210,7 @@ def test_a_fold_that_holds_every_buyer_leaves_one_member_without_them():
 
 
 def test_a_shape_that_there_is_not_is_named():
-    with pytest.raises(
-        ValueError, match="choose some of detailed, smooth, linear, shallow, stepped, branched"
-    ):
+    with pytest.raises(ValueError, match="choose some of detailed, smooth, linear, stepped, branched"):
         ConversionModel(shapes=["round"])
 
 
