@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 
 import narwhals as nw
@@ -9,7 +10,7 @@ import polars as pl
 
 from customer_profiles.cleaning.tables import CLEANED
 from customer_profiles.collection.tables import RAW
-from customer_profiles.features.as_of import AsOf, EachWhenAsked, Frame, Tables
+from customer_profiles.features.as_of import AsOf, EachWhenAsked, Frame, Tables, known_by
 from customer_profiles.features.canary import planted_future
 from customer_profiles.features.catalogue import FAMILIES as COMPUTED_BY
 from customer_profiles.features.catalogue import FAMILY_TRAITS
@@ -24,7 +25,7 @@ from customer_profiles.features.identities import (
     under_one_key,
 )
 from customer_profiles.features.partners import partners
-from customer_profiles.features.population import without_minors
+from customer_profiles.features.population import VERSION, minors, underage
 from customer_profiles.features.summary import summarise
 from customer_profiles.features.tables import CUSTOMER_FEATURES, FAMILIES, IDENTITIES, SUMMARY
 from customer_profiles.settings import IdentitySettings, Settings
@@ -32,15 +33,8 @@ from customer_profiles.warehouse import Session
 
 
 def cleaned_tables(session: Session, as_of: AsOf) -> Tables:
-    """The cleaned tables as far as they were delivered by the day, without customers known as minors."""
-
-    def rows(table: str) -> Frame:
-        cleaned = session.read(CLEANED[table], None, as_of.day)
-        if table != "customers":
-            return cleaned
-        return without_minors(cleaned, session.read(RAW[table], None, as_of.day), as_of)
-
-    return EachWhenAsked(CLEANED, rows)
+    """The cleaned tables as far as they were delivered by the day."""
+    return EachWhenAsked(CLEANED, lambda table: session.read(CLEANED[table], None, as_of.day))
 
 
 def under_profile_keys(session: Session, tables: Tables, day: date) -> Tables:
@@ -98,7 +92,25 @@ def compute_family(session: Session, family: str, as_of: AsOf, settings: Setting
 def compute_customer_features(session: Session, day: date) -> int:
     """Join and store the families' rows of the as-of day. Returns their number."""
     families = {family: session.read(FAMILIES[family], day, day) for family in FAMILY_TRAITS}
-    return session.write(CUSTOMER_FEATURES, {"as_of": day}, customer_features(families, AsOf(day, {})))
+    return session.write(CUSTOMER_FEATURES, {"as_of": day}, wide_rows(session, families, AsOf(day, {})))
+
+
+def wide_rows(session: Session, families: Mapping[str, Frame], as_of: AsOf) -> Frame:
+    """The families side by side, one row per customer who is not known as a minor."""
+    rows, known = customer_features(families, as_of), known_minors(session, as_of)
+    if known.is_empty():
+        return rows
+    return rows.join(session.lend("minors", known), on="customer_key", how="anti")
+
+
+def known_minors(session: Session, as_of: AsOf) -> pl.DataFrame:
+    """``customer_key`` of those with cleaned rows whom their newest version known by D shows as minors."""
+    told = session.collect(underage(session.read(RAW["customers"], None, as_of.day), as_of))
+    if told.is_empty():
+        return told.select("customer_key")
+    customers = session.read(CLEANED["customers"], None, as_of.day)
+    theirs = customers.join(session.lend("underage", told), on="customer_key", how="semi")
+    return minors(told, session.collect(known_by(theirs, as_of, "updated_day").select(*VERSION)))
 
 
 def rows_with_a_planted_future(
@@ -112,7 +124,7 @@ def rows_with_a_planted_future(
     found = find_identities(session, planted, as_of, settings.identity)
     tables = under_profile_keys(session, planted, as_of.day)
     families = {family: family_rows(family, tables, as_of, settings) for family in FAMILY_TRAITS}
-    rows = session.collect(customer_features(families, as_of))
+    rows = session.collect(wide_rows(session, families, as_of))
     return found.sort(IDENTITIES.order), rows.sort("customer_key")
 
 

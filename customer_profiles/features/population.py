@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import narwhals as nw
+import polars as pl
 
-from customer_profiles.features.as_of import ARRIVAL, AsOf, Frame, Tables, known_by, newest
+from customer_profiles.features.as_of import ARRIVAL, AsOf, Frame, Tables, known_by
 
 UNDERAGE = "customer_is_underage"
 """The rule of the contract for which a minor's row is quarantined."""
+VERSION = ("customer_key", "updated_at", *ARRIVAL)
 
 
 def population(tables: Tables, as_of: AsOf) -> Frame:
     """One row, ``customer_key``, per customer known by D.
 
     Those whom ``customers`` names, if it was ever delivered by D; else those who ordered or did
-    something. Rows of underage customers were quarantined, and ``without_minors`` leaves out the others.
+    something. Rows of underage customers were quarantined; ``minors`` are left out of the wide row.
     """
     if as_of.has("customers"):
         named = known_by(tables["customers"], as_of, "updated_day").select("customer_key")
@@ -25,19 +27,20 @@ def population(tables: Tables, as_of: AsOf) -> Frame:
     return named.group_by("customer_key").agg(rows=nw.len()).select("customer_key")
 
 
-def without_minors(customers: Frame, received: Frame, as_of: AsOf) -> Frame:
-    """``cleaned/customers`` without those whom their newest version known by D shows as minors.
-
-    A minor's row is quarantined: without this, an earlier row that told no birth date, or another one,
-    would go on making their profile. ``received`` is ``raw/customers``.
-    """
+def underage(received: Frame, as_of: AsOf) -> Frame:
+    """``VERSION`` of rows of ``raw/customers`` known by D that were quarantined for the customer's age."""
     is_minor = nw.col("broken_rules").list.contains(UNDERAGE)
-    told = known_by(received.filter(is_minor, ~nw.col("customer_key").is_null()), as_of, "updated_day")
-    accepted = known_by(customers.join(told, on="customer_key", how="semi"), as_of, "updated_day")
-    columns = ["customer_key", "updated_at", *ARRIVAL]
-    both = [
-        rows.select(*columns, nw.lit(minor).alias("minor"))
-        for rows, minor in ((told, True), (accepted, False))
-    ]
-    minors = newest(nw.concat(both), ("customer_key",), "updated_at").filter(nw.col("minor"))
-    return customers.join(minors, on="customer_key", how="anti")
+    told = received.filter(is_minor, ~nw.col("customer_key").is_null())
+    return known_by(told, as_of, "updated_day").select(*VERSION)
+
+
+def minors(told: pl.DataFrame, accepted: pl.DataFrame) -> pl.DataFrame:
+    """``customer_key`` of those with ``accepted`` rows whose newest version is ``underage``, as ``told``.
+
+    A row that told no birth date, or another one, would else go on making their profile. Both frames have
+    ``VERSION``; ``accepted`` is of ``cleaned/customers``.
+    """
+    theirs = told.join(accepted, on="customer_key", how="semi")
+    versions = pl.concat([accepted.with_columns(minor=False), theirs.with_columns(minor=True)])
+    versions = versions.sort("updated_at", *ARRIVAL).unique("customer_key", keep="last", maintain_order=True)
+    return versions.filter("minor").select("customer_key").sort("customer_key")
