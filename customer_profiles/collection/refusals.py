@@ -15,7 +15,7 @@ ENOUGH_ROWS = 10
 """From how many rows on a column that cannot be read is the file's fault, not a row's."""
 LONGEST_SHAPE = 40
 AGAIN = "deliver it again"
-KEYS = {"moment": "date_format", "date": "date_format", "choice": "values"}
+KEYS = {"moment": "date_format", "date": "date_format", "choice": "values", "currency": "values"}
 """What a mapping says of columns of a kind that are written in another way."""
 
 
@@ -75,7 +75,8 @@ def require_right(told: Tally, share: float) -> None:
         advice = f"mend its mapping in sources.yaml{_by(told.delivery.table, name)}" if told.mapped else AGAIN
         raise DeliveryError(
             f"{place}: column {name}: {counted} cells cannot be read (shaped "
-            f"like {told.shapes[rule]!r}); dates are ISO 8601, numbers plain, values those of the contract; "
+            f"like {told.shapes[rule]!r}); dates are ISO 8601, currencies ISO 4217, numbers "
+            f"plain, values those of the contract; "
             f"{advice}"
         )
 

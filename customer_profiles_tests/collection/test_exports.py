@@ -483,6 +483,15 @@ def test_a_day_whose_midnight_the_clocks_leave_out_is_still_a_day(own: OwnData) 
         assert read.cells["ordered_at"].to_list()[0] == "2017-10-15"
 
 
+def test_a_midnight_that_the_clocks_leave_out_is_the_days_first_moment(own: OwnData) -> None:
+    own.put("o_2026-03-03.csv", "No,At,Who,Paid\nA,2017-10-15 00:00:00,c,1\nB,15/10/2017 00:00,c,1\n")
+    for how in ({}, {"date_format": ["%Y-%m-%d %H:%M:%S", "%d/%m/%Y %H:%M"]}):
+        at = {"column": "At", "timezone": "America/Sao_Paulo", **how}
+        own.says({"path": "o_{day}.csv", "columns": {**ORDER, "ordered_at": at, "status_at": at}})
+        read = column(own.rows(), "ordered_at")
+        assert read == [datetime(2017, 10, 15, 3, tzinfo=UTC)] * (2 if how else 1) + [None] * (not how)
+
+
 @pytest.mark.parametrize(
     ("source", "says"),
     [

@@ -621,6 +621,8 @@ MISTAKES = {
     MAPPED
     + "status: {column: A, values: {x: done}}": "line 6: .*status.values.x: 'done' is none of placed, paid",
     MAPPED + "status: {constant: done}": "line 6: .*status.constant: 'done' is none of placed, paid",
+    MAPPED + "currency: {constant: Euro}": "line 6: .*currency.constant: 'Euro' is no ISO 4217 code of three",
+    MAPPED + "currency: {column: A, values: {€: Euro}}": "line 6: .*values.€: 'Euro' is no ISO 4217 code",
     MAPPED + "ordered_at: {column: A, date_format: '%Q'}": "line 6: .*'%Q': a sign behind a % means nothing",
     FILE
     + "      path: x\n      join: [{path: y, on: a, how: left}]": "line 5: .*how: .*sheets, path, on, prefix",
