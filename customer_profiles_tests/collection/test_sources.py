@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
-import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape
 
 import polars as pl
 import pytest
@@ -28,7 +26,7 @@ from customer_profiles.contracts import CONTRACTS
 from customer_profiles.privacy.pseudonyms import Pseudonyms
 from customer_profiles.privacy.sealing import Seal, place_of
 from customer_profiles.settings import CollectionSettings
-from customer_profiles_tests.collection.conftest import OwnData
+from customer_profiles_tests.collection.conftest import OwnData, workbook
 
 ROOT = Path(__file__).parents[2]
 DAY = date(2026, 3, 3)
@@ -49,36 +47,6 @@ ROW = {"No": "A1", "At": "2026-03-03 10:00:00", "Who": "C1", "Pieces": "2", "Pai
 
 def csv_of(rows: list[dict[str, str]], sign: str = ",") -> str:
     return "\n".join([sign.join(rows[0]), *(sign.join(row.values()) for row in rows)]) + "\n"
-
-
-def workbook(file: Path, rows: list[list[str | float]], sheets: Sequence[str] = ("March",)) -> None:
-    """The smallest workbook that Excel opens; its sheets are alike."""
-    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-    sheet = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-    package = "http://schemas.openxmlformats.org/package/2006"
-    kinds = "application/vnd.openxmlformats-package.relationships+xml"
-
-    def cell(value: str | float) -> str:
-        if isinstance(value, str):
-            return f'<c t="inlineStr"><is><t>{escape(value)}</t></is></c>'
-        return f"<c><v>{value}</v></c>"
-
-    lines = "".join(f"<row>{''.join(map(cell, row))}</row>" for row in rows)
-    parts = {
-        "[Content_Types].xml": f'<Types xmlns="{package}/content-types"><Default Extension="rels" '
-        f'ContentType="{kinds}"/><Default Extension="xml" ContentType="application/xml"/></Types>',
-        "_rels/.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="r" '
-        f'Type="{office}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
-        "xl/workbook.xml": f'<workbook xmlns="{sheet}" xmlns:r="{office}"><sheets>'
-        + "".join(f'<sheet name="{name}" sheetId="{n}" r:id="r1"/>' for n, name in enumerate(sheets, 1))
-        + "</sheets></workbook>",
-        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="r1" '
-        f'Type="{office}/worksheet" Target="sheet.xml"/></Relationships>',
-        "xl/sheet.xml": f'<worksheet xmlns="{sheet}"><sheetData>{lines}</sheetData></worksheet>',
-    }
-    with zipfile.ZipFile(file, "w") as book:
-        for name, text in parts.items():
-            book.writestr(name, f'<?xml version="1.0"?>{text}')
 
 
 # formats
