@@ -105,6 +105,15 @@ def test_what_a_sender_breaks_is_told_alone_and_on_its_day(
     assert set(alarms(stored)) == {told}
 
 
+def test_lines_that_stand_twice_in_their_orders_are_told_though_their_numbers_go_on(session: Session) -> None:
+    lined = [rows_of(number).with_columns(line_number=pl.lit(1, pl.Int64)) for number in range(DAYS)]
+    lined[-1] = pl.concat([lined[-1], lined[-1].with_columns(pl.col("line_number") + 1)])
+    columns = (*COLUMNS, StoredColumn("line_number", pl.Int64, False, ""))
+    rows = session.rows_of(pl.concat(lined))
+    stored = count(session, rows, "delivery_day", watched_rows(columns), table_name="orders")
+    assert ("(rows)", "repeated") in alarms(stored)
+
+
 def test_of_a_large_day_a_part_tells_of_repeats_and_keys(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
