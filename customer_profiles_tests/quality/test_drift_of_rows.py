@@ -124,6 +124,20 @@ def test_of_a_large_day_a_part_tells_of_repeats_and_keys(
     assert set(alarms(counted(session, *usual, of_one))) == {("customer_key", "concentrated")}
 
 
+def test_a_small_day_of_a_long_list_of_categories_is_no_drift(session: Session) -> None:
+    columns = (*COLUMNS, StoredColumn("category", pl.String, True, ""))
+    random, sizes = np.random.default_rng(1), [*[260] * (DAYS - 1), 190]
+    days = [
+        rows_of(number, rows).with_columns(
+            category=pl.Series([f"k{one}" for one in random.integers(0, 1000, rows)])
+        )
+        for number, rows in enumerate(sizes)
+    ]
+    rows = session.rows_of(pl.concat(days))
+    stored = count(session, rows, "delivery_day", watched_rows(columns), table_name="orders")
+    assert "category" not in {name for name, _ in alarms(stored)}
+
+
 def test_a_busy_day_of_rows_of_its_own_is_no_drift(session: Session) -> None:
     stored = counted(session, *(rows_of(number) for number in range(DAYS - 1)), rows_of(DAYS - 1, rows=2000))
     assert not alarms(stored)
