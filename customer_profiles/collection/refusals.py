@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from customer_profiles.collection.reading import UNREADABLE, Delivery, DeliveryError, ReadFile
+from customer_profiles.collection.sources.cells import UNMAPPED
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.contracts.columns import columns_of
 from customer_profiles.contracts.stored import delivered_columns, required_columns
@@ -52,7 +53,8 @@ def tally(told: Tally, file: ReadFile, judged: pl.DataFrame) -> None:
             continue
         told.unread[rule] = told.unread.get(rule, 0) + int(breaks.sum())
         if rule in columns:
-            told.shapes.setdefault(rule, shape(str(file.cells[columns[rule]][first])))
+            cell = str(file.cells[columns[rule]][first]).removeprefix(UNMAPPED)
+            told.shapes.setdefault(rule, shape(cell))
 
 
 def require_right(told: Tally, share: float) -> None:
