@@ -192,12 +192,18 @@ def _run(
     from customer_profiles.collection.sources.finding import lacking_sources
     from customer_profiles.orchestration.platform import Platform
     from customer_profiles.orchestration.report import in_service, load_report, make_report, save_report
-    from customer_profiles.orchestration.run import count_assets, fingerprint, range_of_days, run_range
+    from customer_profiles.orchestration.run import (
+        count_assets,
+        ending_early,
+        fingerprint,
+        range_of_days,
+        run_range,
+    )
     from customer_profiles.orchestration.screen import progress_of_assets, show_report
 
     platform = Platform(settings, os.environ)
     start, end = range_of_days(platform, first, last)
-    for reason in lacking_sources(platform.home):
+    for reason in (*lacking_sources(platform.home), *ending_early(platform, end)):
         out.print(f"WARN {reason}", style="yellow", markup=False, soft_wrap=True)
     state = fingerprint(platform, start, end)
     before = load_report(settings.home)

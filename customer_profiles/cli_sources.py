@@ -87,6 +87,8 @@ def _show(check: TableCheck) -> None:
     _show_counts("left out by rule", check.filtered)
     _show_counts("would be quarantined", check.quarantined)
     _show_counts("would be repaired", check.repaired)
+    for doubt in check.doubts:
+        out.print(f"[yellow]{escape(doubt)}[/yellow]", soft_wrap=True)
     missing = missing_columns(check)
     if missing:
         out.print(f"[red]required columns missing:[/red] {', '.join(missing)}", soft_wrap=True)

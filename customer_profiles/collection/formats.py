@@ -375,6 +375,13 @@ def _read_xlsx(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFrame
     return rows.filter(~pl.all_horizontal(pl.all().is_null())), []
 
 
+def sheet_names(file: Path) -> list[str]:
+    """The sheets of a workbook that can be read, in order."""
+    import fastexcel
+
+    return list(fastexcel.read_excel(file).sheet_names)
+
+
 READERS: dict[str, Callable[[Path, Layout, Refuse], tuple[pl.DataFrame, Ragged]]] = {
     "csv": _read_csv,
     "csv.gz": _read_csv,

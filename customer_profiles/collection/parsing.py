@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, time
 from functools import cache, partial
 from typing import Any
 
 import polars as pl
 
 from customer_profiles.contracts import Delivered
-from customer_profiles.contracts.columns import LATEST_YEAR, columns_of, spellings
+from customer_profiles.contracts.columns import CURRENCY, LATEST_YEAR, columns_of, spellings
 
 ABSENT = ("", "NULL", "null", "\\N", "N/A", "NaT")
 TRUE, FALSE = ("true", "t", "1", "yes", "y", "是"), ("false", "f", "0", "no", "n", "否")
@@ -196,7 +196,7 @@ def _moments(cells: pl.Series, timezone: str) -> pl.Series:
     spaced = pl.col("cell").str.replace("T", " ", literal=True)
     usual = pl.when(spaced.str.contains(USUAL_MOMENT)).then(spaced)
     local = usual.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
-    read = rows.select(_in_zone(local, timezone).dt.convert_time_zone("UTC")).to_series()
+    read = rows.select(_on_the_clock(local, timezone).dt.convert_time_zone("UTC")).to_series()
     rest = (cells.is_not_null() & read.is_null()).arg_true()
     return read.scatter(rest, rows[rest].select(_in_any_form(pl.col("cell"), timezone)).to_series())
 
@@ -213,14 +213,19 @@ def _in_any_form(cell: pl.Expr, timezone: str) -> pl.Expr:
         text.str.to_datetime(form, time_unit="us", strict=False, time_zone="UTC")
         for form in ("%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%d %H:%M%#z")
     )
-    in_zone = _in_zone(local, timezone)
-    if _leaves_out_midnights(timezone):
-        first_hour = pl.when(day_precise & in_zone.is_null()).then(local).dt.offset_by("1h")
-        in_zone = pl.coalesce(in_zone, _in_zone(first_hour, timezone))
-    return pl.when(zoned).then(with_offset).otherwise(in_zone.dt.convert_time_zone("UTC"))
+    return pl.when(zoned).then(with_offset).otherwise(in_zone(local, timezone).dt.convert_time_zone("UTC"))
 
 
-def _in_zone(local: pl.Expr, timezone: str) -> pl.Expr:
+def in_zone(local: pl.Expr, timezone: str) -> pl.Expr:
+    """Local times as moments. A day that has no midnight begins at one; no other lost hour has a moment."""
+    times = _on_the_clock(local, timezone)
+    if not _leaves_out_midnights(timezone):
+        return times
+    midnight = pl.when(times.is_null() & (local.dt.time() == time())).then(local)
+    return pl.coalesce(times, _on_the_clock(midnight.dt.offset_by("1h"), timezone))
+
+
+def _on_the_clock(local: pl.Expr, timezone: str) -> pl.Expr:
     return local.dt.replace_time_zone(timezone, ambiguous="earliest", non_existent="null")
 
 
@@ -228,7 +233,7 @@ def _in_zone(local: pl.Expr, timezone: str) -> pl.Expr:
 def _leaves_out_midnights(timezone: str) -> bool:
     """Whether clocks of the zone go forward at midnight, since 1970: such a day begins at one o'clock."""
     days = pl.datetime_range(date(1970, 1, 1), date(LATEST_YEAR, 1, 1), "1d", eager=True)
-    return pl.select(_in_zone(pl.lit(days), timezone)).to_series().has_nulls()
+    return pl.select(_on_the_clock(pl.lit(days), timezone)).to_series().has_nulls()
 
 
 def _date(name: str, _: Mapping[str, Any], __: str) -> Parsed:
@@ -265,6 +270,16 @@ def _email(name: str, _: Mapping[str, Any], __: str) -> Parsed:
     )
 
 
+def _currency(name: str, _: Mapping[str, Any], __: str) -> Parsed:
+    cell = pl.col(name)
+    code = cell.str.to_uppercase()
+    return Parsed(
+        pl.when(code.str.contains(CURRENCY)).then(code),
+        broken={"unparsable": _unread(name)},
+        repaired={"upper_cased": _value(name) != cell},
+    )
+
+
 PARSERS: dict[str, Callable[[str, Mapping[str, Any], str], Parsed]] = {
     "text": _text,
     "free_text": _text,
@@ -272,6 +287,7 @@ PARSERS: dict[str, Callable[[str, Mapping[str, Any], str], Parsed]] = {
     "email": _email,
     "whole": _whole,
     "decimal": _decimal,
+    "currency": _currency,
     "moment": _moment,
     "date": _date,
     "choice": _choice,

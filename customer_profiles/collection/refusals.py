@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from customer_profiles.collection.reading import UNREADABLE, Delivery, DeliveryError, ReadFile
+from customer_profiles.collection.sources.cells import UNMAPPED
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.contracts.columns import columns_of
 from customer_profiles.contracts.stored import delivered_columns, required_columns
@@ -15,7 +16,7 @@ ENOUGH_ROWS = 10
 """From how many rows on a column that cannot be read is the file's fault, not a row's."""
 LONGEST_SHAPE = 40
 AGAIN = "deliver it again"
-KEYS = {"moment": "date_format", "date": "date_format", "choice": "values"}
+KEYS = {"moment": "date_format", "date": "date_format", "choice": "values", "currency": "values"}
 """What a mapping says of columns of a kind that are written in another way."""
 
 
@@ -52,7 +53,8 @@ def tally(told: Tally, file: ReadFile, judged: pl.DataFrame) -> None:
             continue
         told.unread[rule] = told.unread.get(rule, 0) + int(breaks.sum())
         if rule in columns:
-            told.shapes.setdefault(rule, shape(str(file.cells[columns[rule]][first])))
+            cell = str(file.cells[columns[rule]][first]).removeprefix(UNMAPPED)
+            told.shapes.setdefault(rule, shape(cell))
 
 
 def require_right(told: Tally, share: float) -> None:
@@ -75,7 +77,8 @@ def require_right(told: Tally, share: float) -> None:
         advice = f"mend its mapping in sources.yaml{_by(told.delivery.table, name)}" if told.mapped else AGAIN
         raise DeliveryError(
             f"{place}: column {name}: {counted} cells cannot be read (shaped "
-            f"like {told.shapes[rule]!r}); dates are ISO 8601, numbers plain, values those of the contract; "
+            f"like {told.shapes[rule]!r}); dates are ISO 8601, currencies ISO 4217, numbers "
+            f"plain, values those of the contract; "
             f"{advice}"
         )
 

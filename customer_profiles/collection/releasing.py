@@ -121,7 +121,8 @@ def _read_mapped(
     if part is None or part.digest() != entry["sha256"]:
         raise DeliveryError(
             f"{table} of {entry['file_day']}: {entry['file']}: it is gone or was changed, so its rows cannot "
-            f"be mapped again; put it back as it was, or deliver them again"
+            f"be mapped again; put it back as it was, or rewrite its day: customer-profiles run --rebuild "
+            f"{entry['file_day']}"
         )
     rows = 0
     for file in part.read():

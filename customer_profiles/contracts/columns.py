@@ -19,6 +19,8 @@ import dataframely as dy
 import polars as pl
 
 EARLIEST_YEAR, LATEST_YEAR = 1900, 2100
+CURRENCY = r"^[A-Z]{3}$"
+"""An ISO 4217 code: three letters, which of them is not asked, since old accounts hold old currencies."""
 
 
 class Pii(StrEnum):
@@ -138,6 +140,11 @@ def whole(
 def money(description: str, *, required: bool = False, minimum: int | None = None) -> dy.Int64:
     """An amount of money in integer minor units (fen, cent) of the row's currency."""
     return whole(description, "minor units", required=required, minimum=minimum)
+
+
+def currency_code(description: str, *, required: bool = False) -> dy.String:
+    """An ISO 4217 code of three letters; what is written in small ones is repaired."""
+    return dy.String(nullable=not required, description=description, metadata=_metadata("currency"))
 
 
 def decimal(

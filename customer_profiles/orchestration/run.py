@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import pairwise
@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from customer_profiles.collection.reading import DeliveryError
 from customer_profiles.collection.sources.finding import (
+    delivered_days,
     find_delivery,
     lacking_sources,
     state_of_sources,
@@ -31,6 +32,7 @@ from customer_profiles.orchestration.alerts import tell
 from customer_profiles.orchestration.code_version import code_version
 from customer_profiles.orchestration.instance import PROCESS_TAG, end_dead_runs, open_instance
 from customer_profiles.orchestration.jobs import EVERYTHING
+from customer_profiles.orchestration.observations import BLOCKED
 from customer_profiles.orchestration.partitions import RANGE_END, RANGE_START, REBUILD_TAG, RUN_AGAIN
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.settings import Mendable, Settings
@@ -101,6 +103,20 @@ def range_of_days(platform: Platform, first: date | None, last: date | None) -> 
             f"{settings.home / 'settings.yaml'}, or start later with --from"
         )
     return start, end
+
+
+def ending_early(platform: Platform, last: date) -> list[str]:
+    """Tables expected every day of which nothing lies there for the last days of a run, in words."""
+    ends: dict[str, date] = {}
+    for table in platform.settings.freshness.delivered_by:
+        with suppress(DeliveryError):  # the asset that loads the table reports it
+            ends[table] = max(delivered_days(platform.home, table), default=last)
+    return [
+        f"{table}: nothing was delivered after {end}, and the run goes on to {last}: traits that look at the "
+        f"days between are NULL then, and profiles may be held back. To leave these days out: --to {end}"
+        for table, end in ends.items()
+        if end < last
+    ]
 
 
 def far_ahead(waiting: Sequence[date], today: date) -> list[date]:
@@ -286,5 +302,8 @@ def _failures(result: dg.ExecuteInProcessResult) -> list[str]:
             while error and error.cause:  # Dagster wraps what went wrong in an error of its own
                 error = error.cause
             reason = error.message.strip() if error else str(event.message)
+            if error and error.cls_name == BLOCKED:
+                checks = ", ".join(line.replace(": ", " ") for line in reason.splitlines()[1:])
+                told = told or f"{checks}: an ERROR, see checks; what follows from it was held back"
             failures.append(told or f"{event.step_key}: {reason}")
     return failures

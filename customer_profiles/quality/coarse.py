@@ -14,7 +14,9 @@ from customer_profiles.quality.statistics import quantile_bins
 BINS = 10
 FREQUENT_SHARE = 0.02
 """Categories below this share of the reference are pooled. The counts name all above a quarter of it."""
-UNSEEN, UNSEEN_SHARE = "(unseen)", 0.01
+UNSEEN, UNSEEN_SHARE, UNSEEN_ROWS = "(unseen)", 0.01, 10
+"""A category is new from this share of the day and so many rows on: where a list is long, each day names a
+few others, and of a small day two rows are a percent."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ def _category_bins(history: History, today: int, places: np.ndarray) -> Binned:
     """Frequent categories of the reference, its rare ones together, and those that it does not hold."""
     reference, now = history.counts[places].sum(axis=0), history.counts[today]
     frequent = (reference >= FREQUENT_SHARE * reference.sum()) & (history.bins != RARE)
-    new = (reference == 0) & (now >= UNSEEN_SHARE * max(now.sum(), 1)) & (history.bins != RARE)
+    many = (now >= UNSEEN_SHARE * now.sum()) & (now >= UNSEEN_ROWS)
+    new = (reference == 0) & many & (history.bins != RARE)
     groups = [*np.flatnonzero(frequent)[:, None], np.flatnonzero(~frequent & ~new), np.flatnonzero(new)]
     names = [*history.bins[frequent], RARE, UNSEEN]
     days = np.column_stack([history.counts[np.ix_(places, group)].sum(axis=1) for group in groups])

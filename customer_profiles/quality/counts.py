@@ -111,8 +111,8 @@ def watched_rows(columns: Sequence[StoredColumn]) -> Watched:
 
 
 def _is_own_id(column: StoredColumn) -> bool:
-    """Whether a column numbers the rows of its table."""
-    return column.name.endswith("_id") and not column.nullable
+    """Whether a column numbers the rows of its table, or the lines of an order."""
+    return (column.name.endswith("_id") and not column.nullable) or column.name == "line_number"
 
 
 def count(

@@ -209,6 +209,26 @@ def test_rows_of_a_file_that_is_read_as_other_rows_now_are_not_guessed(shop, tmp
     assert "customer-profiles run --rebuild 2026-03-03" in refused
 
 
+def test_rows_of_a_file_that_has_changed_since_are_not_guessed_and_a_rebuild_ends_it(
+    shop, tmp_path: Path
+) -> None:
+    orders = {"kind": "files", "path": "exports/{day}.csv", "columns": MAPPED | {"status": "State"}}
+    (tmp_path / "sources.yaml").write_text(json.dumps({"tables": {"orders": [orders]}}))
+    shop.door = replace(shop.door, home=load_home(load_settings(tmp_path), {}))
+    file = tmp_path / "exports" / f"{DAY}.csv"
+    file.parent.mkdir()
+    file.write_text("No,Who,When,State\nA,C1,2026-03-03 10:00:00,paid\nB,C2,2026-03-03 11:00:00,bezahlt\n")
+    shop.run("orders", DAY, NEXT)
+    hold(shop, DAY)
+    release_rows(shop.warehouse, Chosen("orders", DAY), NOW)
+    file.write_text("No,Who,When,State\nB,C2,2026-03-03 11:00:00,paid\n")
+    (refused,) = shop.run("orders", NEXT)[NEXT].refused
+    assert refused.endswith("or rewrite its day: customer-profiles run --rebuild 2026-03-03")
+    shop.run("orders", DAY, rebuild=True)
+    assert shop.run("orders", NEXT)[NEXT].refused == ()
+    assert (fates(shop, "orders", DAY), fates(shop, "orders", NEXT)) == ({"accepted": 1}, {})
+
+
 def test_words_are_masked_and_readable_cells_are_not(shop, sound) -> None:
     broken = sound(
         "orders", quantity="0", amount_minor="王芳 12", coupon_id="a@b.c", note="ring 2x", channel="c@d.e"

@@ -85,7 +85,8 @@ def test_business_day_hour_and_weekday_are_local_and_a_date_alone_has_no_hour(
 
 
 def test_a_day_without_a_midnight_begins_at_one() -> None:
-    assert moment("2017-10-15", "America/Sao_Paulo") == (datetime(2017, 10, 15, 3, tzinfo=UTC), [])
+    for midnight in ("2017-10-15", "2017-10-15 00:00:00", "2017-10-15T00:00"):
+        assert moment(midnight, "America/Sao_Paulo") == (datetime(2017, 10, 15, 3, tzinfo=UTC), [])
     assert moment("2017-10-15 00:30:00", "America/Sao_Paulo") == (None, ["valid_from|unparsable"])
 
 

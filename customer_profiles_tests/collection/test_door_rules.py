@@ -119,6 +119,8 @@ RULES: dict[str, tuple[str, dict[str, Any], list[str]]] = {
     "negative discount": ("orders", {"discount_minor": "-1"}, ["discount_minor|out_of_range"]),
     "negative refund": ("orders", {"refunded_minor": "-1"}, ["refunded_minor|out_of_range"]),
     "unknown status": ("orders", {"status": "vanished"}, ["status|unparsable"]),
+    "a currency's name": ("orders", {"currency": "Euro"}, ["currency|unparsable"]),
+    "a currency's sign": ("orders", {"currency": "€"}, ["currency|unparsable"]),
     "two rules": ("orders", {"quantity": "0", "currency": ""}, ["currency|required", "quantity_is_zero"]),
     "three rules": (
         "orders",
@@ -225,6 +227,7 @@ REPAIRS: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = {
         ["quantity|decimal_to_whole"],
     ),
     "surrounding space": ("orders", {"currency": " CNY\t"}, {"currency": "CNY"}, ["currency|normalised"]),
+    "small letters": ("orders", {"currency": "eur"}, {"currency": "EUR"}, ["currency|upper_cased"]),
     "full-width date": (
         "orders",
         {"ordered_at": "２０２６-03-03 12:00:00"},

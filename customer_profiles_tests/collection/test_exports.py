@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from customer_profiles.collection import pieces, reading
+from customer_profiles.collection.reading import DeliveryError
 from customer_profiles.collection.repeats import Repeats
 from customer_profiles.collection.sources import check
 from customer_profiles.collection.sources.changes import reading_states, what_changed
@@ -483,6 +484,15 @@ def test_a_day_whose_midnight_the_clocks_leave_out_is_still_a_day(own: OwnData) 
         assert read.cells["ordered_at"].to_list()[0] == "2017-10-15"
 
 
+def test_a_midnight_that_the_clocks_leave_out_is_the_days_first_moment(own: OwnData) -> None:
+    own.put("o_2026-03-03.csv", "No,At,Who,Paid\nA,2017-10-15 00:00:00,c,1\nB,15/10/2017 00:00,c,1\n")
+    for how in ({}, {"date_format": ["%Y-%m-%d %H:%M:%S", "%d/%m/%Y %H:%M"]}):
+        at = {"column": "At", "timezone": "America/Sao_Paulo", **how}
+        own.says({"path": "o_{day}.csv", "columns": {**ORDER, "ordered_at": at, "status_at": at}})
+        read = column(own.rows(), "ordered_at")
+        assert read == [datetime(2017, 10, 15, 3, tzinfo=UTC)] * (2 if how else 1) + [None] * (not how)
+
+
 @pytest.mark.parametrize(
     ("source", "says"),
     [
@@ -533,3 +543,12 @@ def test_a_line_of_recoded_json_ends_with_a_line_feed_alone(own: OwnData) -> Non
     own.put("o_2026-03-03.ndjson", text.encode("latin-1"))
     own.says({"path": "o_{day}.ndjson", "encoding": "latin-1", "columns": ORDER})
     assert column(own.rows(), "broken_rules") == [[]]
+
+
+def test_of_times_in_another_form_the_shape_is_told_as_they_are_written(own: OwnData) -> None:
+    rows = "".join(f"{number},2026-03-03 10:00:00,c,1\n" for number in range(20))
+    own.put("o_2026-03-03.csv", "No,At,Who,Paid\n" + rows)
+    at = {"column": "At", "date_format": "%d.%m.%Y"}
+    own.says({"path": "o_{day}.csv", "columns": {**ORDER, "ordered_at": at}})
+    with pytest.raises(DeliveryError, match=r"column ordered_at: .*shaped like '9999-99-99 99:99:99'"):
+        own.receive()

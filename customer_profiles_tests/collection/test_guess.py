@@ -12,6 +12,7 @@ import yaml
 from customer_profiles.collection.sources.guess import guess_source
 from customer_profiles.collection.sources.heads import GuessError
 from customer_profiles.collection.sources.load import parse_sources
+from customer_profiles_tests.collection.conftest import workbook
 
 LINE = '10.0.0.1 - u7 [03/Mar/2026:10:00:00 +0800] "GET /product/12 HTTP/1.1" 200 512 "-" "Mozilla/5.0"\n'
 
@@ -69,6 +70,26 @@ def test_what_only_sounds_like_a_status_or_an_amount_is_none(tmp_path: Path) -> 
     assert "not mapped, kept sealed: State, Discount" in text
     _, source, _ = guessed(tmp_path, "store.csv", "order_id,order_date,state\n1,2026-03-03,canceled\n")
     assert source["columns"]["status"] == {"column": "state", "values": {"canceled": "cancelled"}}
+
+
+def test_a_price_beside_pieces_is_that_of_one(tmp_path: Path) -> None:
+    rows = "Invoice,StockCode,Quantity,InvoiceDate,Price,Customer ID\n1,S1,2,2010-03-03,1.25,9\n"
+    _, source, text = guessed(tmp_path, "lines.csv", rows)
+    assert source["columns"]["amount_minor"] == {"expression": '"Quantity" * "Price"', "minor_units": 2}
+    assert "# amount_minor: pieces times Price; correct it if that is a line's total" in text
+    _, source, _ = guessed(tmp_path, "lines.csv", rows.replace("Quantity", "Colour"))
+    assert source["columns"]["amount_minor"] == {"column": "Price", "minor_units": 2}
+
+
+def test_sheets_with_the_columns_of_the_first_are_read_with_it(tmp_path: Path) -> None:
+    rows: list[list[str | float]] = [
+        ["Invoice", "InvoiceDate", "Customer ID", "Total"],
+        ["1", "2010-03-03", "9", 1],
+    ]
+    for sheets, told in ((("2009", "2010"), ["2009", "2010"]), (("2009",), None)):
+        workbook(tmp_path / "book.xlsx", rows, sheets)
+        (source,) = yaml.safe_load(guess_source(tmp_path / "book.xlsx", tmp_path))["tables"]["orders"]
+        assert source.get("sheets") == told
 
 
 def test_days_and_months_that_could_be_swapped_are_asked_about(tmp_path: Path) -> None:

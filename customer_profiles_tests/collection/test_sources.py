@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import gzip
 import json
-import zipfile
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape
 
 import polars as pl
 import pytest
 
 from customer_profiles.collection.reading import DeliveryError
+from customer_profiles.collection.sources.check import check_table
 from customer_profiles.collection.sources.finding import (
     delivered_days,
     find_delivery,
@@ -26,7 +25,8 @@ from customer_profiles.collection.sources.load import SourcesError
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.privacy.pseudonyms import Pseudonyms
 from customer_profiles.privacy.sealing import Seal, place_of
-from customer_profiles_tests.collection.conftest import OwnData
+from customer_profiles.settings import CollectionSettings
+from customer_profiles_tests.collection.conftest import OwnData, workbook
 
 ROOT = Path(__file__).parents[2]
 DAY = date(2026, 3, 3)
@@ -47,35 +47,6 @@ ROW = {"No": "A1", "At": "2026-03-03 10:00:00", "Who": "C1", "Pieces": "2", "Pai
 
 def csv_of(rows: list[dict[str, str]], sign: str = ",") -> str:
     return "\n".join([sign.join(rows[0]), *(sign.join(row.values()) for row in rows)]) + "\n"
-
-
-def workbook(file: Path, rows: list[list[str | float]]) -> None:
-    """The smallest workbook that Excel opens."""
-    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-    sheet = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-    package = "http://schemas.openxmlformats.org/package/2006"
-    kinds = "application/vnd.openxmlformats-package.relationships+xml"
-
-    def cell(value: str | float) -> str:
-        if isinstance(value, str):
-            return f'<c t="inlineStr"><is><t>{escape(value)}</t></is></c>'
-        return f"<c><v>{value}</v></c>"
-
-    lines = "".join(f"<row>{''.join(map(cell, row))}</row>" for row in rows)
-    parts = {
-        "[Content_Types].xml": f'<Types xmlns="{package}/content-types"><Default Extension="rels" '
-        f'ContentType="{kinds}"/><Default Extension="xml" ContentType="application/xml"/></Types>',
-        "_rels/.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="r" '
-        f'Type="{office}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
-        "xl/workbook.xml": f'<workbook xmlns="{sheet}" xmlns:r="{office}"><sheets>'
-        '<sheet name="March" sheetId="1" r:id="r1"/></sheets></workbook>',
-        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="r1" '
-        f'Type="{office}/worksheet" Target="sheet.xml"/></Relationships>',
-        "xl/sheet.xml": f'<worksheet xmlns="{sheet}"><sheetData>{lines}</sheetData></worksheet>',
-    }
-    with zipfile.ZipFile(file, "w") as book:
-        for name, text in parts.items():
-            book.writestr(name, f'<?xml version="1.0"?>{text}')
 
 
 # formats
@@ -621,6 +592,8 @@ MISTAKES = {
     MAPPED
     + "status: {column: A, values: {x: done}}": "line 6: .*status.values.x: 'done' is none of placed, paid",
     MAPPED + "status: {constant: done}": "line 6: .*status.constant: 'done' is none of placed, paid",
+    MAPPED + "currency: {constant: Euro}": "line 6: .*currency.constant: 'Euro' is no ISO 4217 code of three",
+    MAPPED + "currency: {column: A, values: {€: Euro}}": "line 6: .*values.€: 'Euro' is no ISO 4217 code",
     MAPPED + "ordered_at: {column: A, date_format: '%Q'}": "line 6: .*'%Q': a sign behind a % means nothing",
     FILE
     + "      path: x\n      join: [{path: y, on: a, how: left}]": "line 5: .*how: .*sheets, path, on, prefix",
@@ -656,3 +629,28 @@ def test_aliases_that_multiply_are_refused(own: OwnData) -> None:
     own.put("sources.yaml", "\n".join(lines))
     with pytest.raises(SourcesError, match="over 200,000 values"):
         own.home()
+
+
+def test_names_that_no_column_has_are_told_by_a_check(own: OwnData) -> None:
+    own.put("o_2026-03-03.csv", csv_of([ROW]))
+    own.put("more_2026-03-03.csv", "No,Colour\nA1,red\n")
+    join = [{"path": "more_{day}.csv", "on": "No"}]
+    numbers, ignore = ["Peices", "Pieces", "Colour"], ["Color"]
+    own.says({"columns": ORDER, "path": "o_{day}.csv", "join": join, "numbers": numbers, "ignore": ignore})
+    checked = check_table(own.home(), CollectionSettings(), "orders")
+    assert checked.doubts == (
+        "`numbers` names Peices, but no column is called so",
+        "`ignore` names Color, but no column is called so",
+    )
+
+
+@pytest.mark.parametrize(
+    ("sheets", "left"),
+    [([], "April, May"), (["April"], "March, May"), (["March", "April", "May"], ""), ("*", "")],
+)
+def test_sheets_that_are_not_read_are_told_by_a_check(own: OwnData, sheets: Any, left: str) -> None:
+    rows: list[list[str | float]] = [list(ROW), ["A1", "2026-03-03 10:00:00", "C1", 2, 19.9]]
+    workbook(own.folder / "o_2026-03-03.xlsx", rows, ("March", "April", "May"))
+    own.says({"columns": ORDER, "path": "o_{day}.xlsx", "sheets": sheets})
+    told = (f"o_2026-03-03.xlsx: its sheets {left} are not read; name them in `sheets`",) if left else ()
+    assert check_table(own.home(), CollectionSettings(), "orders").doubts == told

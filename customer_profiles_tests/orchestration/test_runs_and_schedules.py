@@ -16,7 +16,14 @@ from customer_profiles.orchestration.instance import PROCESS_TAG, end_dead_runs,
 from customer_profiles.orchestration.jobs import schedules
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.orchestration.report import Report, load_report, save_report, told_once
-from customer_profiles.orchestration.run import RunError, far_ahead, fingerprint, range_of_days, run_range
+from customer_profiles.orchestration.run import (
+    RunError,
+    ending_early,
+    far_ahead,
+    fingerprint,
+    range_of_days,
+    run_range,
+)
 from customer_profiles.privacy.secrets import SEAL_VARIABLE, SecretError
 from customer_profiles.settings import load_settings
 from customer_profiles.warehouse import WarehouseError
@@ -68,6 +75,18 @@ def test_a_run_covers_all_delivered_days_unless_told_otherwise(tmp_path: Path) -
     assert range_of_days(Platform(settings, {}), None, None) == (FIRST, THIRD)
     assert range_of_days(Platform(settings, {}), SECOND, None) == (SECOND, THIRD)
     assert range_of_days(Platform(settings, {}), None, SECOND) == (FIRST, SECOND)
+
+
+def test_a_table_that_ends_before_the_run_does_is_named(tmp_path: Path) -> None:
+    deliver(tmp_path, FIRST, SECOND)
+    deliver(tmp_path, FIRST, THIRD, table="texts")
+    platform = Platform(load_settings(tmp_path), {})
+    (told,) = ending_early(platform, THIRD)
+    assert told.startswith(
+        "orders: nothing was delivered after 2026-03-02, and the run goes on to 2026-03-03:"
+    )
+    assert told.endswith("--to 2026-03-02")
+    assert ending_early(platform, SECOND) == []
 
 
 def test_a_day_to_come_that_follows_on_nothing_is_left_out() -> None:

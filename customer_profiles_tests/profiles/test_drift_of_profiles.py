@@ -11,16 +11,18 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from customer_profiles.features.tables import CUSTOMER_FEATURES
 from customer_profiles.orchestration.drift_report import NoDriftError, drift_of
 from customer_profiles.orchestration.partitions import DAILY, RANGE_END, RANGE_START
 from customer_profiles.orchestration.platform import Platform
-from customer_profiles.profiles.checks import CHECKS
+from customer_profiles.profiles.checks import CHECKS, complete
 from customer_profiles.profiles.drift import TRAITS_OF
 from customer_profiles.profiles.publication import MANIFEST, publish
-from customer_profiles.profiles.tables import DRIFT
+from customer_profiles.profiles.tables import CUSTOMER_PROFILES, DRIFT
 from customer_profiles.quality.drift import Drift
 from customer_profiles.quality.drift_table import rows_of
 from customer_profiles.settings import load_settings
+from customer_profiles.warehouse import Session
 
 YESTERDAY, TODAY = date(2026, 1, 9), date(2026, 1, 10)
 (KNOWS_ITS_WORLD,) = [each for each in CHECKS if "model_still_knows" in next(iter(each.check_keys)).name]
@@ -92,3 +94,17 @@ def test_the_drift_of_a_day_is_there_to_read_worst_first_and_other_days_are_name
     assert rows[0] == asdict(told("warn"))
     with pytest.raises(NoDriftError, match="measured were 2026-01-09 to 2026-01-10"):
         drift_of(platform, TODAY + timedelta(days=1))
+
+
+def test_a_day_that_was_held_back_lacks_no_profiles_once_a_later_one_has_them(platform, monkeypatch):
+    rows = {CUSTOMER_FEATURES: {YESTERDAY: 9, TODAY: 9}, CUSTOMER_PROFILES: {TODAY: 9}}
+    monkeypatch.setattr(Session, "row_counts", lambda _, table: rows[table])
+    assert {day: found.passed for day, found in complete(platform, [YESTERDAY, TODAY]).items()} == {
+        TODAY: True
+    }
+    rows[CUSTOMER_PROFILES] = {YESTERDAY: 8}
+    found = complete(platform, [YESTERDAY, TODAY])
+    assert {day: (each.passed, each.value) for day, each in found.items()} == {
+        YESTERDAY: (False, 8),
+        TODAY: (False, 0),
+    }

@@ -105,6 +105,15 @@ def test_what_a_sender_breaks_is_told_alone_and_on_its_day(
     assert set(alarms(stored)) == {told}
 
 
+def test_lines_that_stand_twice_in_their_orders_are_told_though_their_numbers_go_on(session: Session) -> None:
+    lined = [rows_of(number).with_columns(line_number=pl.lit(1, pl.Int64)) for number in range(DAYS)]
+    lined[-1] = pl.concat([lined[-1], lined[-1].with_columns(pl.col("line_number") + 1)])
+    columns = (*COLUMNS, StoredColumn("line_number", pl.Int64, False, ""))
+    rows = session.rows_of(pl.concat(lined))
+    stored = count(session, rows, "delivery_day", watched_rows(columns), table_name="orders")
+    assert ("(rows)", "repeated") in alarms(stored)
+
+
 def test_of_a_large_day_a_part_tells_of_repeats_and_keys(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,6 +122,20 @@ def test_of_a_large_day_a_part_tells_of_repeats_and_keys(
     assert set(alarms(counted(session, *usual, today))) == {("(rows)", "repeated")}
     of_one = some(rows_of(DAYS - 1), 0.2, "customer_key", pl.lit("unknown"))
     assert set(alarms(counted(session, *usual, of_one))) == {("customer_key", "concentrated")}
+
+
+def test_a_small_day_of_a_long_list_of_categories_is_no_drift(session: Session) -> None:
+    columns = (*COLUMNS, StoredColumn("category", pl.String, True, ""))
+    random, sizes = np.random.default_rng(1), [*[260] * (DAYS - 1), 190]
+    days = [
+        rows_of(number, rows).with_columns(
+            category=pl.Series([f"k{one}" for one in random.integers(0, 1000, rows)])
+        )
+        for number, rows in enumerate(sizes)
+    ]
+    rows = session.rows_of(pl.concat(days))
+    stored = count(session, rows, "delivery_day", watched_rows(columns), table_name="orders")
+    assert "category" not in {name for name, _ in alarms(stored)}
 
 
 def test_a_busy_day_of_rows_of_its_own_is_no_drift(session: Session) -> None:

@@ -9,7 +9,7 @@ from datetime import date
 
 import polars as pl
 
-from customer_profiles.collection.parsing import DATE_ONLY, NO_DATE, PARSERS
+from customer_profiles.collection.parsing import DATE_ONLY, NO_DATE, PARSERS, in_zone
 from customer_profiles.collection.sources.schema import DAYS_SINCE, EPOCHS, Column
 
 SIGNS = r"[\p{Sc}\s'’元]"
@@ -93,7 +93,7 @@ def _by_format(cell: pl.Expr, form: str, decimal: str, zone: str, day_alone: boo
         local = cell.str.to_datetime(form, time_unit="us", strict=False)
         if day_alone:
             return local.dt.date().cast(pl.String)
-        times = local.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+        times = in_zone(local, zone)
     return _time_text(times, zone, day_alone)
 
 
@@ -105,7 +105,7 @@ def _days_since(number: pl.Expr, first: date, zone: str, day_alone: bool) -> pl.
     whole = days == days.floor()
     if day_alone:
         return local.dt.date().cast(pl.String)
-    times = local.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+    times = in_zone(local, zone)
     return pl.when(whole).then(local.dt.date().cast(pl.String)).otherwise(_time_text(times, zone, day_alone))
 
 

@@ -10,9 +10,12 @@ from datetime import date
 import polars as pl
 
 from customer_profiles.collection.door import Door, receive
+from customer_profiles.collection.formats import sheet_names
 from customer_profiles.collection.reading import Delivery, DeliveryError, Part, ReadFile
 from customer_profiles.collection.sources.finding import delivered_days, find_delivery, lacking_sources
 from customer_profiles.collection.sources.home import Home
+from customer_profiles.collection.sources.mapping import path_into
+from customer_profiles.collection.sources.schema import FilesSource
 from customer_profiles.contracts import CONTRACTS, Pii
 from customer_profiles.contracts.columns import columns_of
 from customer_profiles.contracts.stored import delivered_columns, key_columns, required_columns
@@ -32,7 +35,7 @@ class TableCheck:
 
     ``quarantined`` and ``repaired`` count rows by rule (a row can break several), ``filtered`` those that a
     rule of ``sources.yaml`` leaves out. ``sample`` is text as mapped, personal data masked to its shape.
-    ``whole``: all rows were looked at.
+    ``whole``: all rows were looked at. ``doubts`` name what ``sources.yaml`` may have meant otherwise.
     """
 
     table: str
@@ -49,6 +52,7 @@ class TableCheck:
     repaired: Mapping[str, int] = field(default_factory=dict)
     unknown_columns: tuple[str, ...] = ()
     absent_columns: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
     sample: pl.DataFrame = field(default_factory=pl.DataFrame)
 
 
@@ -95,8 +99,40 @@ def _checked(
         repaired=_counted(sound["repairs"]),
         unknown_columns=received.unknown_columns,
         absent_columns=tuple(name for name in delivered_columns(table) if name not in cells.columns),
+        doubts=(*_names_of_nothing(home, delivery, files), *_sheets_left_out(home, delivery)),
         sample=masked(cells.head(SAMPLE_ROWS), table),
     )
+
+
+def _names_of_nothing(home: Home, delivery: Delivery, files: list[ReadFile]) -> list[str]:
+    """Columns that a source names beside its mapping, where a misspelt one fails nothing, but no file has."""
+    held = {name for file in files if file.originals is not None for name in file.originals.columns}
+    return [
+        f"`{key}` names {', '.join(nowhere)}, but no column is called so"
+        for key in ("numbers", "ignore")
+        if (
+            nowhere := [
+                name
+                for source in home.tables.get(delivery.table, ())
+                if source.holds(delivery.day)
+                for name in getattr(source, key)
+                if path_into(name, held) is None
+            ]
+        )
+    ]
+
+
+def _sheets_left_out(home: Home, delivery: Delivery) -> list[str]:
+    """Sheets of the delivery's workbooks that no source of the table reads."""
+    sources = [source for source in home.tables.get(delivery.table, ()) if isinstance(source, FilesSource)]
+    named = {name for source in sources for name in source.sheets}
+    books = {part.file for part in delivery.parts if part.file and part.file.name.endswith(".xlsx")}
+    doubts = []
+    for book in sorted(books if "*" not in named else ()):
+        left = [name for name in sheet_names(book)[0 if named else 1 :] if name not in named]
+        if left:
+            doubts.append(f"{book.name}: its sheets {', '.join(left)} are not read; name them in `sheets`")
+    return doubts
 
 
 def _first_pieces(delivery: Delivery) -> tuple[list[list[ReadFile]], bool]:

@@ -159,10 +159,13 @@ def _columns(table: str, cells: pl.DataFrame) -> tuple[dict[str, Any], list[str]
     notes = []
     required = required_columns(table)
     by_worth = sorted(delivered_columns(table), key=lambda name: name not in required)
+    pieces = _found("quantity", cells, set()) is not None
     for find in (_found, _alike):
         for name in (name for name in by_worth if name not in columns):
             found = find(name, cells, taken)
             if found is None or (name in MISTAKEN and MISTAKEN[name](cells[found])):
+                continue
+            if name == "amount_minor" and pieces and _letters(found) in A_PIECES:
                 continue
             taken.add(found)
             columns[name], more = _how(table, name, found, cells[found])
@@ -213,6 +216,8 @@ def _is_a_rate(cells: pl.Series) -> bool:
     return bool(rates.is_between(0, 1).all() and (rates % 1 > 0).any())
 
 
+A_PIECES = {"price", "unitprice", "单价", "价格"}
+"""Names of an amount that is a piece's where pieces are told, not the line's."""
 MISTAKEN: dict[str, Callable[[pl.Series], bool]] = {"status": _is_a_place, "discount_minor": _is_a_rate}
 """How a file's column of a fitting name shows that it is something else."""
 

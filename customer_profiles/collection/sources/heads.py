@@ -39,7 +39,7 @@ def head_of(file: Path) -> tuple[dict[str, Any], pl.DataFrame]:
         if form == "parquet":
             return {}, _as_texts(pl.read_parquet(file, n_rows=HEAD_ROWS))
         if form == "xlsx":
-            return {}, _as_texts(pl.read_excel(file, infer_schema_length=0).head(HEAD_ROWS))
+            return _workbook(file)
         text, encoding = _text(file)
         told: dict[str, Any] = {} if encoding == "utf-8" else {"encoding": encoding}
         lines = text.splitlines()
@@ -51,6 +51,14 @@ def head_of(file: Path) -> tuple[dict[str, Any], pl.DataFrame]:
     except (OSError, EOFError, IndexError, ValueError, csv.Error, pl.exceptions.PolarsError) as error:
         reason = str(error).splitlines()[0] if str(error) else "it is empty"
         raise GuessError(f"{file} cannot be read: {reason}") from error
+
+
+def _workbook(file: Path) -> tuple[dict[str, Any], pl.DataFrame]:
+    """An xlsx file's first sheet; if there are others, those that have its columns are named."""
+    sheets = pl.read_excel(file, sheet_id=0, infer_schema_length=0)
+    first = next(iter(sheets.values()))
+    alike = [name for name, sheet in sheets.items() if sheet.columns == first.columns]
+    return {"sheets": alike} if len(sheets) > 1 else {}, _as_texts(first.head(HEAD_ROWS))
 
 
 def _table(lines: list[str], told: dict[str, Any]) -> tuple[dict[str, Any], pl.DataFrame]:

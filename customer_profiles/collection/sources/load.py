@@ -27,7 +27,7 @@ from customer_profiles.collection.sources.schema import (
     SqlSource,
 )
 from customer_profiles.contracts import CONTRACTS
-from customer_profiles.contracts.columns import columns_of, spellings
+from customer_profiles.contracts.columns import CURRENCY, columns_of, spellings
 from customer_profiles.contracts.stored import delivered_columns
 from customer_profiles.settings import Mendable, Settings
 
@@ -197,15 +197,23 @@ def _strange_values(
         if (constant := columns[name].constant) is not None and not columns[name].values:
             given["columns", name, "constant"] = constant
     return [
-        f"line {lines[*place, *where]}: {dotted((*place, *where))}: {value!r} is none of "
-        f"{', '.join(choices[str(where[1])]['values'])}"
+        f"line {lines[*place, *where]}: {dotted((*place, *where))}: {value!r} is "
+        f"{_not_taken(choices[str(where[1])])}"
         for where, value in given.items()
         if not _takes(choices[str(where[1])], value.strip())
     ]
 
 
+def _not_taken(metadata: Mapping[str, Any]) -> str:
+    """What is wrong with a value that a column does not take."""
+    none = f"none of {', '.join(metadata.get('values', ()))}"
+    return "no ISO 4217 code of three letters, such as EUR" if metadata["kind"] == "currency" else none
+
+
 def _takes(metadata: Mapping[str, Any], value: str) -> bool:
     """Whether a column takes a value: any, unless its contract names them and no other stands in."""
+    if metadata["kind"] == "currency":
+        return value in ABSENT or re.match(CURRENCY, value.upper()) is not None
     if metadata["kind"] != "choice" or metadata["fallback"] is not None or value in ABSENT:
         return True
     return value.lower() in spellings(metadata)
