@@ -557,6 +557,14 @@ def test_a_path_that_leads_nowhere_is_said(own: OwnData) -> None:
     assert lacking_sources(own.home(), "texts") == []
 
 
+def test_a_query_that_is_asked_on_no_day_is_said(own: OwnData) -> None:
+    query = "select 1 where :day_start < :day_end"
+    own.says({"kind": "sql", "url_variable": "SHOP_URL", "query": query, "last_day": "1998-05-06"})
+    (said,) = lacking_sources(own.home())
+    assert said.startswith("orders: sql:SHOP_URL:")
+    assert f"is asked on no day: its first day would be {own.home().first_day}, its last 1998-05-06" in said
+
+
 def test_a_new_or_changed_file_is_seen_from_outside(own: OwnData) -> None:
     own.says({"path": "in/{day}.csv", "columns": ORDER})
     states = [state_of_sources(own.home())]
