@@ -166,6 +166,11 @@ WRONG: dict[str, tuple[dict[str, Any], str | bytes, str]] = {
         csv_of([ROW]),
         "orders.status: the expression .* cannot be computed .*unless they stand under `numbers`",
     ),
+    "a path without quotes": (
+        {"path": "{day}.ndjson", "drop": {"tests": "buyer.kind = 'test'"}},
+        json.dumps(ROW | {"buyer": {"kind": "test", "name": "王芳"}}) + "\n",
+        "drop 'tests': .* cannot be computed .*a column's name with a dot stands in double",
+    ),
 }
 
 
@@ -476,7 +481,8 @@ def test_rows_without_a_day_stay_with_those_before_them_and_old_ones_arrive_on_t
         "2026-03-01": [2], "2026-03-02": [1, 3], "2026-03-03": [4, 5],
     }  # fmt: skip
     with pytest.raises(
-        DeliveryError, match="most of its rows lie before first_day 2027-01-01: set first_day: "
+        DeliveryError,
+        match=r"most of its rows lie before first_day 2027-01-01: set first_day: .*`delivery_day`",
     ):
         arrived(own, first_day=date(2027, 1, 1))
 

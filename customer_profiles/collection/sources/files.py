@@ -147,7 +147,7 @@ def arrival_days(source: Found, table: str, rows: ReadFile, home: Home) -> pl.Se
     if 2 * (days < home.first_day).sum() > days.len():
         raise refuse(
             f"most of its rows lie before first_day {home.first_day}: set first_day: {earliest} in "
-            f"settings.yaml"
+            f"settings.yaml, or, of a list of what is so today, the day of the export as `delivery_day`"
         )
     arrived = latest.zip_with(past | latest.is_null(), pl.Series([days.max()]))
     before = arrived.cum_max().forward_fill().fill_null(days[0])
