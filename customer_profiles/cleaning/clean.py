@@ -106,9 +106,7 @@ def row_fates(session: Session, table: str, first: date, last: date) -> pl.DataF
     held = session.read(QUARANTINE, first, last).filter(nw.col("table_name") == table)
     counted = {
         "received": received.group_by("delivery_day").agg(nw.col("rows").sum().cast(nw.Int64).alias("rows")),
-        "filtered": received.group_by("delivery_day").agg(
-            nw.col("filtered").sum().cast(nw.Int64).alias("rows")
-        ),
+        "filtered": _left_out(session.read(DELIVERIES, None, last).filter(nw.col("table_name") == table)),
         "accepted": _per_day(cleaned.filter(~mended)),
         "repaired": _per_day(cleaned.filter(mended)),
         "quarantined": _per_day(held),
@@ -119,6 +117,18 @@ def row_fates(session: Session, table: str, first: date, last: date) -> pl.DataF
         counts = session.collect(rows).rename({"rows": name})
         days = days.join(counts, on="delivery_day", how="left", maintain_order="left")
     return days.with_columns(pl.exclude("delivery_day").fill_null(0).cast(pl.Int64))
+
+
+def _left_out(entries: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+    """Rows that rules left out, per day: of a file that has grown, those that came with its later state."""
+    states = entries.with_columns(
+        nw.coalesce("file", "source").alias("file"), nw.coalesce("file_day", "delivery_day").alias("file_day")
+    )
+    before = nw.col("filtered").shift(1).over("file", "file_day", order_by=("delivery_day", "written_at"))
+    more = nw.max_horizontal(nw.col("filtered") - nw.coalesce(before, nw.lit(0)), nw.lit(0))
+    counted = nw.when(nw.col("known_rows") > 0).then(more).otherwise("filtered")
+    of_states = states.with_columns(counted.alias("rows"))
+    return of_states.group_by("delivery_day").agg(nw.col("rows").sum().cast(nw.Int64))
 
 
 def _per_day(rows: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:

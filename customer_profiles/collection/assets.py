@@ -14,6 +14,7 @@ from customer_profiles.orchestration.metadata import table as table_of
 from customer_profiles.orchestration.partitions import (
     ALL_DAYS_IN_ONE_RUN,
     DAILY,
+    GONE,
     RUN_AGAIN,
     days_of,
     is_rebuild,
@@ -50,11 +51,13 @@ def raw_asset(table: str) -> dg.AssetsDefinition:
             def load(day: date) -> dict[str, Any]:
                 if day not in loaded:
                     loaded.update(load_days_from(warehouse, vault, platform.door, before, day))
-                for reason in (*loaded[day].refused, *loaded[day].warnings):
+                gone = loaded[day].gone
+                for reason in (*loaded[day].refused, *loaded[day].warnings, *filter(None, [gone])):
                     context.log.warning(reason)
                 again = ", ".join(map(str, loaded[day].run_again))
-                notes = {**loaded[day].notes, **({RUN_AGAIN: again} if again else {})}
-                return {**row_count(loaded[day].rows), **notes}
+                notes = {**loaded[day].notes, RUN_AGAIN: again, GONE: gone}
+                said = {name: note for name, note in notes.items() if note}
+                return {**row_count(loaded[day].rows), **said}
 
             try:
                 store_days(context, platform, load)

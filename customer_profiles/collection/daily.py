@@ -62,6 +62,7 @@ class TableDay:
     refused: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     run_again: tuple[date, ...] = ()
+    gone: str = ""
 
     @property
     def notes(self) -> dict[str, str]:
@@ -163,6 +164,7 @@ def _table_day(
         refused=(*refused, *late.refused),
         warnings=_warnings(before, day, own, again),
         run_again=tuple(again),
+        gone=late.gone,
     )
 
 

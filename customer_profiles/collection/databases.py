@@ -21,14 +21,18 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from customer_profiles.collection.formats import EXACT_FLOAT, Refuse
 
 BOUNDS = ("day_start", "day_end")
 SAID_WORD_FOR_WORD = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
 """Parts of a query in which a colon begins no parameter: words in quotes, and remarks."""
+CAST_BOUND = re.compile(r"(?<![:\\])(:day_start|:day_end)\b(?=::)")
+"""A bound with PostgreSQL's cast behind it, which SQLAlchemy does not see: ``:day_start::date``."""
 CONNECT_SECONDS = 15
+SSL_MODES = frozenset({"disable", "allow", "prefer", "require", "verify-ca", "verify-full"})
+"""Parts of a URL that are no secret, though the driver says them."""
 AS_WRITTEN = ("date", "timestamp", "timestamptz")
 """PostgreSQL's types of which Python cannot hold every value: ``infinity`` is for the door to judge."""
 
@@ -117,9 +121,10 @@ def _engine(url: sa.URL, query: Query, refuse: Refuse) -> sa.Engine:
 
 
 def _statement(query: Query, refuse: Refuse) -> sa.TextClause:
-    statement = sa.text(
-        SAID_WORD_FOR_WORD.sub(lambda said: re.sub(r"(?<!\\):", r"\\:", said[0]), query.text.strip(" \n\t;"))
+    words = SAID_WORD_FOR_WORD.sub(
+        lambda said: re.sub(r"(?<!\\):", r"\\:", said[0]), query.text.strip(" \n\t;")
     )
+    statement = sa.text(CAST_BOUND.sub(r"(\1)", words))
     named = set(statement.compile().params)
     missing = [f":{name}" for name in BOUNDS if name not in named]
     if missing and query.each_day:
@@ -149,7 +154,7 @@ def _connection(engine: sa.Engine, query: Query, refuse: Refuse) -> Iterator[sa.
         except (SQLAlchemyError, TypeError, ValueError) as error:
             raise refuse(
                 f"the database of {query.url_variable} cannot be reached{_told(error, engine.url)}; look at "
-                f"its host, port, user and password"
+                f"its host, port, database, user and password"
             ) from None
         yield connection
 
@@ -202,11 +207,7 @@ def _batches(
             yield _frame(rows, names)
             count += len(rows)
     except DBAPIError as error:
-        broken = (
-            f"the rows after the first {count:,} cannot be read ({_kind(error)}); nothing of the day is "
-            f"stored: mend the query, or the row that it cannot read"
-        )
-        raise refuse(_lost_or(error, query, count, broken)) from None
+        raise refuse(_lost_or(error, query, count, _unreadable(error, count))) from None
 
 
 def _executed(
@@ -215,7 +216,11 @@ def _executed(
     try:
         result = connection.execute(statement)
     except DBAPIError as error:
-        refused = f"the database refuses the query ({_kind(error)}){_told(error, connection.engine.url)}"
+        refused = (
+            _unreadable(error, 0)  # the first rows are fetched here too
+            if isinstance(error, DataError)
+            else f"the database refuses the query ({_kind(error)}){_told(error, connection.engine.url)}"
+        )
         raise refuse(_lost_or(error, query, 0, refused)) from None
     if not result.returns_rows:
         raise refuse("the query returns no rows; it begins with select or with")
@@ -264,6 +269,13 @@ def _lost_or(error: DBAPIError, query: Query, count: int, otherwise: str) -> str
     )
 
 
+def _unreadable(error: DBAPIError, count: int) -> str:
+    return (
+        f"the rows after the first {count:,} cannot be read ({_kind(error)}); nothing of the day is stored: "
+        f"mend the query, or the row that it cannot read"
+    )
+
+
 def _kind(error: DBAPIError) -> str:
     return type(error.orig).__name__
 
@@ -275,5 +287,5 @@ def _told(error: Exception, url: sa.URL) -> str:
     values = (
         value for given in url.query.values() for value in ([given] if isinstance(given, str) else given)
     )
-    secrets = [secret for secret in (url.password, *values) if secret]
+    secrets = [secret for secret in (url.password, *values) if secret and secret not in SSL_MODES]
     return f": {first}" if first and not any(str(secret) in first for secret in secrets) else ""

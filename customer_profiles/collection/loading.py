@@ -30,13 +30,15 @@ VERSION_DIGITS = 8
 class Loaded:
     """What became of a day's delivery: ``fate`` is loaded, kept, changed, late or absent.
 
-    ``rows`` came in with it; ``refused`` says which changed or late files could not be read.
+    ``rows`` came in with it; ``refused`` says which changed or late files could not be read, ``gone`` what
+    they lost of the rows as loaded.
     """
 
     fate: str
     rows: int = 0
     says: str = ""
     refused: tuple[str, ...] = ()
+    gone: str = ""
 
 
 def load_day(
@@ -130,19 +132,35 @@ def load_late(
     never run, or whose delivery was refused, is left to its own run. Rows that came in before, with any file
     of the same day, are counted and passed over. A file that cannot be read stops no other.
     """
-    says, refused, rows = [], [], 0
+    says, refused, stored = [], [], list[Entry]()
     for found in (*_late_parts(door, table, day, entries, run), *([each] for each in released)):
         if isinstance(found, str):
             refused.append(found)
             continue
         try:
-            came = _rows(store(warehouse, vault, door, table, found, categories))
+            came = store(warehouse, vault, door, table, found, categories)
         except DeliveryError as error:
             refused.append(str(error))
             continue
-        rows += came
-        says.append(f"{came:,} new rows of {', '.join(arrival.part.source for arrival in found)}")
-    return Loaded("late" if says else "kept", rows, "; ".join(says), tuple(refused))
+        stored += came
+        says.append(f"{_rows(came):,} new rows of {', '.join(arrival.part.source for arrival in found)}")
+    fate = "late" if says else "kept"
+    return Loaded(fate, _rows(stored), "; ".join(says), tuple(refused), _gone(table, stored))
+
+
+def _gone(table: str, entries: list[Entry]) -> str:
+    """What files that changed do not hold any more of the rows as loaded, if they lost any."""
+    lost = [entry for entry in entries if entry["gone"]]
+    if not lost:
+        return ""
+    days, files = sorted({entry["file_day"] for entry in lost}), sorted({entry["file"] for entry in lost})
+    one = len(days) == 1
+    return (
+        f"{table} of {days[0] if one else f'{days[0]} to {days[-1]}'}: "
+        f"{files[0] if len(files) == 1 else f'{len(files)} files'} changed after loading: "
+        f"{sum(entry['gone'] for entry in lost):,} of the rows as loaded are not there any more; they stay. "
+        f"{REWRITE.format(days[0] if one else 'DAY')}"
+    )
 
 
 def _kept(delivery: Delivery | None, own: pl.DataFrame) -> Loaded:

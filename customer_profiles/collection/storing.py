@@ -36,11 +36,13 @@ def store(
 ) -> list[Entry]:
     """Store the rows of parts, piece by piece, in place of those that ``forget`` names: all, or nothing.
 
-    Returns the ledger's entries of the parts.
+    Returns the ledger's entries of the parts, and with each how many sound rows of the file as it was
+    loaded are ``gone`` from it.
     """
     arrived = {(arrival.day, arrival.part.source): arrival for arrival in arrivals}
     deliveries = [Delivery(table, arrival.day, (arrival.part,)) for arrival in arrivals]
     known = _known(warehouse, table, arrivals)
+    gone = known.filter("of_this_file").unique()
     entries: dict[tuple[date, str], Entry] = {}
     split = set[date]()
     with warehouse.transaction(), vault.transaction():  # the vault commits first
@@ -51,6 +53,8 @@ def store(
                 session.delete(held, {**place, "table_name": table})
         for piece in receive_pieces(deliveries, door, categories):
             new = piece if known.is_empty() else _without(piece, known)
+            if gone.height:
+                gone = gone.join(piece.rows, on=["source", "fingerprint"], how="anti")
             found = _entries(table, piece, new, arrived)
             if new.personal.height:
                 for day, source in found.keys() - entries.keys():  # left by one who was killed in between
@@ -66,17 +70,18 @@ def store(
             within: dict[str, list[Any]] = {"delivery_day": sorted(split), "source": sources}
             warehouse.flag_repeats(RAW[table], within, ("delivery_day", "fingerprint"), "exact_copy")
         warehouse.append(DELIVERIES, pl.DataFrame(list(entries.values()), schema=DELIVERIES.schema))
-    return list(entries.values())
+    missing = dict(gone.group_by("source").len().iter_rows())
+    return [{**entry, "gone": missing.get(entry["source"], 0)} for entry in entries.values()]
 
 
 def _known(warehouse: Session, table: str, arrivals: Sequence[Arrival]) -> pl.DataFrame:
-    """The rows of each arrival that came in before: source, fingerprint."""
+    """The rows of each arrival that came in before: source, fingerprint, of_this_file (and sound)."""
     return pl.concat(
         [
-            pl.DataFrame(schema={"source": pl.String, "fingerprint": pl.UInt64}),
+            pl.DataFrame(schema={"source": pl.String, "fingerprint": pl.UInt64, "of_this_file": pl.Boolean}),
             *(
-                _fingerprints(warehouse, table, arrival.known).select(
-                    pl.lit(arrival.part.source).alias("source"), "fingerprint"
+                _fingerprints(warehouse, table, arrival).select(
+                    pl.lit(arrival.part.source).alias("source"), "fingerprint", "of_this_file"
                 )
                 for arrival in arrivals
                 if arrival.known.height
@@ -85,11 +90,14 @@ def _known(warehouse: Session, table: str, arrivals: Sequence[Arrival]) -> pl.Da
     )
 
 
-def _fingerprints(warehouse: Session, table: str, entries: pl.DataFrame) -> pl.DataFrame:
+def _fingerprints(warehouse: Session, table: str, arrival: Arrival) -> pl.DataFrame:
+    entries = arrival.known
     first, last = entries["delivery_day"].min(), entries["delivery_day"].max()
     rows = warehouse.read(RAW[table], first, last)  # type: ignore[arg-type]
     of_files = rows.filter(nw.col("source").is_in(entries["source"].to_list()))
-    return warehouse.collect(of_files.select("fingerprint").drop_nulls().unique())
+    states = entries.filter(file=arrival.file)["source"].to_list()
+    sound = nw.col("source").is_in(states) & (nw.col("broken_rules").list.len() == 0)
+    return warehouse.collect(of_files.select("fingerprint", of_this_file=sound).drop_nulls().unique())
 
 
 def _without(piece: Received, known: pl.DataFrame) -> Received:

@@ -157,7 +157,7 @@ def under_one_key(tables: Tables, who: Owners) -> Tables:
     """The tables, each customer's rows under the one key of their profile.
 
     Anonymous events have the key of the customer whose they are; those of nobody known are left out.
-    A tie between two ids of one customer is none.
+    A tie between two ids of one customer is none. ``customers`` keep the id's own key as ``member_key``.
     """
 
     def rekeyed(table: str) -> Frame:
@@ -178,10 +178,12 @@ _ANONYMOUS = nw.col("customer_key").is_null()
 def _rekeyed(rows: Frame, table: str, who: Owners) -> Frame:
     if who.merged is None:
         return rows
+    own = ("member_key",) if table == "customers" else ()
+    rows = rows.with_columns(nw.col("customer_key").alias(name) for name in own)
     for name in CUSTOMER_KEYS[table]:
         key = nw.coalesce("profile_key", name).alias(name)
         rows = rows.join(who.merged, left_on=name, right_on="member_key", how="left").select(
-            key if column == name else column for column in COLUMNS[table]
+            key if column == name else column for column in (*COLUMNS[table], *own)
         )
     return rows
 

@@ -56,8 +56,13 @@ def partners(tables: Tables, as_of: AsOf, attributes: Sequence[str] = ()) -> Fra
 
 
 def _named(tables: Tables, customers: Frame, as_of: AsOf) -> Frame:
-    """One row per identifier that names exactly one customer: ``identifier_key``, ``customer_key``."""
-    versions = newest(known_by(tables["customers"], as_of, "updated_day"), ("customer_key",), "updated_at")
+    """One row per identifier that names exactly one customer: ``identifier_key``, ``customer_key``.
+
+    Of a customer with several ids the newest addresses of each id count.
+    """
+    rows = known_by(tables["customers"], as_of, "updated_day")
+    own = "member_key" if "member_key" in rows.collect_schema().names() else "customer_key"
+    versions = newest(rows, (own,), "updated_at")
     names = [customers.with_columns(identifier_key=nw.col("customer_key"))]
     for column in MATCH_KEYS:
         given = versions.filter(nw.col(column).list.len() > 0).select(

@@ -21,6 +21,8 @@ RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_p
 REBUILD_TAG = "customer_profiles/rebuild"
 RUN_AGAIN = "days to run again"
 """Metadata of a day that changed after later days were run: these days, with commas between."""
+GONE = "gone from changed files"
+"""Metadata of a day on which changed files were read: what they lost of the rows as loaded."""
 ALL_DAYS_IN_ONE_RUN = dg.BackfillPolicy.single_run()
 PASSED_OVER = "not computed: a long run computes training snapshots and its newest days; run this day alone"
 

@@ -109,7 +109,7 @@ def make_report(
         in_service=in_service(settings),
         run_again=_run_again(result, before),
         read_by=read_by,
-        changed=what_changed(before.read_by, read_by) if before else [],
+        changed=[*(what_changed(before.read_by, read_by) if before else []), *result.gone],
         not_trained=dict(result.not_trained),
     )
 

@@ -33,7 +33,7 @@ from customer_profiles.orchestration.code_version import code_version
 from customer_profiles.orchestration.instance import PROCESS_TAG, end_dead_runs, open_instance
 from customer_profiles.orchestration.jobs import EVERYTHING
 from customer_profiles.orchestration.observations import BLOCKED
-from customer_profiles.orchestration.partitions import RANGE_END, RANGE_START, REBUILD_TAG, RUN_AGAIN
+from customer_profiles.orchestration.partitions import GONE, RANGE_END, RANGE_START, REBUILD_TAG, RUN_AGAIN
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.settings import Mendable, Settings
 from customer_profiles.warehouse.outbox import OutboxError
@@ -76,6 +76,8 @@ class RunResult:
     told: str = ""
     run_again: tuple[date, ...] = ()
     """Later days that were told from what this run changed."""
+    gone: tuple[str, ...] = ()
+    """What changed files do not hold any more of the rows as loaded."""
     not_trained: Mapping[str, str] = field(default_factory=dict)
     """Models that this run did not train, each with the reason."""
 
@@ -182,6 +184,7 @@ def run_range(platform: Platform, first: date, last: date, *, rebuild: bool = Fa
         failures=[*_failures(result), *far],
         told=told,
         run_again=_run_again(result),
+        gone=tuple(_said(result, GONE)),
         not_trained=_not_trained(result),
     )
 
@@ -273,13 +276,19 @@ def _seconds(result: dg.ExecuteInProcessResult) -> dict[str, float]:
 
 
 def _run_again(result: dg.ExecuteInProcessResult) -> tuple[date, ...]:
-    named = set()
+    days = {day for said in _said(result, RUN_AGAIN) for day in said.split(", ")}
+    return tuple(sorted(map(date.fromisoformat, days)))
+
+
+def _said(result: dg.ExecuteInProcessResult, note: str) -> list[str]:
+    """What materializations note under this name, in their order."""
+    said = []
     for event in result.all_events:
         if event.event_type == DagsterEventType.ASSET_MATERIALIZATION:
             found: Any = event.event_specific_data
-            again = found.materialization.metadata.get(RUN_AGAIN)
-            named |= {date.fromisoformat(day) for day in str(again.value).split(", ")} if again else set()
-    return tuple(sorted(named))
+            if noted := found.materialization.metadata.get(note):
+                said.append(str(noted.value))
+    return said
 
 
 def _not_trained(result: dg.ExecuteInProcessResult) -> dict[str, str]:

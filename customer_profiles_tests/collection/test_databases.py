@@ -135,6 +135,18 @@ def test_a_colon_in_words_or_remarks_begins_no_parameter(postgres) -> None:
     assert rows_of(postgres.url, text).to_dicts() == [{"at": "12:34:56", "a:b": "1"}]
 
 
+def test_a_bound_can_be_cast_as_postgresql_does(postgres) -> None:
+    postgres.execute(
+        "drop table if exists orders",
+        ORDERS.format(kind="date"),
+        "insert into orders values (1, '2026-03-02'), (2, '2026-03-03'), (3, '2026-03-04')",
+    )
+    text = (
+        "select id, ':day_end::date' as said from orders where at >= :day_start::date and at < :day_end::date"
+    )
+    assert rows_of(postgres.url, text).rows() == [("2", ":day_end::date")]
+
+
 def test_rows_come_in_batches_from_a_cursor_on_the_server(postgres) -> None:
     text = f"select n from generate_series(1, 250) n where {BOUND}"
     batches = read_query(
@@ -204,6 +216,22 @@ def test_a_row_that_cannot_be_read_is_not_quoted(postgres) -> None:
     ) as refused:
         batches_of(postgres.url, text, batch_rows=100)
     assert "13800138000" not in str(refused.value)
+
+
+def test_the_first_row_that_cannot_be_read_is_not_quoted_either(postgres) -> None:
+    text = (
+        f"select ('王芳 13800138000' || n)::int as n from generate_series(1, 200) n where {BOUND} order by 1"
+    )
+    with pytest.raises(
+        RefusedError, match=r"the rows after the first 0 cannot be read \(InvalidTextRep"
+    ) as refused:
+        batches_of(postgres.url, text)
+    assert "13800138000" not in str(refused.value)
+
+
+def test_what_the_driver_says_of_ssl_is_passed_on(postgres) -> None:
+    with pytest.raises(RefusedError, match=r"cannot be reached: .*does not support SSL.*look at its host"):
+        batches_of(f"{postgres.url}?sslmode=require", f"select 1 where {BOUND}")
 
 
 def test_a_wrong_password_is_never_said(postgres) -> None:

@@ -416,6 +416,15 @@ def test_a_changed_rule_and_a_changed_joined_file_are_told(own: OwnData) -> None
     assert joined.startswith("orders_2026-03-03.csv, joined to orders of 2026-03-03, changed since")
 
 
+def test_more_days_of_one_source_are_no_other_mapping(own: OwnData) -> None:
+    def until(*days: str) -> dict[str, str]:
+        own.says([{"path": "o_{day}.csv", "columns": ORDER, "last_day": day} for day in days])
+        return reading_states(own.home())
+
+    assert what_changed(until("2026-03-03"), until("2026-03-04")) == []
+    assert len(what_changed(until("2026-03-03", "2026-03-05"), until("2026-03-04", "2026-03-05"))) == 1
+
+
 SEVERAL = ["{day:%Y}/{day:%m}/o_{day:%d}.csv", "{day:%Y%m}/o_{day}.csv", "{day:%y}/{day:%m%d}-[a]*.csv"]
 
 
@@ -519,6 +528,15 @@ def test_a_check_of_a_large_file_looks_at_its_first_rows(
     monkeypatch.setattr(check, "ENOUGH_ROWS", 30)
     checked = check.check_table(own.home(), CollectionSettings(), "orders")
     assert (checked.received, checked.whole) == (40, False)
+
+
+def test_a_check_shows_rows_that_can_be_split(own: OwnData) -> None:
+    ragged = "".join(f"{n},2,3,4,5\n" for n in range(4))
+    own.put("o_2026-03-03.csv", f"No,At,Who,Paid\n{ragged}A,2026-03-03,c,1\n")
+    own.says({"path": "o_{day}.csv", "columns": {**ORDER, "line_number": {"constant": "1"}}})
+    checked = check.check_table(own.home(), CollectionSettings(), "orders")
+    assert (checked.received, checked.quarantined) == (5, {"ragged_row": 4})
+    assert checked.sample["order_id"].to_list() == ["A"]
 
 
 def test_a_large_fixed_width_file_goes_in_pieces(own: OwnData, monkeypatch: pytest.MonkeyPatch) -> None:

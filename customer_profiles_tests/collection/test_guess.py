@@ -164,7 +164,8 @@ def test_members_of_objects_are_paths(tmp_path: Path) -> None:
         "user": {"id": "u"},
         "params": [{"key": "a"}],
     }
-    table, source, _ = guessed(tmp_path, "e_2026-03-03.ndjson", json.dumps(event) + "\n")
+    broken = '{"event_na\n\nnull\n'
+    table, source, _ = guessed(tmp_path, "e_2026-03-03.ndjson", f"{broken}{json.dumps(event)}\n")
     columns = source["columns"]
     assert (table, columns["customer_id"]) == ("events", "user.id")
     assert columns["event_at"] == {"column": "ts", "date_format": "epoch_us"}

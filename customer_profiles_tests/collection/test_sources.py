@@ -137,6 +137,11 @@ WRONG: dict[str, tuple[dict[str, Any], str | bytes, str]] = {
         csv_of([ROW]),
         "orders.status: the expression .* cannot be computed .*unless they stand under `numbers`",
     ),
+    "a path without quotes": (
+        {"path": "{day}.ndjson", "drop": {"tests": "buyer.kind = 'test'"}},
+        json.dumps(ROW | {"buyer": {"kind": "test", "name": "王芳"}}) + "\n",
+        "drop 'tests': .* cannot be computed .*a column's name with a dot stands in double",
+    ),
 }
 
 
@@ -439,13 +444,16 @@ def test_rows_of_a_file_for_all_days_arrive_on_the_day_of_their_latest_time(own:
     assert own.receive().files["known_time_imputed"].to_list() == [True]
 
 
-def test_rows_of_unknown_day_arrive_last_and_old_ones_on_the_first_day(own: OwnData) -> None:
+def test_rows_without_a_day_stay_with_those_before_them_and_old_ones_arrive_on_the_first(
+    own: OwnData,
+) -> None:
     history(own, "2026-03-02", "1970-01-01", "soon", "2199-01-01", "2026-03-03")
     assert arrived(own, first_day=date(2026, 3, 1)) == {
-        "2026-03-01": [2], "2026-03-02": [1], "2026-03-03": [3, 4, 5],
+        "2026-03-01": [2], "2026-03-02": [1, 3], "2026-03-03": [4, 5],
     }  # fmt: skip
     with pytest.raises(
-        DeliveryError, match="most of its rows lie before first_day 2027-01-01: set first_day: "
+        DeliveryError,
+        match=r"most of its rows lie before first_day 2027-01-01: set first_day: .*`delivery_day`",
     ):
         arrived(own, first_day=date(2027, 1, 1))
 
@@ -456,11 +464,11 @@ def test_an_export_of_todays_state_arrives_whole_on_the_day_that_is_said(own: Ow
 
 
 def test_a_longer_export_leaves_the_days_that_it_repeats_unchanged(own: OwnData) -> None:
-    history(own, "2026-03-01", "2026-03-02")
+    history(own, "soon", "2026-03-01", "2026-03-02", "soon")
     before = {
         str(day): find_delivery(own.home(), "orders", day) for day in delivered_days(own.home(), "orders")
     }
-    history(own, "2026-03-01", "2026-03-02", "2026-03-02", "2026-03-03")
+    history(own, "soon", "2026-03-01", "2026-03-02", "soon", "2026-03-02", "2026-03-03")
     for day, same in (("2026-03-01", True), ("2026-03-02", False)):
         was, now = before[day], find_delivery(own.home(), "orders", date.fromisoformat(day))
         assert was is not None
@@ -526,6 +534,14 @@ def test_a_path_that_leads_nowhere_is_said(own: OwnData) -> None:
     assert nowhere == f"orders: there is no file at {own.folder}/inn/{{day}}.csv; correct `path`"
     assert unread.startswith("orders: the name o_2026-03-03.csv tells no day as `path`")
     assert lacking_sources(own.home(), "texts") == []
+
+
+def test_a_query_that_is_asked_on_no_day_is_said(own: OwnData) -> None:
+    query = "select 1 where :day_start < :day_end"
+    own.says({"kind": "sql", "url_variable": "SHOP_URL", "query": query, "last_day": "1998-05-06"})
+    (said,) = lacking_sources(own.home())
+    assert said.startswith("orders: sql:SHOP_URL:")
+    assert f"is asked on no day: its first day would be {own.home().first_day}, its last 1998-05-06" in said
 
 
 def test_a_new_or_changed_file_is_seen_from_outside(own: OwnData) -> None:

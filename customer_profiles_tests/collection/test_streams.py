@@ -112,6 +112,20 @@ def test_a_log_of_a_day_becomes_events_and_every_line_is_counted(home, log) -> N
     assert shop.raw("events")["extra_sealed"].null_count() == 5
 
 
+def test_lines_left_out_of_a_log_that_grew_are_counted_once_and_of_another_log_anew(home, log) -> None:
+    shop = home(ACCESS)
+    days = [DAY + timedelta(days=n) for n in range(4)]
+    bots = [line("/", second, agent="Googlebot/2.1") for second in range(5)]
+    visits = [line("/product/P1", second) for second in range(10, 14)]
+    states = [bots[:2] + visits[:1], bots[:3] + visits[:2], bots[:3] + visits[:3], [bots[4], visits[3]]]
+    for day, lines in zip(days, states, strict=True):
+        log("access-20260303.log", *lines)
+        shop.run("events", *days[: days.index(day) + 1])
+    counted = shop.fates("events", days[0], days[-1])
+    assert [day["filtered"] for day in counted] == [2, 1, 0, 1]
+    assert [day["received"] for day in counted] == [1, 1, 1, 1]
+
+
 def test_a_log_read_again_or_delivered_again_under_another_name_is_no_new_event(home, log) -> None:
     shop = home(ACCESS)
     log("access-20260303.log", line("/product/P1", 1), line("/product/P1", 1))

@@ -67,6 +67,20 @@ def test_an_id_that_was_merged_names_the_customer_whose_it_is(cleaned, evening, 
     assert rows.rows() == [("a", '{"income": "high"}')]
 
 
+def test_a_hash_of_either_merged_ids_newest_address_names_the_customer(cleaned, evening, on_polars) -> None:
+    old, new = {"updated_day": D - timedelta(days=9)}, {"updated_day": D}
+    people = [
+        {"customer_key": "a", "email_match_keys": ["e1"], **old},
+        {"customer_key": "a2", "email_match_keys": ["gone"], **old},
+        {"customer_key": "a2", "email_match_keys": ["e2"], **new},
+    ]
+    merged = nw.from_native(pl.LazyFrame({"member_key": ["a2"], "profile_key": ["a"]}))
+    for identifier, found in (("e1", '{"income": "high"}'), ("e2", '{"income": "high"}'), ("gone", None)):
+        tables = on_polars(cleaned(customers=people, partner_attributes=[about(identifier_key=identifier)]))
+        rows = partners(under_one_key(tables, Owners(merged, None)), evening(), LISTED).collect("polars")
+        assert rows.rows() == [("a", found)]
+
+
 def test_nothing_without_a_consent_reference(told) -> None:
     assert told([A], {"consent_reference": None}) == {"a": None}
 

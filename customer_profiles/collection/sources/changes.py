@@ -24,7 +24,8 @@ def reading_states(home: Home) -> dict[str, str]:
     """
     states = {}
     for table, sources in home.tables.items():
-        said = "\n".join(source.model_dump_json(exclude_defaults=True) for source in sources)
+        unsaid = {"last_day"} if len(sources) == 1 else set()  # more days of it, mapped as ever
+        said = "\n".join(source.model_dump_json(exclude_defaults=True, exclude=unsaid) for source in sources)
         states[f"{MAPPING} {table}"] = hashlib.sha256(said.encode()).hexdigest()
         paths = [join.path for source in sources if isinstance(source, FilesSource) for join in source.join]
         for path in filter(tells_days, paths):

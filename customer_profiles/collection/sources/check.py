@@ -11,7 +11,7 @@ import polars as pl
 
 from customer_profiles.collection.door import Door, receive
 from customer_profiles.collection.formats import sheet_names
-from customer_profiles.collection.reading import Delivery, DeliveryError, Part, ReadFile
+from customer_profiles.collection.reading import LINE, Delivery, DeliveryError, Part, ReadFile
 from customer_profiles.collection.sources.finding import delivered_days, find_delivery, lacking_sources
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.mapping import path_into
@@ -85,6 +85,7 @@ def _checked(
     sound = rows.filter(~pl.col("exact_copy"), pl.col("broken_rules").list.len() == 0)
     copies = rows.height - broken.height - sound.select(key_columns(table)).unique().height
     cells = pl.concat([file.cells for file in files], how="diagonal_relaxed")
+    split = pl.concat([file.places[LINE] for file in files]).is_null()
     return TableCheck(
         table=table,
         day=delivery.day,
@@ -100,7 +101,7 @@ def _checked(
         unknown_columns=received.unknown_columns,
         absent_columns=tuple(name for name in delivered_columns(table) if name not in cells.columns),
         doubts=(*_names_of_nothing(home, delivery, files), *_sheets_left_out(home, delivery)),
-        sample=masked(cells.head(SAMPLE_ROWS), table),
+        sample=masked(cells.filter(split).head(SAMPLE_ROWS), table),
     )
 
 

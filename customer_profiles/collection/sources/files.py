@@ -120,8 +120,10 @@ def _split(source: Found, table: str, file: Path, home: Home) -> History:
 def arrival_days(source: Found, table: str, rows: ReadFile, home: Home) -> pl.Series:
     """The day on which each row of a file for all days arrived, as far as the row itself can tell.
 
-    The latest of its times, but not before the first day of the home; the file's last day for a row
-    without a time, or with one that is still to come. Raises ``DeliveryError`` if the rows tell no day.
+    The latest of its times, but not before the first day of the home; the file's last day for a time that
+    is still to come. A row without any lacks a required one and is broken: it stands with the rows before
+    it, so that it is where it was when the file has grown. Where ``delivery_day`` names the times it may be
+    sound, and has the file's last day too. Raises ``DeliveryError`` if the rows tell no day.
     """
     told = () if isinstance(source, LogSource) else source.delivery_day
     if isinstance(told, date):
@@ -145,9 +147,11 @@ def arrival_days(source: Found, table: str, rows: ReadFile, home: Home) -> pl.Se
     if 2 * (days < home.first_day).sum() > days.len():
         raise refuse(
             f"most of its rows lie before first_day {home.first_day}: set first_day: {earliest} in "
-            f"settings.yaml"
+            f"settings.yaml, or, of a list of what is so today, the day of the export as `delivery_day`"
         )
-    return latest.zip_with(past.fill_null(False), pl.Series([days.max()])).clip(lower_bound=home.first_day)
+    arrived = latest.zip_with(past | latest.is_null(), pl.Series([days.max()]))
+    before = arrived.cum_max().forward_fill().fill_null(days[0])
+    return arrived.fill_null(days.max() if told else before).clip(lower_bound=home.first_day)
 
 
 def _times(table: str, rows: ReadFile) -> list[str]:

@@ -1,6 +1,6 @@
 """What lies there for a table and a day, by the kinds of its sources.
 
-A kind of source is three functions, named in ``KINDS``. Each takes the source as ``sources.yaml`` states it,
+A kind of source is four functions, named in ``KINDS``. Each takes the source as ``sources.yaml`` states it,
 the table and the home:
 
 - ``days(source, table, home)``: the days for which it has rows, ascending;
@@ -8,7 +8,8 @@ the table and the home:
   when ``Part.read`` is called; it yields ``ReadFile``: the rows as read, given to
   ``mapping.map_rows(source, table, read, home, refuse) -> ReadFile``, which makes the table's columns of
   them, keeps the cells as delivered beside them, and counts what is filtered;
-- ``state(source, table, home)``: values that differ when there may be something new to read.
+- ``state(source, table, home)``: values that differ when there may be something new to read;
+- ``lacking(source, home)``: why it leads to nothing on any day, if so.
 """
 
 from __future__ import annotations
@@ -25,8 +26,7 @@ from customer_profiles.collection.sources.deliveries import (
 )
 from customer_profiles.collection.sources.files import files_days, files_lacking, files_parts, files_state
 from customer_profiles.collection.sources.home import Home
-from customer_profiles.collection.sources.schema import SqlSource
-from customer_profiles.collection.sources.sql import sql_days, sql_parts, sql_state
+from customer_profiles.collection.sources.sql import sql_days, sql_lacking, sql_parts, sql_state
 from customer_profiles.contracts import CONTRACTS
 
 
@@ -36,12 +36,14 @@ class Kind(NamedTuple):
     days: Callable[[Any, str, Home], list[date]]
     parts: Callable[[Any, str, date, Home], list[Part]]
     state: Callable[[Any, str, Home], list[Any]]
+    lacking: Callable[[Any, Home], str | None]
 
 
-DELIVERIES = Kind(deliveries_days, deliveries_parts, deliveries_state)
+DELIVERIES = Kind(deliveries_days, deliveries_parts, deliveries_state, lambda *_: None)
 """The kind of a table that ``sources.yaml`` does not name."""
-FILES = Kind(files_days, files_parts, files_state)
-KINDS: dict[str, Kind] = {"files": FILES, "log": FILES, "sql": Kind(sql_days, sql_parts, sql_state)}
+FILES = Kind(files_days, files_parts, files_state, files_lacking)
+SQL = Kind(sql_days, sql_parts, sql_state, sql_lacking)
+KINDS: dict[str, Kind] = {"files": FILES, "log": FILES, "sql": SQL}
 """The kinds that ``sources.yaml`` can name."""
 
 
@@ -75,13 +77,13 @@ def waiting_days(home: Home) -> list[date]:
 
 
 def lacking_sources(home: Home, table: str | None = None) -> list[str]:
-    """Why sources that ``sources.yaml`` names, of one table or of all, lead to no file on any day."""
+    """Why sources that ``sources.yaml`` names, of one table or of all, lead to nothing on any day."""
     return [
         f"{name}: {reason}"
         for name, sources in home.tables.items()
         if table in (None, name)
         for source in sources
-        if not isinstance(source, SqlSource) and (reason := files_lacking(source, home))
+        if (reason := KINDS[source.kind].lacking(source, home))
     ]
 
 

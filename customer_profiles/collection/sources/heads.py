@@ -83,10 +83,20 @@ def _table(lines: list[str], told: dict[str, Any]) -> tuple[dict[str, Any], pl.D
 
 
 def _objects(lines: list[str], told: dict[str, Any]) -> tuple[dict[str, Any], pl.DataFrame]:
-    """An NDJSON's, with a column for every path."""
-    rows = [dict(_paths(json.loads(line), "")) for line in lines if line.strip()]
+    """An NDJSON's, with a column for every path; a broken line tells none."""
+    rows = [dict(_paths(row, "")) for row in map(_object, lines) if row is not None]
+    if not rows:
+        raise GuessError("none of its first lines is a JSON object")
     names = dict.fromkeys(name for row in rows for name in row)
     return told, pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String))
+
+
+def _object(line: str) -> dict[str, Any] | None:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) else None
 
 
 def _paths(value: Any, path: str) -> list[tuple[str, str | None]]:

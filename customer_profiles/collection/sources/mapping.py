@@ -243,14 +243,18 @@ def _as_the_door_reads(
     return cell
 
 
+MISTYPED = "columns are text unless they stand under `numbers`, and TRY_CAST gives NULL where CAST fails"
+UNQUOTED = 'a column\'s name with a dot stands in double quotes: "buyer.id"'
+
+
 def _computed(expression: str, place: str, seen: pl.DataFrame, refuse: Refuse) -> pl.Series:
     try:
         made = seen.select(pl.sql_expr(expression).alias("made")).to_series()
     except pl.exceptions.PolarsError as error:
         # the cause is left out: it may quote cells
         raise refuse(
-            f"{place}: the expression {expression!r} cannot be computed ({type(error).__name__}); columns "
-            f"are text unless they stand under `numbers`, and TRY_CAST gives NULL where CAST fails"
+            f"{place}: the expression {expression!r} cannot be computed ({type(error).__name__}); "
+            + (UNQUOTED if isinstance(error, pl.exceptions.StructFieldNotFoundError) else MISTYPED)
         ) from None
     if made.len() == seen.height:
         return made

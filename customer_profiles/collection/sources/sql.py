@@ -24,10 +24,24 @@ def sql_days(source: SqlSource, _: str, home: Home) -> list[date]:
     """
     if source.delivery_day:
         return [max(source.delivery_day, home.first_day)]
-    today = datetime.now(ZoneInfo(home.timezone)).date()
-    last = min(source.last_day or date.max, today - timedelta(days=1))
-    first = max(source.first_day or date.min, home.first_day)
+    first, last = _bounds(source, home)
     return [first + timedelta(days=n) for n in range((last - first).days + 1)]
+
+
+def sql_lacking(source: SqlSource, home: Home) -> str | None:
+    """Why the query is asked on no day, if so."""
+    if sql_days(source, "", home):
+        return None
+    first, last = _bounds(source, home)
+    return (
+        f"{name_of_query(source)} is asked on no day: its first day would be {first}, its last {last}; "
+        f"correct first_day in settings.yaml, or first_day and last_day of the source"
+    )
+
+
+def _bounds(source: SqlSource, home: Home) -> tuple[date, date]:
+    yesterday = datetime.now(ZoneInfo(home.timezone)).date() - timedelta(days=1)
+    return max(source.first_day or date.min, home.first_day), min(source.last_day or date.max, yesterday)
 
 
 def sql_parts(source: SqlSource, table: str, day: date, home: Home) -> list[Part]:
