@@ -178,11 +178,14 @@ def _kept(delivery: Delivery | None, own: pl.DataFrame) -> Loaded:
 
 
 def _is_new(part: Part, entries: pl.DataFrame) -> bool:
-    """Whether no entry has the part as it is now: told by size and time of writing, else by its hash."""
+    """Whether no entry has the part as it is now: told by size and time of writing, else by its hash.
+
+    A query of a loaded day is not new: neither its wording nor the database makes another delivery of it.
+    """
     states = entries.filter(file=part.source)
     if not states.height:
         return True
-    if part.file is not None and states.filter(**state_of(part.file)).height:
+    if part.file is None or states.filter(**state_of(part.file)).height:
         return False
     return part.digest() not in states["sha256"].to_list()
 

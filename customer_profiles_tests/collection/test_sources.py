@@ -540,7 +540,7 @@ def test_a_query_that_is_asked_on_no_day_is_said(own: OwnData) -> None:
     query = "select 1 where :day_start < :day_end"
     own.says({"kind": "sql", "url_variable": "SHOP_URL", "query": query, "last_day": "1998-05-06"})
     (said,) = lacking_sources(own.home())
-    assert said.startswith("orders: sql:SHOP_URL:")
+    assert said.startswith("orders: the query of SHOP_URL is asked on no day:")
     assert f"is asked on no day: its first day would be {own.home().first_day}, its last 1998-05-06" in said
 
 

@@ -34,8 +34,8 @@ def sql_lacking(source: SqlSource, home: Home) -> str | None:
         return None
     first, last = _bounds(source, home)
     return (
-        f"{name_of_query(source)} is asked on no day: its first day would be {first}, its last {last}; "
-        f"correct first_day in settings.yaml, or first_day and last_day of the source"
+        f"the query of {source.url_variable} is asked on no day: its first day would be {first}, its last "
+        f"{last}; correct first_day in settings.yaml, or first_day and last_day of the source"
     )
 
 
@@ -48,7 +48,7 @@ def sql_parts(source: SqlSource, table: str, day: date, home: Home) -> list[Part
     """The rows of the day's query."""
     if day not in sql_days(source, table, home):
         return []
-    name = name_of_query(source)
+    name = name_of_query(source, table, home)
     return [Part(name, None, partial(_digest, source, day), partial(_read, source, table, day, name, home))]
 
 
@@ -57,13 +57,22 @@ def sql_state(source: SqlSource, table: str, home: Home) -> list[str]:
     return [_digest(source, day) for day in sql_days(source, table, home)[-1:]]
 
 
-def name_of_query(source: SqlSource) -> str:
-    """Its name in the ledger: the variable that holds the URL, and a number of the query's own."""
-    return f"sql:{source.url_variable}:{hashlib.sha256(source.query.encode()).hexdigest()[:8]}"
+def name_of_query(source: SqlSource, table: str, home: Home) -> str:
+    """Its name in the ledger, however it is worded: the variable that holds the URL, and the query's place.
+
+    The place among the table's queries of that database, from the second one on.
+    """
+    of_database = [
+        each
+        for each in home.tables[table]
+        if isinstance(each, SqlSource) and each.url_variable == source.url_variable
+    ]
+    place = of_database.index(source)
+    return f"sql:{source.url_variable}" + (f":{place + 1}" if place else "")
 
 
 def _digest(source: SqlSource, day: date) -> str:
-    """Tells one query of a day from another. Rows that changed in the database since are no new delivery."""
+    """Tells one wording of a day's query from another: what another one read cannot be mapped again."""
     return hashlib.sha256(f"{source.url_variable}\n{source.query}\n{day}".encode()).hexdigest()
 
 
