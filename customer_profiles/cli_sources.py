@@ -32,7 +32,10 @@ def check(
     home: HomeOption = None,
     day: Annotated[
         datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="Day to read; by default each table's newest."),
+        typer.Option(
+            formats=["%Y-%m-%d"],
+            help="Day to read; by default each table's newest, of a file for all days the fullest.",
+        ),
     ] = None,
 ) -> None:
     """Read one day and print what would become of it. Nothing is stored; personal data is masked."""

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -181,7 +181,7 @@ def run_range(platform: Platform, first: date, last: date, *, rebuild: bool = Fa
         succeeded=result.success and not far,
         checks=_checks(result),
         seconds=_seconds(result),
-        failures=[*_failures(result), *far],
+        failures=[*failures_of(result, last), *far],
         told=told,
         run_again=_run_again(result),
         gone=tuple(_said(result, GONE)),
@@ -301,7 +301,8 @@ def _not_trained(result: dg.ExecuteInProcessResult) -> dict[str, str]:
     return reasons
 
 
-def _failures(result: dg.ExecuteInProcessResult) -> list[str]:
+def failures_of(result: dg.ExecuteInProcessResult, last: date) -> list[str]:
+    """Why steps of a run that ended with the day ``last`` failed, in words."""
     failures = []
     for event in result.all_events:
         if event.event_type == DagsterEventType.STEP_FAILURE:
@@ -313,6 +314,9 @@ def _failures(result: dg.ExecuteInProcessResult) -> list[str]:
             reason = error.message.strip() if error else str(event.message)
             if error and error.cls_name == BLOCKED:
                 checks = ", ".join(line.replace(": ", " ") for line in reason.splitlines()[1:])
-                told = told or f"{checks}: an ERROR, see checks; what follows from it was held back"
+                told = told or (
+                    f"{checks}: an ERROR, see checks; what follows from it was held back. If {last} is not "
+                    f"whole yet, leave it out: --to {last - timedelta(days=1)}"
+                )
             failures.append(told or f"{event.step_key}: {reason}")
     return failures

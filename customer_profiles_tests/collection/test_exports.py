@@ -530,6 +530,16 @@ def test_a_check_of_a_large_file_looks_at_its_first_rows(
     assert (checked.received, checked.whole) == (40, False)
 
 
+def test_a_check_of_a_file_for_all_days_looks_at_the_fullest_day(own: OwnData) -> None:
+    days = ["2026-03-02", "2026-03-03", "2026-03-03", "2026-03-04", "2026-03-04", "2026-03-05"]
+    own.put("all.csv", "No,At,Who,Paid\n" + "".join(f"{n},{day},c,1\n" for n, day in enumerate(days)))
+    own.says({"path": "all.csv", "columns": {**ORDER, "line_number": {"constant": "1"}}})
+    checked = check.check_table(own.home(), CollectionSettings(), "orders")
+    assert (checked.day, checked.received) == (date(2026, 3, 4), 2)
+    asked = check.check_table(own.home(), CollectionSettings(), "orders", date(2026, 3, 5))
+    assert (asked.day, asked.received) == (date(2026, 3, 5), 1)
+
+
 def test_a_check_shows_rows_that_can_be_split(own: OwnData) -> None:
     ragged = "".join(f"{n},2,3,4,5\n" for n in range(4))
     own.put("o_2026-03-03.csv", f"No,At,Who,Paid\n{ragged}A,2026-03-03,c,1\n")

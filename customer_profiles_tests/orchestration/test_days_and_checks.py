@@ -32,6 +32,7 @@ from customer_profiles.orchestration.partitions import (
     store_days,
 )
 from customer_profiles.orchestration.platform import Platform
+from customer_profiles.orchestration.run import failures_of
 from customer_profiles.quality.drift import World
 from customer_profiles.quality.finding import Finding
 from customer_profiles.quality.measuring import measure_days
@@ -115,6 +116,19 @@ def test_good_days_are_recorded_with_their_metadata(platform: Platform) -> None:
         if record.asset_materialization
     }
     assert rows == {str(FIFTH): 5, str(SIXTH): 6, str(SEVENTH): 7}
+
+
+def test_a_run_that_a_check_held_back_names_the_check_and_the_way_out(platform: Platform) -> None:
+    find = finding_nothing_but(d7=WRONG)
+    check = day_check(KEY.path, "numbers_are_few", "few", find, blocking=True)
+    with dg.instance_for_test() as instance:
+        stored = numbers(lambda day: row_count(day.day))
+        done = run_range(instance, platform, stored, checks=[check])
+        assert instance.get_materialized_partitions(after_numbers.key) == set()
+    assert failures_of(done, SEVENTH) == [
+        "raw/numbers numbers_are_few: an ERROR, see checks; what follows from it was held back. If "
+        "2026-01-07 is not whole yet, leave it out: --to 2026-01-06"
+    ]
 
 
 def test_days_that_a_long_run_passes_over_say_that_nothing_was_computed(platform: Platform) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -12,10 +13,11 @@ import polars as pl
 from customer_profiles.collection.door import Door, receive
 from customer_profiles.collection.formats import sheet_names
 from customer_profiles.collection.reading import LINE, Delivery, DeliveryError, Part, ReadFile
+from customer_profiles.collection.sources.files import rows_of_days
 from customer_profiles.collection.sources.finding import delivered_days, find_delivery, lacking_sources
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.mapping import path_into
-from customer_profiles.collection.sources.schema import FilesSource
+from customer_profiles.collection.sources.schema import FilesSource, SqlSource
 from customer_profiles.contracts import CONTRACTS, Pii
 from customer_profiles.contracts.columns import columns_of
 from customer_profiles.contracts.stored import delivered_columns, key_columns, required_columns
@@ -57,10 +59,14 @@ class TableCheck:
 
 
 def check_table(home: Home, settings: CollectionSettings, table: str, day: date | None = None) -> TableCheck:
-    """Read a table's delivery of a day, by default its newest, and tell what would become of its rows."""
+    """Read a table's delivery of a day and tell what would become of its rows.
+
+    By default of the newest day; of files for all days, whose last days can hold next to nothing, of the
+    newest of those with the most rows.
+    """
     try:
         days = delivered_days(home, table)
-        day = day or max(days, default=None)
+        day = day or _fullest(home, table) or max(days, default=None)
         delivery = find_delivery(home, table, day) if day else None
         if day is None or delivery is None:
             return TableCheck(
@@ -69,6 +75,14 @@ def check_table(home: Home, settings: CollectionSettings, table: str, day: date 
         return _checked(delivery, home, settings, tuple(days))
     except DeliveryError as error:
         return TableCheck(table, day, (), wrong=str(error))
+
+
+def _fullest(home: Home, table: str) -> date | None:
+    rows: Counter[date] = Counter()
+    for source in home.tables.get(table, ()):
+        if not isinstance(source, SqlSource):
+            rows += rows_of_days(source, table, home)
+    return max(rows, key=lambda day: (rows[day], day), default=None)
 
 
 def _checked(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -35,6 +36,14 @@ def files_days(source: Found, table: str, home: Home) -> list[date]:
     files = matches(of_any_day(source.path), home.folder)
     found = {told_by(file, source.path, home.folder) for file in files}
     return sorted(day for day in found if day is not None and source.holds(day))
+
+
+def rows_of_days(source: Found, table: str, home: Home) -> Counter[date]:
+    """How many rows files for all days hold of each; nothing of files whose names tell their day."""
+    rows: Counter[date] = Counter()
+    for history in [] if tells_days(source.path) else _histories(source, table, home):
+        rows.update({day: len(numbers) for day, numbers in history.days.items()})
+    return rows
 
 
 def files_lacking(source: Found, home: Home) -> str | None:
