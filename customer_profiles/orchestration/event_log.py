@@ -2,8 +2,8 @@
 
 A range of days has an event for every asset and day, planned and done: years have a hundred thousand.
 Dagster 1.13 makes a new SQLAlchemy engine for each and so compiles every statement again, which takes
-about 10 ms; with engines kept it is 3 ms, in batches .7 ms. The files are the same, so the webserver reads
-them as ever. What this leans on is not documented: ``test_upstream.py`` pins it.
+about 10 ms; with engines kept it is 2 to 3 ms, in batches half a millisecond. The files are the same, so the
+webserver reads them as ever. What this leans on is not documented: ``test_upstream.py`` pins it.
 """
 
 from __future__ import annotations
