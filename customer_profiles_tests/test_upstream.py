@@ -257,26 +257,13 @@ def test_a_batch_of_events_leaves_what_dagster_stores_one_by_one(
 def test_a_batch_that_fails_is_stored_one_by_one_and_nothing_twice(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def full(*_: Any) -> None:
+    def full_once(*_: Any) -> None:
+        monkeypatch.delattr(KeptEnginesEventLog, "_store_asset_event_tags")  # Dagster's own is there again
         raise OSError("disk is full")
 
     monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "1000")
-    monkeypatch.setattr(KeptEnginesEventLog, "_store_asset_event_tags", full)
     with open_with_kept_engines(folder) as ours:
-        monkeypatch.setattr(KeptEnginesEventLog, "store_event", SqliteEventLogStorage.store_event)
-        whole = KeptEnginesEventLog.store_event_batch
-
-        def then_free(self: KeptEnginesEventLog, batch: Any) -> None:
-            try:
-                whole(self, batch)
-            finally:
-                monkeypatch.setattr(
-                    KeptEnginesEventLog,
-                    "_store_asset_event_tags",
-                    SqliteEventLogStorage._store_asset_event_tags,
-                )
-
-        monkeypatch.setattr(KeptEnginesEventLog, "store_event_batch", then_free)
+        monkeypatch.setattr(KeptEnginesEventLog, "_store_asset_event_tags", full_once)
         run_id = run_range(ours, numbers).run_id
     assert "disk is full" in capsys.readouterr().err
     with its_own(folder) as own:

@@ -51,13 +51,12 @@ def raw_asset(table: str) -> dg.AssetsDefinition:
             def load(day: date) -> dict[str, Any]:
                 if day not in loaded:
                     loaded.update(load_days_from(warehouse, vault, platform.door, before, day))
-                gone = loaded[day].gone
-                for reason in (*loaded[day].refused, *loaded[day].warnings, *filter(None, [gone])):
+                told = loaded[day]
+                for reason in (*told.refused, *told.warnings, *told.gone):
                     context.log.warning(reason)
-                again = ", ".join(map(str, loaded[day].run_again))
-                notes = {**loaded[day].notes, RUN_AGAIN: again, GONE: gone}
-                said = {name: note for name, note in notes.items() if note}
-                return {**row_count(loaded[day].rows), **said}
+                again = ", ".join(map(str, told.run_again))
+                notes = {**told.notes, RUN_AGAIN: again, GONE: "; ".join(told.gone)}
+                return {**row_count(told.rows), **{name: note for name, note in notes.items() if note}}
 
             try:
                 store_days(context, platform, load)

@@ -62,12 +62,12 @@ class TableDay:
     refused: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     run_again: tuple[date, ...] = ()
-    gone: str = ""
+    gone: tuple[str, ...] = ()
 
     @property
     def notes(self) -> dict[str, str]:
         """What there is to say of it, by what it is about."""
-        return {"delivery": self.says} | ({"refused": "; ".join(self.refused)} if self.refused else {})
+        return {"delivery": self.says, "refused": "; ".join(self.refused)}
 
 
 def before_run(warehouse: Session, table: str, days: list[date], *, rebuild: bool) -> BeforeRun:

@@ -38,7 +38,7 @@ class Loaded:
     rows: int = 0
     says: str = ""
     refused: tuple[str, ...] = ()
-    gone: str = ""
+    gone: tuple[str, ...] = ()
 
 
 def load_day(
@@ -148,18 +148,18 @@ def load_late(
     return Loaded(fate, _rows(stored), "; ".join(says), tuple(refused), _gone(table, stored))
 
 
-def _gone(table: str, entries: list[Entry]) -> str:
-    """What files that changed do not hold any more of the rows as loaded, if they lost any."""
+def _gone(table: str, entries: list[Entry]) -> tuple[str, ...]:
+    """What files that changed do not hold any more of the rows as loaded: nothing, or one sentence."""
     lost = [entry for entry in entries if entry["gone"]]
     if not lost:
-        return ""
+        return ()
     days, files = sorted({entry["file_day"] for entry in lost}), sorted({entry["file"] for entry in lost})
-    one = len(days) == 1
+    rows, one_day = sum(entry["gone"] for entry in lost), len(days) == 1
+    when, day = (days[0], days[0]) if one_day else (f"{days[0]} to {days[-1]}", "DAY")
+    what = files[0] if len(files) == 1 else f"{len(files)} files"
     return (
-        f"{table} of {days[0] if one else f'{days[0]} to {days[-1]}'}: "
-        f"{files[0] if len(files) == 1 else f'{len(files)} files'} changed after loading: "
-        f"{sum(entry['gone'] for entry in lost):,} of the rows as loaded are not there any more; they stay. "
-        f"{REWRITE.format(days[0] if one else 'DAY')}"
+        f"{table} of {when}: {what} changed after loading: {rows:,} of the rows as loaded are not there any "
+        f"more; they stay. {REWRITE.format(day)}",
     )
 
 

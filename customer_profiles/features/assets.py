@@ -37,8 +37,13 @@ POPULATION = {"customers", "orders", "events"}
 def as_of_days(
     context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, platform: Platform, warehouse: Session
 ) -> list[date]:
-    """The days of a run whose profiles are computed: all of a short run, few of a long history."""
-    settings, days, known = platform.settings, days_of(context), delivered(warehouse)
+    """The days of a run whose profiles are computed."""
+    return computed_days(days_of(context), platform, warehouse)
+
+
+def computed_days(days: list[date], platform: Platform, warehouse: Session) -> list[date]:
+    """The days whose profiles a run over ``days`` computes: all of a short run, few of a long history."""
+    settings, known = platform.settings, delivered(warehouse)
     first = min((min(each) for each in known.values() if each), default=days[0])
     return days_to_compute(days, first, settings.label, settings.features.recent_days)
 

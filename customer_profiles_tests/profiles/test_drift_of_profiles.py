@@ -96,15 +96,16 @@ def test_the_drift_of_a_day_is_there_to_read_worst_first_and_other_days_are_name
         drift_of(platform, TODAY + timedelta(days=1))
 
 
-def test_a_day_that_was_held_back_lacks_no_profiles_once_a_later_one_has_them(platform, monkeypatch):
+def test_a_day_that_was_held_back_lacks_no_profiles_in_a_run_that_does_not_compute_it(tmp_path, monkeypatch):
     rows = {CUSTOMER_FEATURES: {YESTERDAY: 9, TODAY: 9}, CUSTOMER_PROFILES: {TODAY: 9}}
     monkeypatch.setattr(Session, "row_counts", lambda _, table: rows[table])
-    assert {day: found.passed for day, found in complete(platform, [YESTERDAY, TODAY]).items()} == {
-        TODAY: True
-    }
+
+    def found(**settings):
+        each = complete(Platform(load_settings(tmp_path, **settings), {}), [YESTERDAY, TODAY])
+        return {day: (finding.passed, finding.value) for day, finding in each.items()}
+
+    newest_alone = {"features": {"recent_days": 1}}
+    assert found() == {YESTERDAY: (False, 0), TODAY: (True, 9)}
+    assert found(**newest_alone) == {TODAY: (True, 9)}
     rows[CUSTOMER_PROFILES] = {YESTERDAY: 8}
-    found = complete(platform, [YESTERDAY, TODAY])
-    assert {day: (each.passed, each.value) for day, each in found.items()} == {
-        YESTERDAY: (False, 8),
-        TODAY: (False, 0),
-    }
+    assert found(**newest_alone) == {YESTERDAY: (False, 8), TODAY: (False, 0)}

@@ -122,19 +122,13 @@ def _checked(
 def _names_of_nothing(home: Home, delivery: Delivery, files: list[ReadFile]) -> list[str]:
     """Columns that a source names beside its mapping, where a misspelt one fails nothing, but no file has."""
     held = {name for file in files if file.originals is not None for name in file.originals.columns}
-    return [
-        f"`{key}` names {', '.join(nowhere)}, but no column is called so"
-        for key in ("numbers", "ignore")
-        if (
-            nowhere := [
-                name
-                for source in home.tables.get(delivery.table, ())
-                if source.holds(delivery.day)
-                for name in getattr(source, key)
-                if path_into(name, held) is None
-            ]
-        )
-    ]
+    sources = [source for source in home.tables.get(delivery.table, ()) if source.holds(delivery.day)]
+    doubts = []
+    for key in ("numbers", "ignore"):
+        names = [name for source in sources for name in getattr(source, key)]
+        if nowhere := [name for name in names if path_into(name, held) is None]:
+            doubts.append(f"`{key}` names {', '.join(nowhere)}, but no column is called so")
+    return doubts
 
 
 def _sheets_left_out(home: Home, delivery: Delivery) -> list[str]:

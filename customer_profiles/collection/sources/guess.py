@@ -159,13 +159,10 @@ def _columns(table: str, cells: pl.DataFrame) -> tuple[dict[str, Any], list[str]
     notes = []
     required = required_columns(table)
     by_worth = sorted(delivered_columns(table), key=lambda name: name not in required)
-    pieces = _found("quantity", cells, set()) is not None
     for find in (_found, _alike):
         for name in (name for name in by_worth if name not in columns):
             found = find(name, cells, taken)
-            if found is None or (name in MISTAKEN and MISTAKEN[name](cells[found])):
-                continue
-            if name == "amount_minor" and pieces and _letters(found) in A_PIECES:
+            if found is None or (name in MISTAKEN and MISTAKEN[name](found, cells)):
                 continue
             taken.add(found)
             columns[name], more = _how(table, name, found, cells[found])
@@ -202,23 +199,31 @@ def _how(table: str, name: str, found: str, cells: pl.Series) -> tuple[Any, list
     return found, []
 
 
-def _is_a_place(cells: pl.Series) -> bool:
+def _is_a_place(found: str, cells: pl.DataFrame) -> bool:
     """Whether a column named ``State`` holds no status that is known."""
-    if _letters(cells.name) != "state":
+    if _letters(found) != "state":
         return False
     known = spellings(columns_of(CONTRACTS["orders"])["status"].metadata or {})
-    return not cells.str.strip_chars().str.to_lowercase().is_in([*known, *MEANINGS["status"]]).any()
+    return not cells[found].str.strip_chars().str.to_lowercase().is_in([*known, *MEANINGS["status"]]).any()
 
 
-def _is_a_rate(cells: pl.Series) -> bool:
+def _is_a_rate(found: str, cells: pl.DataFrame) -> bool:
     """Whether amounts are parts of 1."""
-    rates = cells.str.strip_chars().drop_nulls().cast(pl.Float64, strict=False)
+    rates = cells[found].str.strip_chars().drop_nulls().cast(pl.Float64, strict=False)
     return bool(rates.is_between(0, 1).all() and (rates % 1 > 0).any())
 
 
-A_PIECES = {"price", "unitprice", "单价", "价格"}
-"""Names of an amount that is a piece's where pieces are told, not the line's."""
-MISTAKEN: dict[str, Callable[[pl.Series], bool]] = {"status": _is_a_place, "discount_minor": _is_a_rate}
+def _is_of_a_piece(found: str, cells: pl.DataFrame) -> bool:
+    """Whether an amount is a piece's and not the line's: a price where pieces are told."""
+    return _letters(found) in UNIT_PRICES and _found("quantity", cells, set()) is not None
+
+
+UNIT_PRICES = {"price", "unitprice", "单价", "价格"}
+MISTAKEN: dict[str, Callable[[str, pl.DataFrame], bool]] = {
+    "status": _is_a_place,
+    "discount_minor": _is_a_rate,
+    "amount_minor": _is_of_a_piece,
+}
 """How a file's column of a fitting name shows that it is something else."""
 
 

@@ -55,10 +55,10 @@ def head_of(file: Path) -> tuple[dict[str, Any], pl.DataFrame]:
 
 def _workbook(file: Path) -> tuple[dict[str, Any], pl.DataFrame]:
     """An xlsx file's first sheet; if there are others, those that have its columns are named."""
-    sheets = pl.read_excel(file, sheet_id=0, infer_schema_length=0)
+    sheets = pl.read_excel(file, sheet_id=0, infer_schema_length=0, read_options={"n_rows": HEAD_ROWS})
     first = next(iter(sheets.values()))
     alike = [name for name, sheet in sheets.items() if sheet.columns == first.columns]
-    return {"sheets": alike} if len(sheets) > 1 else {}, _as_texts(first.head(HEAD_ROWS))
+    return {"sheets": alike} if len(sheets) > 1 else {}, _as_texts(first)
 
 
 def _table(lines: list[str], told: dict[str, Any]) -> tuple[dict[str, Any], pl.DataFrame]:

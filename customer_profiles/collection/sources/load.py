@@ -197,26 +197,23 @@ def _strange_values(
         if (constant := columns[name].constant) is not None and not columns[name].values:
             given["columns", name, "constant"] = constant
     return [
-        f"line {lines[*place, *where]}: {dotted((*place, *where))}: {value!r} is "
-        f"{_not_taken(choices[str(where[1])])}"
+        f"line {lines[*place, *where]}: {dotted((*place, *where))}: {value!r} is {wrong}"
         for where, value in given.items()
-        if not _takes(choices[str(where[1])], value.strip())
+        if (wrong := _not_taken(choices[str(where[1])], value.strip()))
     ]
 
 
-def _not_taken(metadata: Mapping[str, Any]) -> str:
-    """What is wrong with a value that a column does not take."""
-    none = f"none of {', '.join(metadata.get('values', ()))}"
-    return "no ISO 4217 code of three letters, such as EUR" if metadata["kind"] == "currency" else none
-
-
-def _takes(metadata: Mapping[str, Any], value: str) -> bool:
-    """Whether a column takes a value: any, unless its contract names them and no other stands in."""
-    if metadata["kind"] == "currency":
-        return value in ABSENT or re.match(CURRENCY, value.upper()) is not None
-    if metadata["kind"] != "choice" or metadata["fallback"] is not None or value in ABSENT:
-        return True
-    return value.lower() in spellings(metadata)
+def _not_taken(metadata: Mapping[str, Any], value: str) -> str | None:
+    """Why a column does not take a value; None if it does: most take any."""
+    if value in ABSENT:
+        return None
+    kind = metadata["kind"]
+    if kind == "currency" and not re.match(CURRENCY, value.upper()):
+        return "no ISO 4217 code of three letters, such as EUR"
+    closed = kind == "choice" and metadata["fallback"] is None
+    if closed and value.lower() not in spellings(metadata):
+        return f"none of {', '.join(metadata['values'])}"
+    return None
 
 
 def _unknown(place: Place, known: list[str], what: str, lines: Mapping[Place, int]) -> str:
