@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import resource
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,11 @@ import pytest
 from customer_profiles.collection import pieces, reading
 from customer_profiles.collection.reading import DeliveryError
 from customer_profiles.collection.repeats import Repeats
-from customer_profiles.collection.sources import check
+from customer_profiles.collection.sources import check, histories
 from customer_profiles.collection.sources.changes import reading_states, what_changed
 from customer_profiles.collection.sources.finding import delivered_days, find_delivery
 from customer_profiles.collection.sources.load import SourcesError
-from customer_profiles.collection.sources.mapping import maps_row_by_row
+from customer_profiles.collection.sources.mapping import maps_piece_by_piece
 from customer_profiles.collection.sources.places import on_day
 from customer_profiles.collection.sources.schema import FilesSource
 from customer_profiles.settings import CollectionSettings
@@ -387,7 +388,7 @@ def test_what_is_said_to_be_gbk_may_hold_all_of_gb18030(own: OwnData) -> None:
 def test_a_mapping_goes_piece_by_piece_unless_it_looks_at_other_rows(expression: str, alone: bool) -> None:
     column = {"expression": expression}
     source = FilesSource.model_validate({"kind": "files", "path": "x", "columns": {"order_id": column}})
-    assert maps_row_by_row(source) is alone
+    assert maps_piece_by_piece(source) is alone
 
 
 def test_repeats_are_counted_through_many_pieces() -> None:
@@ -563,6 +564,68 @@ def test_a_large_fixed_width_file_goes_in_pieces(own: OwnData, monkeypatch: pyte
     told = ["order_id", "row_number", "broken_rules", "amount_minor"]
     assert received.rows.select(told).equals(whole.rows.select(told))
     assert received.rows["broken_rules"].to_list()[5] == ["ragged_row"]
+
+
+def test_what_looks_above_looks_into_the_pieces_above(own: OwnData, monkeypatch: pytest.MonkeyPatch) -> None:
+    orders = [("A", "c1"), ("B", ""), ("A", " "), ("B", "c2"), ("A", "c1"), ("", ""), ("", "")]
+    rows = ({"No": no, "At": "2026-03-03", "Who": who, "Paid": 1} for no, who in orders)
+    own.put("o_2026-03-03.ndjson", documents(*rows))
+    own.says({"path": "o_{day}.ndjson", "fill_down": ["Who"], "columns": ORDER})
+    whole = own.receive().rows
+    assert whole["line_number"].to_list() == [1, 1, 2, 2, 3, 1, 2]
+    assert whole["customer_key"].n_unique() == 2
+    monkeypatch.setattr(reading, "LARGE_FILE", 1)
+    monkeypatch.setattr(pieces, "ROWS", 2)
+    received = own.receive()
+    assert received.files["rows"].to_list() == [2, 2, 2, 1]
+    assert received.rows.equals(whole)
+
+
+def all_days(own: OwnData) -> list[tuple[str, list[Any]]]:
+    """Of each day of a file for all days: the part's digest, and its rows piece by piece."""
+    home = own.home()
+    days = []
+    for day in delivered_days(home, "orders"):
+        delivery = find_delivery(home, "orders", day)
+        assert delivery is not None
+        (part,) = delivery.parts
+        read = list(part.read())
+        assert read[-1].sha256 == part.digest()
+        days.append((part.digest(), [piece.cells.to_dicts() for piece in read]))
+    return days
+
+
+def test_a_large_file_for_all_days_is_laid_down_and_taken_up_day_by_day(
+    own: OwnData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = [3, 1, 2, 3, 5, 1, 3, 3, 3, 1, 5]
+    rows = ({"No": f"{n}", "At": f"2026-03-0{day}", "Who": "c", "Paid": n} for n, day in enumerate(days))
+    own.put("all.ndjson", documents(*rows))
+    own.says({"path": "all.ndjson", "drop": {"last": "No = '10'"}, "columns": ORDER})
+    there = sorted(own.folder.iterdir())
+    at_once = all_days(own)
+    assert [[len(piece) for piece in read] for _, read in at_once] == [[3], [1], [5], [0], [1]]
+    monkeypatch.setattr(reading, "LARGE_FILE", 1)
+    monkeypatch.setattr(pieces, "ROWS", 2)
+    monkeypatch.setattr(histories, "ROWS", 2)
+    in_pieces = all_days(own)
+    assert [[len(piece) for piece in read] for _, read in in_pieces] == [[2, 1], [1], [2, 2, 1], [0], [1]]
+    for (told, (whole,)), (told_too, parts) in zip(at_once, in_pieces, strict=True):
+        assert told == told_too
+        assert whole == [row for part in parts for row in part]
+    assert sorted(own.folder.iterdir()) == there
+
+
+def test_a_full_disk_is_named_where_a_file_for_all_days_is_laid_down(own: OwnData) -> None:
+    own.put("all.csv", "No,At,Who,Paid\n" + "A,2026-03-03,c,1\n" * 5000)
+    own.says({"path": "all.csv", "columns": ORDER})
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(DeliveryError, match=r"all\.csv: its rows could not be laid down in .* free disk"):
+            delivered_days(own.home(), "orders")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def test_a_line_of_recoded_json_ends_with_a_line_feed_alone(own: OwnData) -> None:

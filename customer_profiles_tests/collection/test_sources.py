@@ -481,8 +481,8 @@ def test_a_file_for_all_days_is_read_once(own: OwnData, monkeypatch: pytest.Monk
 
     history(own, *(f"2026-03-{day:02}" for day in range(1, 20)))
     read: list[Path] = []
-    original = rows.read_file
-    monkeypatch.setattr(rows, "read_file", lambda file, *more: read.append(file) or original(file, *more))
+    original = rows.read_pieces
+    monkeypatch.setattr(rows, "read_pieces", lambda file, *more: read.append(file) or original(file, *more))
     home = own.home()
     for day in delivered_days(home, "orders"):
         delivery = find_delivery(home, "orders", day)

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from datetime import date, datetime
+from collections.abc import Iterator
+from datetime import date
 from functools import partial
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
-import polars as pl
-
-from customer_profiles.collection.parsing import PARSERS
-from customer_profiles.collection.reading import LINE, Part, ReadFile, digest, refusal
+from customer_profiles.collection.reading import Part, ReadFile, digest
 from customer_profiles.collection.sources.deliveries import FileState, name_of, state_of_file
+from customer_profiles.collection.sources.histories import History, history_of
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.mapping import leave_out
 from customer_profiles.collection.sources.places import matches, of_any_day, on_day, tells_days, told_by
-from customer_profiles.collection.sources.rows import Found, mapped_pieces, together
-from customer_profiles.collection.sources.schema import FilesSource, LogSource
-from customer_profiles.contracts import CONTRACTS
-from customer_profiles.contracts.columns import EARLIEST_YEAR, columns_of
-
-EVERY_DAY = "every day"
-NOT_YET = ("expires_at",)
-"""Times that lie in the future when a row arrives: they tell nothing of its arrival."""
+from customer_profiles.collection.sources.rows import Found, mapped_pieces
+from customer_profiles.collection.sources.schema import FilesSource
 
 
 def files_days(source: Found, table: str, home: Home) -> list[date]:
@@ -39,10 +28,13 @@ def files_days(source: Found, table: str, home: Home) -> list[date]:
 
 
 def rows_of_days(source: Found, table: str, home: Home) -> Counter[date]:
-    """How many rows files for all days hold of each; nothing of files whose names tell their day."""
+    """How many rows that no rule leaves out files for all days hold of each day.
+
+    Nothing of files whose names tell their day.
+    """
     rows: Counter[date] = Counter()
     for history in [] if tells_days(source.path) else _histories(source, table, home):
-        rows.update({day: len(numbers) for day, numbers in history.days.items()})
+        rows.update(history.kept_rows())
     return rows
 
 
@@ -60,7 +52,7 @@ def files_parts(source: Found, table: str, day: date, home: Home) -> list[Part]:
     """The files of a day, or the day's rows of the files for all days."""
     if not tells_days(source.path):
         histories = _histories(source, table, home)
-        return [_part_of_history(history, table, day) for history in histories if day in history.days]
+        return [history.part(day) for history in histories if day in history.days]
     if not source.holds(day):
         return []
     of_day = on_day(source.path, day)
@@ -82,113 +74,5 @@ def _part(source: Found, table: str, day: date, file: Path, home: Home) -> Part:
     return Part(name_of(file, home), file, partial(digest, file), read)
 
 
-@dataclass(frozen=True)
-class History:
-    """A file for all days: its mapped rows, the rule that leaves each out, and the rows of every day.
-
-    A day between its first and its last on which no row arrived was delivered too, without rows: else a
-    window over it would be unknown.
-    """
-
-    file: Path
-    rows: ReadFile
-    dropped: pl.Series
-    days: Mapping[date, pl.Series]
-
-
 def _histories(source: Found, table: str, home: Home) -> list[History]:
-    return [_history(source, table, file, home) for file in matches(source.path, home.folder)]
-
-
-def _history(source: Found, table: str, file: Path, home: Home) -> History:
-    """Read once, as long as the file stays as it is: a run asks for every one of its days."""
-    if not file.is_file():
-        raise refusal(table, EVERY_DAY, name_of(file, home))("it is no file that can be read; correct `path`")
-    key = (table, source.model_dump_json(), *state_of_file(file, home))
-    if key not in home.histories:
-        for other in [known for known in home.histories if known[0] != table]:
-            del home.histories[other]  # one table's rows at a time are kept in memory
-        home.histories[key] = _split(source, table, file, home)
-    history: History = home.histories[key]
-    return history
-
-
-def _split(source: Found, table: str, file: Path, home: Home) -> History:
-    rows, dropped = together(list(mapped_pieces(source, table, EVERY_DAY, file, home)))
-    days = arrival_days(source, table, rows, home)
-    if days.is_empty():
-        return History(file, rows, dropped, {})
-    arrived = (
-        pl.DataFrame({"day": days}).with_row_index("row").group_by("day", maintain_order=True).agg("row")
-    )
-    every = arrived.select(pl.date_range(pl.col("day").min(), pl.col("day").max()))
-    by_day = every.join(arrived, on="day", how="left", maintain_order="left")
-    return History(file, rows, dropped, dict(by_day.with_columns(pl.col("row").fill_null([])).iter_rows()))
-
-
-def arrival_days(source: Found, table: str, rows: ReadFile, home: Home) -> pl.Series:
-    """The day on which each row of a file for all days arrived, as far as the row itself can tell.
-
-    The latest of its times, but not before the first day of the home; the file's last day for a time that
-    is still to come. A row without any lacks a required one and is broken: it stands with the rows before
-    it, so that it is where it was when the file has grown. Where ``delivery_day`` names the times it may be
-    sound, and has the file's last day too. Raises ``DeliveryError`` if the rows tell no day.
-    """
-    told = () if isinstance(source, LogSource) else source.delivery_day
-    if isinstance(told, date):
-        return pl.repeat(told, rows.cells.height, dtype=pl.Date, eager=True)
-    refuse = refusal(table, EVERY_DAY, rows.source)
-    times = list(told) or _times(table, rows)
-    if not times or not set(times) <= set(rows.cells.columns):
-        raise refuse(
-            f"no column tells on which day a row arrived; name mapped columns of {table} under "
-            f"`delivery_day`, or the day of the export"
-        )
-    local = (
-        PARSERS["moment"](name, {}, home.timezone).value.dt.convert_time_zone(home.timezone) for name in times
-    )
-    latest = rows.cells.select(pl.max_horizontal(time.dt.date() for time in local)).to_series()
-    past = latest.is_between(date(EARLIEST_YEAR, 1, 1), datetime.now(ZoneInfo(home.timezone)).date())
-    if not past.any():
-        raise refuse(f"none of its times can be read ({', '.join(times)}); correct their `date_format`")
-    days = latest.filter(past)
-    earliest = days.sort()[0]
-    if 2 * (days < home.first_day).sum() > days.len():
-        raise refuse(
-            f"most of its rows lie before first_day {home.first_day}: set first_day: {earliest} in "
-            f"settings.yaml, or, of a list of what is so today, the day of the export as `delivery_day`"
-        )
-    arrived = latest.zip_with(past | latest.is_null(), pl.Series([days.max()]))
-    before = arrived.cum_max().forward_fill().fill_null(days[0])
-    return arrived.fill_null(days.max() if told else before).clip(lower_bound=home.first_day)
-
-
-def _times(table: str, rows: ReadFile) -> list[str]:
-    columns = columns_of(CONTRACTS[table])
-    return [
-        name
-        for name in rows.cells.columns
-        if name in columns and (columns[name].metadata or {})["kind"] == "moment" and name not in NOT_YET
-    ]
-
-
-def _part_of_history(history: History, table: str, day: date) -> Part:
-    numbers, whole = history.days[day], history.rows
-    originals = whole.originals if whole.originals is not None else whole.cells
-
-    def digest_of_rows() -> str:
-        rows = pl.concat([originals[numbers], whole.places[numbers].select(LINE)], how="horizontal")
-        return hashlib.sha256(rows.write_csv().encode()).hexdigest()
-
-    def read() -> Iterator[ReadFile]:
-        rows = replace(
-            whole,
-            cells=whole.cells[numbers],
-            places=whole.places[numbers],
-            originals=originals[numbers],
-            sha256=digest_of_rows(),
-            known_time_imputed=True,
-        )
-        yield leave_out(rows, history.dropped[numbers])
-
-    return Part(whole.source, history.file, digest_of_rows, read)
+    return [history_of(source, table, file, home) for file in matches(source.path, home.folder)]

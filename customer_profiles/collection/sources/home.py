@@ -26,7 +26,7 @@ class Home:
     tables: Mapping[str, tuple[Source, ...]] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     histories: dict[tuple[Any, ...], Any] = field(default_factory=dict, repr=False, compare=False)
-    """Files for all days that were read already: see ``files.py``."""
+    """Files for all days that were read already, with the state in which they were: see ``histories.py``."""
 
     @property
     def deliveries(self) -> Path:

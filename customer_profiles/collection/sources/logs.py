@@ -20,7 +20,7 @@ from customer_profiles.collection.log_rules import EVENT_COLUMNS, REQUEST_FIELDS
 from customer_profiles.collection.reading import ReadFile, digest, placed
 from customer_profiles.collection.repeats import Repeats
 from customer_profiles.collection.sources.home import Home
-from customer_profiles.collection.sources.mapping import mapped_rows, maps_row_by_row, path_into
+from customer_profiles.collection.sources.mapping import Above, mapped_rows, maps_piece_by_piece, path_into
 from customer_profiles.collection.sources.schema import LogSource
 
 READERS = {"combined": read_access_log, "ndjson": read_application_log}
@@ -33,17 +33,17 @@ def read_log(
 ) -> Iterator[tuple[ReadFile, pl.Series]]:
     """A log's lines as events, some at a time, and the rule that leaves each out: built in, or of ``drop``.
 
-    Lines that are none stay as ragged rows. A mapping that looks at other rows than its own gets all of
-    them at once. Raises what ``refuse`` makes if the file cannot be read.
+    Lines that are none stay as ragged rows. Where an expression looks at other rows than its own it gets all
+    of them at once. Raises what ``refuse`` makes if the file cannot be read.
     """
-    before, sha256, place = file.stat(), digest(file), 0
+    before, sha256, place, above = file.stat(), digest(file), 0, Above()
     pieces = _pieces(source, file, home, refuse)
-    for rows, ragged in pieces if maps_row_by_row(source) else iter([_together(list(pieces))]):
+    for rows, ragged in pieces if maps_piece_by_piece(source) else iter([_together(list(pieces))]):
         cells, places = placed(rows, ragged, name, place)
         size = before.st_size if place == 0 else 0  # the sizes of its pieces add up to the file's
         place += places.height
         read = ReadFile(cells.drop(RULE, WORDS), places, name, size, sha256)
-        mapped, dropped = mapped_rows(source, table, read, home, refuse)
+        mapped, dropped = mapped_rows(source, table, read, above, home, refuse)
         used = {*_helpers(source), *source.fields.values()} - set(EVENT_COLUMNS)
         events = mapped.cells.select(name for name in mapped.cells.columns if name not in used)
         rules = pl.select(pl.coalesce(cells[RULE], dropped)).to_series()

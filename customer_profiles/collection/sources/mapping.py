@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import polars as pl
@@ -39,20 +39,41 @@ ACROSS_ROWS = ("Agg", "Over", "Len", "Rolling")
 """Parts of an expression that look at more than one row, as Polars names them."""
 
 
-def map_rows(source: Source, table: str, read: ReadFile, home: Home, refuse: Refuse) -> ReadFile:
+@dataclass(frozen=True)
+class Above:
+    """What earlier pieces of a delivery say to the rows of the next one.
+
+    ``cells`` are those that ``fill_down`` repeats. ``rows`` counts, for a column of the table that is made by
+    ``place_in``, the rows of each of the cells in which it numbers them.
+    """
+
+    cells: dict[str, str | None] = field(default_factory=dict)
+    rows: dict[str, pl.DataFrame] = field(default_factory=dict)
+
+
+def map_rows(
+    source: Source, table: str, read: ReadFile, above: Above, home: Home, refuse: Refuse
+) -> ReadFile:
     """Make the table's columns of delivered rows, and leave out those for which a rule of ``drop`` holds.
 
     Raises what ``refuse`` makes of a reason if a mapped column is not there, or an expression fails.
     """
-    return leave_out(*mapped_rows(source, table, read, home, refuse))
+    return leave_out(*mapped_rows(source, table, read, above, home, refuse))
 
 
 def mapped_rows(
-    source: Source, table: str, read: ReadFile, home: Home, refuse: Refuse, beside: Collection[str] = ()
+    source: Source,
+    table: str,
+    read: ReadFile,
+    above: Above,
+    home: Home,
+    refuse: Refuse,
+    beside: Collection[str] = (),
 ) -> tuple[ReadFile, pl.Series]:
     """The table's columns of every row, and per row the rule of ``drop`` that leaves it out, if one does.
 
-    ``beside`` are columns that were joined to the rows: what nobody maps of them is not kept.
+    The rows are those of a piece, the next one below what lies ``above``. ``beside`` are columns that were
+    joined to them: what nobody maps of these is not kept.
     """
     cells = read.cells.select(
         as_text(dtype, pl.col(name)).alias(name) for name, dtype in read.cells.schema.items()
@@ -60,7 +81,7 @@ def mapped_rows(
     rows = _with_paths(source, table, cells, refuse)
     seen = _as_expressions_see(source, rows)
     mapped = {
-        name: _mapped(name, column, source, table, rows, seen, home, refuse)
+        name: _mapped(name, column, source, table, rows, seen, above, home, refuse)
         for name, column in source.columns.items()
     }
     renamed = {column.column for column in source.columns.values()} - set(required_columns(table))
@@ -78,14 +99,10 @@ def mapped_rows(
     )
 
 
-def maps_row_by_row(source: Source) -> bool:
-    """Whether each row is mapped by itself, so that a delivery can be mapped piece by piece."""
+def maps_piece_by_piece(source: Source) -> bool:
+    """Whether no expression looks at other rows than its own."""
     expressions = [column.expression for column in source.columns.values() if column.expression is not None]
-    return (
-        not any(column.place_in for column in source.columns.values())
-        and not getattr(source, "fill_down", ())
-        and not any(_sees_other_rows(expression) for expression in (*expressions, *source.drop.values()))
-    )
+    return not any(_sees_other_rows(expression) for expression in (*expressions, *source.drop.values()))
 
 
 def _sees_other_rows(expression: str) -> bool:
@@ -203,6 +220,7 @@ def _mapped(
     table: str,
     rows: pl.DataFrame,
     seen: pl.DataFrame,
+    above: Above,
     home: Home,
     refuse: Refuse,
 ) -> pl.Series:
@@ -212,7 +230,7 @@ def _mapped(
     elif column.constant is not None:
         made = pl.repeat(column.constant, rows.height, dtype=pl.String, eager=True)
     elif column.place_in:
-        made = rows.select(pl.int_range(1, pl.len() + 1).over(column.place_in)).to_series()
+        made = _places(name, [rows[each] for each in dict.fromkeys(column.place_in)], above)
     elif column.hash_of:
         made = _hashed(rows.select(column.hash_of))
     else:
@@ -261,6 +279,20 @@ def _computed(expression: str, place: str, seen: pl.DataFrame, refuse: Refuse) -
     if made.len() == 1:
         return made.new_from_index(0, seen.height)
     raise refuse(f"{place}: the expression {expression!r} gives {made.len()} values for {seen.height} rows")
+
+
+def _places(name: str, columns: list[pl.Series], above: Above) -> pl.Series:
+    """The place of each row among those of equal cells in the columns, from 1, those above counted."""
+    cells = pl.DataFrame({f"cell {number}": column for number, column in enumerate(columns)})
+    of = cells.columns
+    places = cells.select(pl.int_range(1, pl.len() + 1).over(of)).to_series()
+    rows, before = cells.group_by(of).len("rows"), above.rows.get(name)
+    if before is not None:
+        counted = cells.join(before, on=of, how="left", nulls_equal=True, maintain_order="left")["rows"]
+        places += counted.fill_null(0)
+        rows = pl.concat([before, rows]).group_by(of).agg(pl.col("rows").sum())
+    above.rows[name] = rows
+    return places
 
 
 def _hashed(cells: pl.DataFrame) -> pl.Series:

@@ -21,9 +21,10 @@ from customer_profiles.collection.sources.deliveries import name_of
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.logs import read_log
 from customer_profiles.collection.sources.mapping import (
+    Above,
     dropped_by,
     mapped_rows,
-    maps_row_by_row,
+    maps_piece_by_piece,
     path_into,
 )
 from customer_profiles.collection.sources.places import matches, on_day, tells_days
@@ -64,7 +65,7 @@ Mapped = tuple[ReadFile, pl.Series]
 
 
 def mapped_pieces(source: Found, table: str, day: date | str, file: Path, home: Home) -> Iterator[Mapped]:
-    """A file's rows, mapped: a large one piece by piece, unless the mapping looks at other rows than its own.
+    """A file's rows, mapped: a large one piece by piece, unless an expression looks at other rows.
 
     Files that are joined to it are held in memory.
     """
@@ -79,17 +80,17 @@ def mapped_pieces(source: Found, table: str, day: date | str, file: Path, home: 
     if layout is None:
         raise refuse(f"its name does not tell its format; say `format` in sources.yaml: {', '.join(READERS)}")
     beside = [_beside(source, join, table, day, home) for join in source.join]
-    read = read_pieces if maps_row_by_row(source) else _at_once
-    before = 0
+    read = read_pieces if maps_piece_by_piece(source) else _at_once
+    before, above = 0, Above()
     for piece in read(file, name, layout, refuse):
         rows = _in_rows_of(source, piece, before, refuse)
         before += rows.places.height
-        own = _filled_down(source, _texts(rows.cells), refuse)
+        own = _filled_down(source, _texts(rows.cells), above, refuse)
         cells = own
         for join, others in zip(source.join, beside, strict=True):
             cells = _joined(cells, join, others, refusal(table, day, join.path))
         joined = set(cells.columns) - set(own.columns)
-        yield mapped_rows(source, table, replace(rows, cells=cells), home, refuse, joined)
+        yield mapped_rows(source, table, replace(rows, cells=cells), above, home, refuse, joined)
 
 
 def _at_once(file: Path, name: str, layout: Layout, refuse: Refuse) -> Iterator[ReadFile]:
@@ -188,26 +189,17 @@ def _entries(cell: str | None) -> list[str | None]:
     return [json_text(entry) for entry in value] or [None] if isinstance(value, list) else [cell]
 
 
-def _filled_down(source: FilesSource, cells: pl.DataFrame, refuse: Refuse) -> pl.DataFrame:
+def _filled_down(source: FilesSource, cells: pl.DataFrame, above: Above, refuse: Refuse) -> pl.DataFrame:
     if missing := [name for name in source.fill_down if name not in cells.columns]:
         raise refuse(f"fill_down names {missing}, but it has {cells.columns}; correct `fill_down`")
-    return cells.with_columns(
-        pl.when(pl.col(name).str.strip_chars() != "").then(name).forward_fill().alias(name)
+    filled = cells.with_columns(
+        pl.when(pl.col(name).str.strip_chars() != "")
+        .then(name)
+        .forward_fill()
+        .fill_null(pl.lit(above.cells.get(name), pl.String))
+        .alias(name)
         for name in source.fill_down
     )
-
-
-def together(pieces: list[Mapped]) -> Mapped:
-    """All pieces of a file as one."""
-    if len(pieces) == 1:
-        return pieces[0]
-    files = [read for read, _ in pieces]
-    originals = [read.cells if read.originals is None else read.originals for read in files]
-    whole = replace(
-        files[0],
-        cells=pl.concat([read.cells for read in files], how="diagonal"),
-        places=pl.concat([read.places for read in files]),
-        originals=pl.concat(originals, how="diagonal"),
-        bytes=sum(read.bytes for read in files),
-    )
-    return whole, pl.concat([dropped for _, dropped in pieces])
+    if filled.height:
+        above.cells.update({name: filled[name][-1] for name in source.fill_down})
+    return filled

@@ -13,7 +13,7 @@ import polars as pl
 from customer_profiles.collection.databases import Query, read_query
 from customer_profiles.collection.reading import Part, ReadFile, placed, refusal
 from customer_profiles.collection.sources.home import Home
-from customer_profiles.collection.sources.mapping import map_rows, maps_row_by_row
+from customer_profiles.collection.sources.mapping import Above, map_rows, maps_piece_by_piece
 from customer_profiles.collection.sources.schema import SqlSource
 
 
@@ -77,7 +77,7 @@ def _digest(source: SqlSource, day: date) -> str:
 
 
 def _read(source: SqlSource, table: str, day: date, name: str, home: Home) -> Iterator[ReadFile]:
-    """The day's rows, mapped: batch by batch, unless the mapping looks at other rows than its own."""
+    """The day's rows, mapped: batch by batch, unless an expression looks at other rows than its own."""
     refuse = refusal(table, day, name)
     query = Query(
         source.url_variable,
@@ -87,10 +87,10 @@ def _read(source: SqlSource, table: str, day: date, name: str, home: Home) -> It
         each_day=source.delivery_day is None,
     )
     batches = read_query(query, day, home.timezone, home.variables, refuse)
-    first = 0
-    for rows in batches if maps_row_by_row(source) else iter([pl.concat(batches)]):
+    first, above = 0, Above()
+    for rows in batches if maps_piece_by_piece(source) else iter([pl.concat(batches)]):
         cells, places = placed(rows, [], name)
         places = places.with_columns(pl.col("row_number") + first)
         read = ReadFile(cells, places, name, int(cells.estimated_size()), _digest(source, day))
         first += cells.height
-        yield map_rows(source, table, read, home, refuse)
+        yield map_rows(source, table, read, above, home, refuse)

@@ -1,0 +1,254 @@
+"""Files for all days: mapped once, laid down on disk, and taken up again day by day.
+
+Memory stays flat however long the file is: of each row its day and its number are held.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from pathlib import Path
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from customer_profiles.collection.formats import Refuse
+from customer_profiles.collection.parsing import PARSERS
+from customer_profiles.collection.pieces import ROWS
+from customer_profiles.collection.reading import LINE, Part, ReadFile, refusal
+from customer_profiles.collection.sources.deliveries import name_of, state_of_file
+from customer_profiles.collection.sources.home import Home
+from customer_profiles.collection.sources.mapping import leave_out
+from customer_profiles.collection.sources.rows import Found, Mapped, mapped_pieces
+from customer_profiles.collection.sources.schema import LogSource
+from customer_profiles.contracts import CONTRACTS
+from customer_profiles.contracts.columns import EARLIEST_YEAR, columns_of
+
+EVERY_DAY = "every day"
+NOT_YET = ("expires_at",)
+"""Times that lie in the future when a row arrives: they tell nothing of its arrival."""
+CELL, ORIGINAL, RULE = "cell ", "original ", "rule"
+"""Where columns of cells and of cells as delivered stand beside each other, these begin their names."""
+ALIGNED = 64
+"""Bytes to whose multiples Arrow aligns: what lies so is read where it lies."""
+
+
+class Laid(NamedTuple):
+    """Where a frame lies on a shelf."""
+
+    start: int
+    end: int
+
+
+class Shelf:
+    """Frames in a file of a folder that has no name: whoever ends, and however, leaves nothing behind."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (open as long as the shelf stands)
+
+    def lay(self, frame: pl.DataFrame) -> Laid:
+        """Write a frame behind the others."""
+        self._file.write(bytes(-self._file.tell() % ALIGNED))
+        start = self._file.tell()
+        frame.write_ipc_stream(self._file)
+        self._file.flush()
+        return Laid(start, self._file.tell())
+
+    def take(self, laid: Laid, rows: pl.Series) -> pl.DataFrame:
+        """Rows of a frame by their numbers; what else lies there is not read."""
+        import pyarrow as pa
+
+        lying = memoryview(mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ))
+        frame = pl.DataFrame(pa.ipc.open_stream(pa.py_buffer(lying[laid.start : laid.end])).read_all())
+        return frame[rows]
+
+
+@dataclass(frozen=True)
+class History:
+    """A file for all days: its mapped rows on a shelf, in frames of which ``starts`` numbers the first rows.
+
+    ``days`` has the numbers of every day's rows, and ``left_out`` of all rows whether a rule leaves them out.
+    A day between the first and the last on which no row arrived was delivered too, without rows: else a
+    window over it would be unknown.
+    """
+
+    file: Path
+    source: str
+    bytes: int
+    shelf: Shelf
+    frames: Sequence[Laid]
+    starts: Sequence[int]
+    days: Mapping[date, pl.Series]
+    left_out: pl.Series
+
+    def kept_rows(self) -> dict[date, int]:
+        """How many rows of each day no rule leaves out."""
+        return {day: rows.len() - int(self.left_out[rows].sum()) for day, rows in self.days.items()}
+
+    def part(self, day: date) -> Part:
+        """The rows of a day."""
+
+        def read() -> Iterator[ReadFile]:
+            told = hashlib.sha256()
+            for number, (rows, dropped) in enumerate(self._pieces(day)):
+                assert rows.originals is not None
+                lines = pl.concat([rows.originals, rows.places.select(LINE)], how="horizontal")
+                told.update(lines.write_csv(include_header=number == 0).encode())
+                size = 0 if number else self.bytes  # the sizes of its pieces add up to the file's
+                yield leave_out(replace(rows, bytes=size, sha256=told.hexdigest()), dropped)
+
+        def digest() -> str:
+            return [rows.sha256 for rows in read()][-1]
+
+        return Part(self.source, self.file, digest, read)
+
+    def _pieces(self, day: date) -> Iterator[Mapped]:
+        """The rows of a day and what leaves them out, some at a time; of a day without rows one piece."""
+        numbers = self.days[day]
+        for first in range(0, max(numbers.len(), 1), ROWS):
+            yield self._apart(self._rows(numbers[first : first + ROWS]))
+
+    def _rows(self, numbers: pl.Series) -> pl.DataFrame:
+        first = numbers.search_sorted(pl.Series(self.starts, dtype=numbers.dtype)).to_list()
+        frames = zip(self.frames, self.starts, first, [*first[1:], numbers.len()], strict=True)
+        taken = [self.shelf.take(laid, numbers[a:b] - start) for laid, start, a, b in frames if a < b]
+        return pl.concat(taken or [self.shelf.take(self.frames[0], numbers)], how="diagonal")
+
+    def _apart(self, rows: pl.DataFrame) -> Mapped:
+        cells, originals = (
+            rows.select(pl.col(f"^{begins}.*$").name.replace(f"^{begins}", "")) for begins in (CELL, ORIGINAL)
+        )
+        places = rows.select(pl.lit(self.source).alias("source"), "row_number", LINE)
+        read = ReadFile(cells, places, self.source, 0, "", originals=originals, known_time_imputed=True)
+        return read, rows[RULE]
+
+
+def history_of(source: Found, table: str, file: Path, home: Home) -> History:
+    """Read once, as long as the file stays as it is: a run asks for every one of its days."""
+    name = name_of(file, home)
+    refuse = refusal(table, EVERY_DAY, name)
+    if not file.is_file():
+        raise refuse("it is no file that can be read; correct `path`")
+    mapping, state = (table, source.model_dump_json(), name), state_of_file(file, home)
+    known = home.histories.get(mapping)
+    if known is None or known[0] != state:
+        known = home.histories[mapping] = state, _split(source, table, file, home, refuse)
+    history: History = known[1]
+    return history
+
+
+def _split(source: Found, table: str, file: Path, home: Home, refuse: Refuse) -> History:
+    shelf, frames, starts, size = Shelf(home.folder), list[Laid](), [0], 0
+    latest, left_out, times = [pl.Series(dtype=pl.Date)], [pl.Series(dtype=pl.Boolean)], list[str]()
+    for read, dropped in mapped_pieces(source, table, EVERY_DAY, file, home):
+        try:
+            frames.append(shelf.lay(_side_by_side(read, dropped)))
+        except OSError as error:
+            raise refuse(
+                f"its rows could not be laid down in {home.folder} ({error}): a file for all days "
+                f"takes some five times its size of free disk while it is loaded; free some, and run again"
+            ) from error
+        starts.append(starts[-1] + read.places.height)
+        size += read.bytes
+        times = _times(source, table, read.cells, refuse)
+        latest.append(_latest_time(source, read.cells, times, home))
+        left_out.append(dropped.is_not_null())
+    out = pl.concat(left_out)
+    days = arrival_days(source, pl.concat(latest), out, times, home, refuse)
+    return History(file, name_of(file, home), size, shelf, frames, starts[:-1], _by_day(days), out)
+
+
+def _side_by_side(read: ReadFile, dropped: pl.Series) -> pl.DataFrame:
+    originals = read.cells if read.originals is None else read.originals
+    return pl.concat(
+        [
+            read.cells.select(pl.all().name.prefix(CELL)),
+            originals.select(pl.all().name.prefix(ORIGINAL)),
+            read.places.select("row_number", LINE),
+            dropped.to_frame(RULE),
+        ],
+        how="horizontal",
+    )
+
+
+def _by_day(days: pl.Series) -> dict[date, pl.Series]:
+    """The numbers of the rows of every day from the first to the last."""
+    if days.is_empty():
+        return {}
+    arrived = (
+        pl.DataFrame({"day": days}).with_row_index("row").group_by("day", maintain_order=True).agg("row")
+    )
+    every = arrived.select(pl.date_range(pl.col("day").min(), pl.col("day").max()))
+    by_day = every.join(arrived, on="day", how="left", maintain_order="left")
+    return dict(zip(by_day["day"], by_day["row"].fill_null([]), strict=True))
+
+
+def _latest_time(source: Found, cells: pl.DataFrame, times: Sequence[str], home: Home) -> pl.Series:
+    """The latest business day that each row's times tell, or the one day of arrival that is told of all."""
+    told = _told(source)
+    if isinstance(told, date):
+        return pl.repeat(told, cells.height, dtype=pl.Date, eager=True)
+    local = (
+        PARSERS["moment"](name, {}, home.timezone).value.dt.convert_time_zone(home.timezone) for name in times
+    )
+    return cells.select(pl.max_horizontal(time.dt.date() for time in local)).to_series()
+
+
+def arrival_days(
+    source: Found, latest: pl.Series, left_out: pl.Series, times: Sequence[str], home: Home, refuse: Refuse
+) -> pl.Series:
+    """The day on which each row of a file for all days arrived, as far as the row itself can tell.
+
+    The ``latest`` of its ``times``, but not before the first day of the home; the file's last day for a time
+    that is still to come. A row without any lacks a required one and is broken: it stands with the rows
+    before it, so that it is where it was when the file has grown; so does one that a rule leaves out, before
+    the first or after the last day of the others. Where ``delivery_day`` names the times it may be sound,
+    and has the file's last day too. Raises ``DeliveryError`` if the rows tell no day.
+    """
+    told = _told(source)
+    if isinstance(told, date):
+        return latest
+    past = latest.is_between(date(EARLIEST_YEAR, 1, 1), datetime.now(ZoneInfo(home.timezone)).date())
+    if not past.any():
+        raise refuse(f"none of its times can be read ({', '.join(times)}); correct their `date_format`")
+    stays = past & ~left_out
+    days = latest.filter(stays if stays.any() else past)
+    earliest, last = days.sort()[0], days.sort()[-1]
+    if 2 * (days < home.first_day).sum() > days.len():
+        raise refuse(
+            f"most of its rows lie before first_day {home.first_day}: set first_day: {earliest} in "
+            f"settings.yaml, or, of a list of what is so today, the day of the export as `delivery_day`"
+        )
+    arrived = latest.zip_with(past | latest.is_null(), pl.Series([last]))
+    arrived = arrived.set(left_out & ~latest.is_between(earliest, last), None)
+    before = arrived.cum_max().forward_fill().fill_null(days[0])
+    return arrived.fill_null(last if told else before).clip(lower_bound=home.first_day)
+
+
+def _told(source: Found) -> date | Sequence[str]:
+    """The day of arrival, or the times that tell it, as ``sources.yaml`` has them."""
+    return () if isinstance(source, LogSource) else source.delivery_day
+
+
+def _times(source: Found, table: str, cells: pl.DataFrame, refuse: Refuse) -> list[str]:
+    """The mapped columns that tell when a row arrived: those named for it, or all times of the table."""
+    told = _told(source)
+    if isinstance(told, date):
+        return []
+    columns = columns_of(CONTRACTS[table])
+    times = list(told) or [
+        name
+        for name in cells.columns
+        if name in columns and (columns[name].metadata or {})["kind"] == "moment" and name not in NOT_YET
+    ]
+    if not times or not set(times) <= set(cells.columns):
+        raise refuse(
+            f"no column tells on which day a row arrived; name mapped columns of {table} under "
+            f"`delivery_day`, or the day of the export"
+        )
+    return times
