@@ -541,6 +541,18 @@ def test_a_check_of_a_file_for_all_days_looks_at_the_fullest_day(own: OwnData) -
     assert (asked.day, asked.received) == (date(2026, 3, 5), 1)
 
 
+def test_a_check_tells_of_joined_rows_that_are_joined_to_nothing(own: OwnData) -> None:
+    own.put("o_2026-03-03.csv", "No,At,Who\nA,2026-03-03,c\nB,2026-03-03,d\n")
+    own.put("lines.csv", "order,Paid\nA,1\nA,2\nA,2\nB,3\n")
+    join = [{"path": "lines.csv", "on": {"No": "order"}}]
+    own.says({"path": "o_{day}.csv", "join": join, "columns": ORDER})
+    (doubt,) = check.check_table(own.home(), CollectionSettings(), "orders").doubts
+    assert "join lines.csv: of rows with the same order the last is joined, 1 of 3 are not" in doubt
+    orders = [{"path": "o_2026-03-03.csv", "on": {"order": "No"}}]
+    own.says({"path": "lines.csv", "join": orders, "columns": {**ORDER, "order_id": "order"}})
+    assert not check.check_table(own.home(), CollectionSettings(), "orders").doubts
+
+
 def test_a_check_shows_rows_that_can_be_split(own: OwnData) -> None:
     ragged = "".join(f"{n},2,3,4,5\n" for n in range(4))
     own.put("o_2026-03-03.csv", f"No,At,Who,Paid\n{ragged}A,2026-03-03,c,1\n")

@@ -17,6 +17,7 @@ from customer_profiles.collection.sources.files import rows_of_days
 from customer_profiles.collection.sources.finding import delivered_days, find_delivery, lacking_sources
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.mapping import path_into
+from customer_profiles.collection.sources.rows import rows_beside
 from customer_profiles.collection.sources.schema import FilesSource, SqlSource
 from customer_profiles.contracts import CONTRACTS, Pii
 from customer_profiles.contracts.columns import columns_of
@@ -114,7 +115,11 @@ def _checked(
         repaired=_counted(sound["repairs"]),
         unknown_columns=received.unknown_columns,
         absent_columns=tuple(name for name in delivered_columns(table) if name not in cells.columns),
-        doubts=(*_names_of_nothing(home, delivery, files), *_sheets_left_out(home, delivery)),
+        doubts=(
+            *_names_of_nothing(home, delivery, files),
+            *_sheets_left_out(home, delivery),
+            *_joined_nowhere(home, delivery),
+        ),
         sample=masked(cells.filter(split).head(SAMPLE_ROWS), table),
     )
 
@@ -141,6 +146,23 @@ def _sheets_left_out(home: Home, delivery: Delivery) -> list[str]:
         left = [name for name in sheet_names(book)[0 if named else 1 :] if name not in named]
         if left:
             doubts.append(f"{book.name}: its sheets {', '.join(left)} are not read; name them in `sheets`")
+    return doubts
+
+
+def _joined_nowhere(home: Home, delivery: Delivery) -> list[str]:
+    """Rows of joined files that are joined to nothing, since a later one holds the same of ``on``."""
+    sources = [source for source in home.tables.get(delivery.table, ()) if isinstance(source, FilesSource)]
+    doubts = []
+    for source in sources:
+        for join in source.join if source.holds(delivery.day) else ():
+            rows = rows_beside(source, join, delivery.table, delivery.day, home).unique()
+            on = list(join.on.values())
+            if nowhere := rows.height - rows.select(on).unique().height:
+                doubts.append(
+                    f"join {join.path}: of rows with the same {', '.join(on)} the last is joined, "
+                    f"{nowhere:,} of {rows.height:,} are not; if each should be a row of {delivery.table}, "
+                    f"make that file the `path` and join this one to it"
+                )
     return doubts
 
 

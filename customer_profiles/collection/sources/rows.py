@@ -79,7 +79,10 @@ def mapped_pieces(source: Found, table: str, day: date | str, file: Path, home: 
     layout = layout_of(source, file, home)
     if layout is None:
         raise refuse(f"its name does not tell its format; say `format` in sources.yaml: {', '.join(READERS)}")
-    beside = [_beside(source, join, table, day, home) for join in source.join]
+    beside = [
+        rows_beside(source, join, table, day, home).unique(list(join.on.values()), keep="last")
+        for join in source.join
+    ]
     read = read_pieces if maps_piece_by_piece(source) else _at_once
     before, above = 0, Above()
     for piece in read(file, name, layout, refuse):
@@ -97,8 +100,11 @@ def _at_once(file: Path, name: str, layout: Layout, refuse: Refuse) -> Iterator[
     yield read_file(file, name, layout, refuse)
 
 
-def _beside(source: FilesSource, join: Join, table: str, day: date | str, home: Home) -> pl.DataFrame:
-    """The rows of the files that a join names, one for each of what it joins ``on``."""
+def rows_beside(source: FilesSource, join: Join, table: str, day: date | str, home: Home) -> pl.DataFrame:
+    """The rows of the files that a join names, but for those that a rule of it leaves out.
+
+    Where several hold what it joins ``on``, the last one is joined.
+    """
     path = on_day(join.path, day)
     refuse = refusal(table, day, path)
     files = matches(path, home.folder)
@@ -116,7 +122,7 @@ def _beside(source: FilesSource, join: Join, table: str, day: date | str, home: 
     others = pl.concat(frames, how="diagonal")
     if missing := [name for name in join.on.values() if name not in others.columns]:
         raise refuse(f"it cannot be joined on {missing}: it has no such columns; correct `on`")
-    return _left_in(join, others, refuse).unique(list(join.on.values()), keep="last")
+    return _left_in(join, others, refuse)
 
 
 def _left_in(join: Join, others: pl.DataFrame, refuse: Refuse) -> pl.DataFrame:
