@@ -1,11 +1,12 @@
 """Rows per second and peak memory of the door: collection and cleaning of one day's events.
 
-Beside it, on the same files, a bare Polars script and a pandas one that read, keep the sound rows and write
-Parquet: no keys, no sealing, no quarantine, no duplicates, no ledger. Every contender runs in a process of
-its own; peak memory is that process's. On a busy machine compare the CPU seconds.
+Beside it ``history``: the same, of the same file as a source for all days, which is mapped and split by day
+first. And a bare Polars script and a pandas one that read, keep the sound rows and write Parquet: no keys, no
+sealing, no quarantine, no duplicates, no ledger. Every contender runs in a process of its own; peak memory is
+that process's. On a busy machine compare the CPU seconds.
 
     python benchmarks/collection.py [--quick] [--rows 1000000 10000000] [--formats csv ndjson parquet]
-        [--contenders platform polars pandas] [--memory-limit 1GB] [--json PATH]
+        [--contenders platform history polars pandas] [--memory-limit 1GB] [--json PATH]
 """
 
 from __future__ import annotations
@@ -86,21 +87,35 @@ def _piece(random: Any, start: int, n: int, rows: int) -> Any:
 
 def platform(file: Path, form: str, memory_limit: str) -> None:
     """Through the door, cleaned, with quarantine: what a day's run does with one table."""
+    _run(file.parents[2], memory_limit)
+
+
+def history(file: Path, form: str, memory_limit: str) -> None:
+    """The same, of a file for all days."""
+    home = file.parents[2] / "history"
+    home.mkdir()
+    source = {"kind": "files", "path": str(file), "columns": {}}
+    (home / "sources.yaml").write_text(json.dumps({"tables": {"events": [source]}}), encoding="utf-8")
+    _run(home, memory_limit)
+
+
+def _run(home: Path, memory_limit: str) -> None:
     from customer_profiles.cleaning.clean import clean_day, quarantine_days
     from customer_profiles.collection.daily import before_run, load_table_day
     from customer_profiles.collection.ledger import record_days
     from customer_profiles.orchestration.platform import Platform
     from customer_profiles.settings import load_settings
 
-    home = file.parents[2]
-    limits = {"memory_limit": memory_limit}
-    working = Platform(load_settings(home, warehouse=limits), {})
+    settings = load_settings(home, first_day=DAY, warehouse={"memory_limit": memory_limit})
+    working = Platform(settings, {})
     with working.warehouse() as warehouse, working.vault() as vault:
         before = before_run(warehouse, "events", [DAY], rebuild=False)
         ran = load_table_day(warehouse, vault, working.door, before, DAY)
         record_days(warehouse, "events", {DAY: ran})
         clean_day(warehouse, "events", DAY)
         quarantine_days(warehouse, DAY, DAY)
+    if not ran.rows:
+        raise SystemExit(f"nothing was loaded: {ran}")
 
 
 def polars(file: Path, form: str, _: str) -> None:
@@ -130,7 +145,7 @@ def pandas(file: Path, form: str, _: str) -> None:
     out.unlink()
 
 
-CONTENDERS = {"platform": platform, "polars": polars, "pandas": pandas}
+CONTENDERS = {"platform": platform, "history": history, "polars": polars, "pandas": pandas}
 
 
 def measured(contender: str, file: Path, form: str, memory_limit: str) -> dict[str, Any]:
