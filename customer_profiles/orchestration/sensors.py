@@ -91,6 +91,7 @@ def delivered_files(home: Home) -> dict[str, Watched]:
                 files[f"{table}: {file}"] = _watched(table, day, file)._replace(joined=True)
         except (DeliveryError, FileNotFoundError):
             continue
+    home.put_away()  # this process lives for weeks
     return files
 
 

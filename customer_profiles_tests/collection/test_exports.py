@@ -628,6 +628,17 @@ def test_a_large_file_for_all_days_is_laid_down_and_taken_up_day_by_day(
     assert sorted(own.folder.iterdir()) == there
 
 
+def test_rows_that_were_put_away_are_laid_down_again(own: OwnData) -> None:
+    own.put("all.csv", "No,At,Who,Paid\nA,2026-03-03,c,1\nB,2026-03-04,d,2\n")
+    own.says({"path": "all.csv", "columns": ORDER})
+    home = own.home()
+    delivery = find_delivery(home, "orders", OWN_DAY)
+    assert delivery is not None
+    home.put_away()
+    assert not home.laid
+    assert [piece.cells["order_id"].to_list() for piece in delivery.parts[0].read()] == [["A"]]
+
+
 def test_a_full_disk_is_named_where_a_file_for_all_days_is_laid_down(own: OwnData) -> None:
     own.put("all.csv", "No,At,Who,Paid\n" + "A,2026-03-03,c,1\n" * 5000)
     own.says({"path": "all.csv", "columns": ORDER})

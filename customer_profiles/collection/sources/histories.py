@@ -8,9 +8,10 @@ from __future__ import annotations
 import hashlib
 import mmap
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -69,8 +70,24 @@ class Shelf:
 
 
 @dataclass(frozen=True)
+class Rows:
+    """The mapped rows of a file on a shelf, in frames of which ``starts`` numbers the first rows."""
+
+    shelf: Shelf
+    frames: Sequence[Laid]
+    starts: Sequence[int]
+
+    def at(self, numbers: pl.Series) -> pl.DataFrame:
+        """Rows by their ascending numbers."""
+        first = numbers.search_sorted(pl.Series(self.starts, dtype=numbers.dtype)).to_list()
+        frames = zip(self.frames, self.starts, first, [*first[1:], numbers.len()], strict=True)
+        taken = [self.shelf.take(laid, numbers[a:b] - start) for laid, start, a, b in frames if a < b]
+        return pl.concat(taken or [self.shelf.take(self.frames[0], numbers)], how="diagonal")
+
+
+@dataclass(frozen=True)
 class History:
-    """A file for all days: its mapped rows on a shelf, in frames of which ``starts`` numbers the first rows.
+    """A file for all days. ``rows`` are its mapped rows, laid down again if they were put away.
 
     ``days`` has the numbers of every day's rows, and ``left_out`` of all rows whether a rule leaves them out.
     A day between the first and the last on which no row arrived was delivered too, without rows: else a
@@ -80,9 +97,7 @@ class History:
     file: Path
     source: str
     bytes: int
-    shelf: Shelf
-    frames: Sequence[Laid]
-    starts: Sequence[int]
+    rows: Callable[[], Rows]
     days: Mapping[date, pl.Series]
     left_out: pl.Series
 
@@ -109,15 +124,9 @@ class History:
 
     def _pieces(self, day: date) -> Iterator[Mapped]:
         """The rows of a day and what leaves them out, some at a time; of a day without rows one piece."""
-        numbers = self.days[day]
+        numbers, rows = self.days[day], self.rows()
         for first in range(0, max(numbers.len(), 1), ROWS):
-            yield self._apart(self._rows(numbers[first : first + ROWS]))
-
-    def _rows(self, numbers: pl.Series) -> pl.DataFrame:
-        first = numbers.search_sorted(pl.Series(self.starts, dtype=numbers.dtype)).to_list()
-        frames = zip(self.frames, self.starts, first, [*first[1:], numbers.len()], strict=True)
-        taken = [self.shelf.take(laid, numbers[a:b] - start) for laid, start, a, b in frames if a < b]
-        return pl.concat(taken or [self.shelf.take(self.frames[0], numbers)], how="diagonal")
+            yield self._apart(rows.at(numbers[first : first + ROWS]))
 
     def _apart(self, rows: pl.DataFrame) -> Mapped:
         cells, originals = (
@@ -131,18 +140,24 @@ class History:
 def history_of(source: Found, table: str, file: Path, home: Home) -> History:
     """Read once, as long as the file stays as it is: a run asks for every one of its days."""
     name = name_of(file, home)
-    refuse = refusal(table, EVERY_DAY, name)
     if not file.is_file():
-        raise refuse("it is no file that can be read; correct `path`")
-    mapping, state = (table, source.model_dump_json(), name), state_of_file(file, home)
-    known = home.histories.get(mapping)
+        raise refusal(table, EVERY_DAY, name)("it is no file that can be read; correct `path`")
+    mapped, state = _mapped(source, table, file, home), state_of_file(file, home)
+    known = home.histories.get(mapped)
     if known is None or known[0] != state:
-        known = home.histories[mapping] = state, _split(source, table, file, home, refuse)
+        known = home.histories[mapped] = state, _split(source, table, file, home)
     history: History = known[1]
     return history
 
 
-def _split(source: Found, table: str, file: Path, home: Home, refuse: Refuse) -> History:
+def _mapped(source: Found, table: str, file: Path, home: Home) -> tuple[str, ...]:
+    """Names a file as a source maps it."""
+    return table, source.model_dump_json(), name_of(file, home)
+
+
+def _split(source: Found, table: str, file: Path, home: Home) -> History:
+    """Map a file, lay its rows down, and tell their days."""
+    refuse = refusal(table, EVERY_DAY, name_of(file, home))
     shelf, frames, starts, size = Shelf(home.folder), list[Laid](), [0], 0
     latest, left_out, times = [pl.Series(dtype=pl.Date)], [pl.Series(dtype=pl.Boolean)], list[str]()
     for read, dropped in mapped_pieces(source, table, EVERY_DAY, file, home):
@@ -159,8 +174,17 @@ def _split(source: Found, table: str, file: Path, home: Home, refuse: Refuse) ->
         latest.append(_latest_time(source, read.cells, times, home))
         left_out.append(dropped.is_not_null())
     out = pl.concat(left_out)
-    days = arrival_days(source, pl.concat(latest), out, times, home, refuse)
-    return History(file, name_of(file, home), size, shelf, frames, starts[:-1], _by_day(days), out)
+    days = _by_day(arrival_days(source, pl.concat(latest), out, times, home, refuse))
+    home.laid[_mapped(source, table, file, home)] = Rows(shelf, frames, starts[:-1])
+    return History(file, name_of(file, home), size, partial(_rows, source, table, file, home), days, out)
+
+
+def _rows(source: Found, table: str, file: Path, home: Home) -> Rows:
+    mapped = _mapped(source, table, file, home)
+    if mapped not in home.laid:
+        _split(source, table, file, home)
+    rows: Rows = home.laid[mapped]
+    return rows
 
 
 def _side_by_side(read: ReadFile, dropped: pl.Series) -> pl.DataFrame:

@@ -25,8 +25,13 @@ class Home:
     longest_line: int
     tables: Mapping[str, tuple[Source, ...]] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
-    histories: dict[tuple[Any, ...], Any] = field(default_factory=dict, repr=False, compare=False)
-    """Files for all days that were read already, with the state in which they were: see ``histories.py``."""
+    histories: dict[tuple[str, ...], Any] = field(default_factory=dict, repr=False, compare=False)
+    laid: dict[tuple[str, ...], Any] = field(default_factory=dict, repr=False, compare=False)
+    """Files for all days as they were read, and where their rows lie on the disk: see ``histories.py``."""
+
+    def put_away(self) -> None:
+        """Give back the disk on which rows of files for all days lie. Which days they hold stays known."""
+        self.laid.clear()
 
     @property
     def deliveries(self) -> Path:
