@@ -11,9 +11,11 @@ from textwrap import dedent
 import pytest
 
 from customer_profiles.collection.reading import DeliveryError
+from customer_profiles.collection.sources.check import check_table
 from customer_profiles.collection.sources.finding import delivered_days, find_delivery
 from customer_profiles.collection.sources.load import SourcesError, parse_sources
 from customer_profiles.collection.tables import DELIVERIES, PERSONAL
+from customer_profiles.settings import CollectionSettings
 
 DAY = date(2026, 3, 3)
 AGENT = "Mozilla/5.0 (Windows NT 10.0) Firefox/140.0"
@@ -339,6 +341,16 @@ def test_lines_are_numbered_across_batches(home, sold) -> None:
                 SHOP_URL=sold(*(ROW.format(n=1) for _ in range(5))))  # fmt: skip
     shop.load("orders")
     assert shop.clean("orders")["line_number"].to_list() == [1, 2, 3, 4, 5]
+
+
+def test_rows_that_are_numbered_as_they_come_should_be_ordered(home, sold) -> None:
+    in_order = ORDERS.replace("line_number: line", "line_number: {place_in: order_id}")
+    url = sold(ROW.format(n=1))
+    for text, doubts in ((in_order.replace("order by id, line", ""), 1), (in_order, 0)):
+        shop = home(text, SHOP_URL=url)
+        said = check_table(shop.door.home, CollectionSettings(), "orders", DAY).doubts
+        assert len(said) == doubts
+        assert all("line_number: `place_in` numbers rows as the database happens to" in each for each in said)
 
 
 def test_a_database_that_goes_away_leaves_nothing_of_the_day(home, sold, postgres) -> None:

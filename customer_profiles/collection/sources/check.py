@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -119,6 +120,7 @@ def _checked(
             *_names_of_nothing(home, delivery, files),
             *_sheets_left_out(home, delivery),
             *_joined_nowhere(home, delivery),
+            *_without_order(home, delivery),
         ),
         sample=masked(cells.filter(split).head(SAMPLE_ROWS), table),
     )
@@ -164,6 +166,18 @@ def _joined_nowhere(home: Home, delivery: Delivery) -> list[str]:
                     f"make that file the `path` and join this one to it"
                 )
     return doubts
+
+
+def _without_order(home: Home, delivery: Delivery) -> list[str]:
+    """Columns that number the rows of a query in the order in which they come, if it states none."""
+    sources = [source for source in home.tables.get(delivery.table, ()) if isinstance(source, SqlSource)]
+    return [
+        f"{name}: `place_in` numbers rows as the database happens to return them; end the query with ORDER BY"
+        for source in sources
+        if source.holds(delivery.day) and not re.search(r"\border\s+by\b", source.query, re.IGNORECASE)
+        for name, column in source.columns.items()
+        if column.place_in
+    ]
 
 
 def _first_pieces(delivery: Delivery) -> tuple[list[list[ReadFile]], bool]:
