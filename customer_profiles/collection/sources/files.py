@@ -39,10 +39,14 @@ def files_days(source: Found, table: str, home: Home) -> list[date]:
 
 
 def rows_of_days(source: Found, table: str, home: Home) -> Counter[date]:
-    """How many rows files for all days hold of each; nothing of files whose names tell their day."""
+    """How many rows that no rule leaves out files for all days hold of each day.
+
+    Nothing of files whose names tell their day.
+    """
     rows: Counter[date] = Counter()
     for history in [] if tells_days(source.path) else _histories(source, table, home):
-        rows.update({day: len(numbers) for day, numbers in history.days.items()})
+        kept = history.dropped.is_null()
+        rows.update({day: int(kept[numbers].sum()) for day, numbers in history.days.items()})
     return rows
 
 
@@ -115,7 +119,7 @@ def _history(source: Found, table: str, file: Path, home: Home) -> History:
 
 def _split(source: Found, table: str, file: Path, home: Home) -> History:
     rows, dropped = together(list(mapped_pieces(source, table, EVERY_DAY, file, home)))
-    days = arrival_days(source, table, rows, home)
+    days = arrival_days(source, table, rows, dropped, home)
     if days.is_empty():
         return History(file, rows, dropped, {})
     arrived = (
@@ -126,12 +130,13 @@ def _split(source: Found, table: str, file: Path, home: Home) -> History:
     return History(file, rows, dropped, dict(by_day.with_columns(pl.col("row").fill_null([])).iter_rows()))
 
 
-def arrival_days(source: Found, table: str, rows: ReadFile, home: Home) -> pl.Series:
+def arrival_days(source: Found, table: str, rows: ReadFile, dropped: pl.Series, home: Home) -> pl.Series:
     """The day on which each row of a file for all days arrived, as far as the row itself can tell.
 
     The latest of its times, but not before the first day of the home; the file's last day for a time that
     is still to come. A row without any lacks a required one and is broken: it stands with the rows before
-    it, so that it is where it was when the file has grown. Where ``delivery_day`` names the times it may be
+    it, so that it is where it was when the file has grown; so does one that a rule leaves out, before the
+    first or after the last day of the others. Where ``delivery_day`` names the times it may be
     sound, and has the file's last day too. Raises ``DeliveryError`` if the rows tell no day.
     """
     told = () if isinstance(source, LogSource) else source.delivery_day
@@ -151,16 +156,18 @@ def arrival_days(source: Found, table: str, rows: ReadFile, home: Home) -> pl.Se
     past = latest.is_between(date(EARLIEST_YEAR, 1, 1), datetime.now(ZoneInfo(home.timezone)).date())
     if not past.any():
         raise refuse(f"none of its times can be read ({', '.join(times)}); correct their `date_format`")
-    days = latest.filter(past)
-    earliest = days.sort()[0]
+    stays = past & dropped.is_null()
+    days = latest.filter(stays if stays.any() else past)
+    earliest, last = days.sort()[0], days.sort()[-1]
     if 2 * (days < home.first_day).sum() > days.len():
         raise refuse(
             f"most of its rows lie before first_day {home.first_day}: set first_day: {earliest} in "
             f"settings.yaml, or, of a list of what is so today, the day of the export as `delivery_day`"
         )
-    arrived = latest.zip_with(past | latest.is_null(), pl.Series([days.max()]))
+    arrived = latest.zip_with(past | latest.is_null(), pl.Series([last]))
+    arrived = arrived.set(dropped.is_not_null() & ~latest.is_between(earliest, last), None)
     before = arrived.cum_max().forward_fill().fill_null(days[0])
-    return arrived.fill_null(days.max() if told else before).clip(lower_bound=home.first_day)
+    return arrived.fill_null(last if told else before).clip(lower_bound=home.first_day)
 
 
 def _times(table: str, rows: ReadFile) -> list[str]:
