@@ -476,6 +476,31 @@ def test_rows_that_a_rule_leaves_out_begin_and_end_no_days(own: OwnData) -> None
     assert arrived(own, first_day=date(2026, 3, 1)) == {"2026-03-02": [3]}
 
 
+def test_one_wrong_time_does_not_begin_the_days_that_are_proposed(own: OwnData) -> None:
+    history(own, "1902-05-07", *["2026-03-02"] * 150)
+    with pytest.raises(DeliveryError, match="set first_day: 2026-03-02"):
+        arrived(own, first_day=date(2026, 4, 1))
+
+
+def test_a_file_that_is_parted_otherwise_is_not_told_to_mend_its_times(own: OwnData) -> None:
+    own.put("all.csv", "A;2026-03-03;c;1.00\n" * 3)
+    own.says({"path": "all.csv", "columns": ORDER, "header": list(ROW)})
+    with pytest.raises(DeliveryError, match="3 of 3 lines cannot be split into columns; mend `delimiter`"):
+        arrived(own)
+    history(own, "Mar 3rd")
+    with pytest.raises(DeliveryError, match=r"shaped like 'aaa 9aa'\); correct their `date_format`"):
+        arrived(own)
+
+
+def test_a_check_names_days_that_may_be_none(own: OwnData) -> None:
+    history(own, "1902-05-07", *["2026-03-02"] * 150, "2026-08-28")
+    early, late = check_table(own.home(), CollectionSettings(), "orders").doubts
+    assert early.startswith("all.csv: 1 rows tell a day before first_day 2026-01-01, the earliest 1902-05-07")
+    assert late.startswith("all.csv: 1 rows come 179 days after all others, from 2026-08-28 to 2026-08-28")
+    history(own, *["2026-03-02"] * 50, "2026-08-28", drop={"absurd": "At > '2026-08'"})
+    assert check_table(own.home(), CollectionSettings(), "orders").doubts == ()
+
+
 def test_an_export_of_todays_state_arrives_whole_on_the_day_that_is_said(own: OwnData) -> None:
     history(own, "2026-02-01", "2026-03-01", delivery_day=str(DAY))
     assert arrived(own) == {str(DAY): [1, 2]}

@@ -13,7 +13,7 @@ import polars as pl
 from customer_profiles.collection.door import Door, receive
 from customer_profiles.collection.formats import sheet_names
 from customer_profiles.collection.reading import LINE, Delivery, DeliveryError, Part, ReadFile
-from customer_profiles.collection.sources.files import rows_of_days
+from customer_profiles.collection.sources.files import odd_days, rows_of_days
 from customer_profiles.collection.sources.finding import delivered_days, find_delivery, lacking_sources
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.mapping import path_into
@@ -77,6 +77,11 @@ def check_table(home: Home, settings: CollectionSettings, table: str, day: date 
         return TableCheck(table, day, (), wrong=str(error))
 
 
+def _odd_days(home: Home, table: str) -> list[str]:
+    sources = (source for source in home.tables.get(table, ()) if not isinstance(source, SqlSource))
+    return [doubt for source in sources for doubt in odd_days(source, table, home)]
+
+
 def _fullest(home: Home, table: str) -> date | None:
     rows: Counter[date] = Counter()
     for source in home.tables.get(table, ()):
@@ -114,7 +119,11 @@ def _checked(
         repaired=_counted(sound["repairs"]),
         unknown_columns=received.unknown_columns,
         absent_columns=tuple(name for name in delivered_columns(table) if name not in cells.columns),
-        doubts=(*_names_of_nothing(home, delivery, files), *_sheets_left_out(home, delivery)),
+        doubts=(
+            *_names_of_nothing(home, delivery, files),
+            *_sheets_left_out(home, delivery),
+            *_odd_days(home, delivery.table),
+        ),
         sample=masked(cells.filter(split).head(SAMPLE_ROWS), table),
     )
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -15,6 +16,8 @@ import polars as pl
 
 from customer_profiles.collection.parsing import PARSERS
 from customer_profiles.collection.reading import LINE, Part, ReadFile, digest, refusal
+from customer_profiles.collection.refusals import shape
+from customer_profiles.collection.sources.cells import UNMAPPED
 from customer_profiles.collection.sources.deliveries import FileState, name_of, state_of_file
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.mapping import leave_out
@@ -25,6 +28,10 @@ from customer_profiles.contracts import CONTRACTS
 from customer_profiles.contracts.columns import EARLIEST_YEAR, columns_of
 
 EVERY_DAY = "every day"
+ONE_IN = 100
+"""Of so many times one may be wrong: a clock that was never set, a zero for a time that is unknown."""
+LONG = 30
+"""Days without rows that are odd if next to nothing comes behind them."""
 NOT_YET = ("expires_at",)
 """Times that lie in the future when a row arrives: they tell nothing of its arrival."""
 
@@ -48,6 +55,37 @@ def rows_of_days(source: Found, table: str, home: Home) -> Counter[date]:
         kept = history.dropped.is_null()
         rows.update({day: int(kept[numbers].sum()) for day, numbers in history.days.items()})
     return rows
+
+
+def odd_days(source: Found, table: str, home: Home) -> list[str]:
+    """What files for all days say of days that may be none: long before, or long after, all others."""
+    said = []
+    for history in [] if tells_days(source.path) else _histories(source, table, home):
+        if history.early.len():
+            said.append(
+                f"{history.file.name}: {history.early.len():,} rows tell a day before first_day "
+                f"{home.first_day}, the earliest {history.early.sort()[0]}, and arrive on it; `drop` leaves "
+                f"out what cannot be"
+            )
+        said += _long_after(history)
+    return said
+
+
+def _long_after(history: History) -> list[str]:
+    kept = history.dropped.is_null()
+    rows = {day: int(kept[numbers].sum()) for day, numbers in history.days.items()}
+    filled = sorted(day for day, many in rows.items() if many)
+    after = 0
+    for before, day in reversed(list(pairwise(filled))):
+        after += rows[day]
+        if after * ONE_IN > sum(rows.values()):
+            return []
+        if (gap := (day - before).days) > LONG:
+            return [
+                f"{history.file.name}: {after:,} rows come {gap:,} days after all others, from {day} to "
+                f"{filled[-1]}, and the days between are run without rows; `drop` leaves out what cannot be"
+            ]
+    return []
 
 
 def files_lacking(source: Found, home: Home) -> str | None:
@@ -91,13 +129,14 @@ class History:
     """A file for all days: its mapped rows, the rule that leaves each out, and the rows of every day.
 
     A day between its first and its last on which no row arrived was delivered too, without rows: else a
-    window over it would be unknown.
+    window over it would be unknown. ``early`` are the days before the home's first that its rows tell.
     """
 
     file: Path
     rows: ReadFile
     dropped: pl.Series
     days: Mapping[date, pl.Series]
+    early: pl.Series
 
 
 def _histories(source: Found, table: str, home: Home) -> list[History]:
@@ -119,25 +158,28 @@ def _history(source: Found, table: str, file: Path, home: Home) -> History:
 
 def _split(source: Found, table: str, file: Path, home: Home) -> History:
     rows, dropped = together(list(mapped_pieces(source, table, EVERY_DAY, file, home)))
-    days = arrival_days(source, table, rows, dropped, home)
+    told = arrival_days(source, table, rows, dropped, home)
+    early = told.filter((told < home.first_day) & dropped.is_null())
+    days = told.clip(lower_bound=home.first_day)
     if days.is_empty():
-        return History(file, rows, dropped, {})
+        return History(file, rows, dropped, {}, early)
     arrived = (
         pl.DataFrame({"day": days}).with_row_index("row").group_by("day", maintain_order=True).agg("row")
     )
     every = arrived.select(pl.date_range(pl.col("day").min(), pl.col("day").max()))
     by_day = every.join(arrived, on="day", how="left", maintain_order="left")
-    return History(file, rows, dropped, dict(by_day.with_columns(pl.col("row").fill_null([])).iter_rows()))
+    rows_of = dict(by_day.with_columns(pl.col("row").fill_null([])).iter_rows())
+    return History(file, rows, dropped, rows_of, early)
 
 
 def arrival_days(source: Found, table: str, rows: ReadFile, dropped: pl.Series, home: Home) -> pl.Series:
     """The day on which each row of a file for all days arrived, as far as the row itself can tell.
 
-    The latest of its times, but not before the first day of the home; the file's last day for a time that
-    is still to come. A row without any lacks a required one and is broken: it stands with the rows before
-    it, so that it is where it was when the file has grown; so does one that a rule leaves out, before the
-    first or after the last day of the others. Where ``delivery_day`` names the times it may be
-    sound, and has the file's last day too. Raises ``DeliveryError`` if the rows tell no day.
+    The latest of its times; the file's last day for a time that is still to come. A row without any lacks a
+    required one and is broken: it stands with the rows before it, so that it is where it was when the file
+    has grown; so does one that a rule leaves out, before the first or after the last day of the others. Where
+    ``delivery_day`` names the times it may be sound, and has the file's last day too. Raises
+    ``DeliveryError`` if the rows tell no day.
     """
     told = () if isinstance(source, LogSource) else source.delivery_day
     if isinstance(told, date):
@@ -155,19 +197,34 @@ def arrival_days(source: Found, table: str, rows: ReadFile, dropped: pl.Series, 
     latest = rows.cells.select(pl.max_horizontal(time.dt.date() for time in local)).to_series()
     past = latest.is_between(date(EARLIEST_YEAR, 1, 1), datetime.now(ZoneInfo(home.timezone)).date())
     if not past.any():
-        raise refuse(f"none of its times can be read ({', '.join(times)}); correct their `date_format`")
+        raise refuse(_why_no_day(rows, times))
     stays = past & dropped.is_null()
     days = latest.filter(stays if stays.any() else past)
-    earliest, last = days.sort()[0], days.sort()[-1]
+    in_order = days.sort()
+    earliest, last = in_order[0], in_order[-1]
     if 2 * (days < home.first_day).sum() > days.len():
+        begin = in_order[days.len() // ONE_IN]
         raise refuse(
-            f"most of its rows lie before first_day {home.first_day}: set first_day: {earliest} in "
+            f"most of its rows lie before first_day {home.first_day}: set first_day: {begin} in "
             f"settings.yaml, or, of a list of what is so today, the day of the export as `delivery_day`"
         )
     arrived = latest.zip_with(past | latest.is_null(), pl.Series([last]))
     arrived = arrived.set(dropped.is_not_null() & ~latest.is_between(earliest, last), None)
     before = arrived.cum_max().forward_fill().fill_null(days[0])
-    return arrived.fill_null(last if told else before).clip(lower_bound=home.first_day)
+    return arrived.fill_null(last if told else before)
+
+
+def _why_no_day(rows: ReadFile, times: list[str]) -> str:
+    """What is wrong with a file none of whose rows tells a day."""
+    split = rows.places[LINE].is_null()
+    if 2 * (~split).sum() > split.len():
+        counted = f"{(~split).sum():,} of {split.len():,}"
+        return (
+            f"{counted} lines cannot be split into columns; mend `delimiter`, `quote`, `escape` or `header`"
+        )
+    told = rows.cells[times[0]].filter(split).drop_nulls()
+    seen = f"; shaped like {shape(told[0].removeprefix(UNMAPPED))!r}" if told.len() else ""
+    return f"none of its times can be read ({', '.join(times)}{seen}); correct their `date_format`"
 
 
 def _times(table: str, rows: ReadFile) -> list[str]:
