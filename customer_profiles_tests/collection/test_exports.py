@@ -146,6 +146,33 @@ def test_every_entry_of_a_list_within_an_order_becomes_a_line(own: OwnData) -> N
     assert rows[2]["broken_rules"] == ["amount_minor|required"]  # an order without lines is not lost
 
 
+def test_entries_of_a_list_within_entries_become_lines(own: OwnData) -> None:
+    at = {"At": "2026-03-03 10:00:00", "Who": "c", "visit": "V"}
+    bought = [{"sku": "x", "paid": 1.5}, {"sku": "y", "paid": 2}]
+    hits = [{"id": "1", "product": None}, {"id": "2", "product": bought}, {"id": "3", "product": bought[:1]}]
+    columns = {
+        **ORDER,
+        "order_id": "hits.id",
+        "line_number": {"place_in": "hits.id"},
+        "product_id": "hits.product.sku",
+        "coupon_id": "hits.product.cupon",
+        "amount_minor": {"column": "hits.product.paid", "minor_units": 2},
+    }
+    source = {"path": "o_{day}.ndjson", "columns": columns, "drop": {"no sale": '"hits.product" IS NULL'}}
+    own.put("o_2026-03-03.ndjson", documents(at | {"hits": hits}))
+    own.says(source | {"rows_of": ["hits", "hits.product"]})
+    rows = own.rows()
+    assert column(rows, "product_id") == ["x", "y", "x"]
+    assert column(rows, "order_id") == ["2", "2", "3"]
+    assert column(rows, "amount_minor") == [150, 200, 150]
+    assert column(rows, "row_number") == [2, 3, 4]
+    checked = check.check_table(own.home(), CollectionSettings(), "orders")
+    assert checked.doubts == ("empty in all rows of the day: coupon_id (hits.product.cupon)",)
+    own.says(source | {"rows_of": "hits.product"})
+    with pytest.raises(DeliveryError, match=r"within a list; write `rows_of: \[hits, hits.product\]`"):
+        own.receive()
+
+
 def test_a_list_that_is_not_there_is_said(own: OwnData) -> None:
     own.put("o_2026-03-03.csv", "No,At\nA,2026-03-03\n")
     own.says(BY_ENTRY | {"path": "o_{day}.csv"})

@@ -123,6 +123,7 @@ def _checked(
             *_names_of_nothing(home, delivery, files),
             *_sheets_left_out(home, delivery),
             *_odd_days(home, delivery.table),
+            *_holding_nothing(home, delivery, cells.filter(split)),
         ),
         sample=masked(cells.filter(split).head(SAMPLE_ROWS), table),
     )
@@ -138,6 +139,21 @@ def _names_of_nothing(home: Home, delivery: Delivery, files: list[ReadFile]) -> 
         if nowhere := [name for name in names if path_into(name, held) is None]:
             doubts.append(f"`{key}` names {', '.join(nowhere)}, but no column is called so")
     return doubts
+
+
+def _holding_nothing(home: Home, delivery: Delivery, cells: pl.DataFrame) -> list[str]:
+    """Optional columns that a source maps, of which no row holds anything: perhaps a misspelt path."""
+    sources = [source for source in home.tables.get(delivery.table, ()) if source.holds(delivery.day)]
+    mapped = {name: how.column for source in sources for name, how in source.columns.items() if how.column}
+    empty = [
+        f"{name} ({column})"
+        for name, column in mapped.items()
+        if name not in required_columns(delivery.table)
+        and name in cells.columns
+        and cells.height
+        and not (cells[name].str.strip_chars() != "").any()
+    ]
+    return [f"empty in all rows of the day: {', '.join(empty)}"] if empty else []
 
 
 def _sheets_left_out(home: Home, delivery: Delivery) -> list[str]:
