@@ -59,12 +59,17 @@ def check(
 def init(
     file: Annotated[Path, typer.Argument(help="One of your files.", exists=True, dir_okay=False)],
     table: Annotated[str | None, typer.Option(help="The table that it feeds; guessed by default.")] = None,
+    header: Annotated[
+        str, typer.Option(help="Names of the columns, parted by commas, of a file that has no header line.")
+    ] = "",
     home: HomeOption = None,
 ) -> None:
     """Guess a first mapping from a file's columns and print it as YAML: put it into sources.yaml."""
     from customer_profiles.collection.sources.guess import guess_source
 
-    out.print(guess_source(file, load_settings(home).home, table), markup=False, soft_wrap=True, end="")
+    names = [name.strip() for name in header.split(",")] if header else []
+    guessed = guess_source(file, load_settings(home).home, table, names)
+    out.print(guessed, markup=False, soft_wrap=True, end="")
 
 
 def _show(check: TableCheck) -> None:

@@ -18,7 +18,14 @@ from typing import Any, BinaryIO, cast
 
 import polars as pl
 
-from customer_profiles.collection.escapes import EscapedText, as_written, unescaped
+from customer_profiles.collection.escapes import (
+    PARTED,
+    as_parted,
+    as_written,
+    parted_by_one_sign,
+    unescaped,
+    without_escapes,
+)
 
 CHUNK = 1 << 20
 GZIP = b"\x1f\x8b"
@@ -58,6 +65,11 @@ class Layout:
         """Whether the text needs no recoding."""
         return codecs.lookup(self.encoding).name in ("utf-8", "utf-8-sig", "ascii")
 
+    @property
+    def is_parted(self) -> bool:
+        """Whether several bytes part the columns of a CSV, such as ``::``."""
+        return self.format in ("csv", "csv.gz") and len(self.delimiter.encode()) > 1
+
 
 def open_bytes(file: Path) -> BinaryIO:
     """A file's bytes, unpacked: gzip is told by its first bytes, whatever the name says."""
@@ -72,7 +84,9 @@ def open_text(file: Path, layout: Layout) -> BinaryIO:
     stream = open_bytes(file)
     if not layout.is_utf8:
         stream = cast(BinaryIO, codecs.EncodedFile(stream, "utf-8", layout.encoding))
-    return cast(BinaryIO, EscapedText(stream)) if layout.escape else stream
+    if layout.escape:
+        stream = cast(BinaryIO, without_escapes(stream))
+    return cast(BinaryIO, parted_by_one_sign(stream, layout.delimiter)) if layout.is_parted else stream
 
 
 def lines_of(stream: BinaryIO) -> Iterator[bytes]:
@@ -208,6 +222,10 @@ def as_meant(rows: pl.DataFrame, ragged: Ragged, layout: Layout) -> tuple[pl.Dat
     """Cells of CSV without their escapes, ragged lines with them."""
     if rows.width:
         rows = rows.with_columns(pl.first().str.strip_prefix(BOM))
+    if layout.is_parted:  # what stands in quotes parted nothing
+        stood = as_parted(layout.delimiter)
+        rows = rows.with_columns(pl.all().str.replace_many(stood))
+        ragged = [(number, "".join(stood.get(sign, sign) for sign in line)) for number, line in ragged]
     if not layout.escape:
         return rows, ragged
     return unescaped(rows), [(number, as_written(line)) for number, line in ragged]
@@ -227,7 +245,7 @@ def csv_options(layout: Layout, block: int, keep: Callable[[Any], str]) -> dict[
             column_names=list(layout.header) or None,
         ),
         "parse_options": csv.ParseOptions(
-            delimiter=layout.delimiter,
+            delimiter=PARTED if layout.is_parted else layout.delimiter,
             quote_char=layout.quote or False,
             newlines_in_values=True,
             invalid_row_handler=keep,

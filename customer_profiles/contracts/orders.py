@@ -38,7 +38,7 @@ class Orders(Delivered):
     status = choice("what became of the line", STATUSES, required=True)
     quantity = whole("pieces; negative for returned lines", "pieces", required=True)
     amount_minor = money("line total paid; negative for returned lines", required=True)
-    currency = currency_code("ISO 4217 code of three letters", required=True)
+    currency = currency_code("ISO 4217 code of three letters; XXX: no money is told", required=True)
     product_id = text("the product")
     category = text("its category when sold")
     channel = text("channel of the order")

@@ -1,7 +1,7 @@
 """What the customer buys: how recently, how often, for how much, and of what.
 
 Money and counts follow ``purchases``. A customer who ordered in several currencies has no money
-traits: amounts of different currencies do not add up.
+traits: amounts of different currencies do not add up. Nor has one of whose orders no money is told.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import replace
 import narwhals as nw
 import polars as pl
 
+from customer_profiles.contracts.columns import NO_CURRENCY
 from customer_profiles.features.as_of import AsOf, Frame, Tables
 from customer_profiles.features.expressions import first_case, one_of, ratio
 from customer_profiles.features.population import population
@@ -31,7 +32,7 @@ SOURCE = "orders"
 WINDOWS = (30, 90, 365, None)
 LIFETIME = "in all that was delivered by the day"
 NO_PURCHASE = "no purchase yet"
-MIXED = "orders in several currencies"
+MIXED = "orders in several currencies or without money"
 
 RFM_GROUPS = (
     ("champions", range(4, 6), range(4, 6)),
@@ -271,10 +272,11 @@ def _categories(lines: Frame) -> Frame:
 
 
 def _completed(rows: Frame) -> Frame:
-    """Rows of the whole population: no orders are 0 orders, and mixed currencies are no money."""
+    """Rows of the whole population: no orders are 0 orders, and mixed currencies or none are no money."""
     money = (*(trait.name for trait in SPEND), "sold_minor", "discount_minor")
+    differ, none = nw.col("currency") != nw.col("last_currency"), nw.col("currency") == NO_CURRENCY
     rows = rows.with_columns(
-        mixed=(nw.col("currency") != nw.col("last_currency")).fill_null(False),
+        mixed=(differ | none).fill_null(False),
         mean_gap=ratio(nw.col("oldest_days_ago") - nw.col("newest_days_ago"), nw.col("days_with_orders") - 1),
         orders_lifetime=nw.col("orders_lifetime").fill_null(0),
     )

@@ -6,12 +6,14 @@ import gzip
 import json
 import resource
 from datetime import UTC, date, datetime, timedelta
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
 
-from customer_profiles.collection import pieces, reading
+from customer_profiles.collection import formats, pieces, reading
+from customer_profiles.collection.escapes import parted_by_one_sign
 from customer_profiles.collection.reading import DeliveryError
 from customer_profiles.collection.repeats import Repeats
 from customer_profiles.collection.sources import check, histories
@@ -24,6 +26,8 @@ from customer_profiles.collection.sources.schema import FilesSource
 from customer_profiles.settings import CollectionSettings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from customer_profiles_tests.collection.conftest import OwnData
 
 OWN_DAY = date(2026, 3, 3)
@@ -141,6 +145,33 @@ def test_every_entry_of_a_list_within_an_order_becomes_a_line(own: OwnData) -> N
     assert column(rows, "amount_minor") == [150, 200, None]
     assert column(rows, "row_number") == [1, 2, 3]
     assert rows[2]["broken_rules"] == ["amount_minor|required"]  # an order without lines is not lost
+
+
+def test_entries_of_a_list_within_entries_become_lines(own: OwnData) -> None:
+    at = {"At": "2026-03-03 10:00:00", "Who": "c", "visit": "V"}
+    bought = [{"sku": "x", "paid": 1.5}, {"sku": "y", "paid": 2}]
+    hits = [{"id": "1", "product": None}, {"id": "2", "product": bought}, {"id": "3", "product": bought[:1]}]
+    columns = {
+        **ORDER,
+        "order_id": "hits.id",
+        "line_number": {"place_in": "hits.id"},
+        "product_id": "hits.product.sku",
+        "coupon_id": "hits.product.cupon",
+        "amount_minor": {"column": "hits.product.paid", "minor_units": 2},
+    }
+    source = {"path": "o_{day}.ndjson", "columns": columns, "drop": {"no sale": '"hits.product" IS NULL'}}
+    own.put("o_2026-03-03.ndjson", documents(at | {"hits": hits}))
+    own.says(source | {"rows_of": ["hits", "hits.product"]})
+    rows = own.rows()
+    assert column(rows, "product_id") == ["x", "y", "x"]
+    assert column(rows, "order_id") == ["2", "2", "3"]
+    assert column(rows, "amount_minor") == [150, 200, 150]
+    assert column(rows, "row_number") == [2, 3, 4]
+    checked = check.check_table(own.home(), CollectionSettings(), "orders")
+    assert checked.doubts == ("empty in all rows of the day: coupon_id (hits.product.cupon)",)
+    own.says(source | {"rows_of": "hits.product"})
+    with pytest.raises(DeliveryError, match=r"within a list; write `rows_of: \[hits, hits.product\]`"):
+        own.receive()
 
 
 def test_a_list_that_is_not_there_is_said(own: OwnData) -> None:
@@ -358,7 +389,9 @@ def test_a_number_of_days_beyond_all_years_is_quarantined(own: OwnData) -> None:
     assert own.rows()[0]["broken_rules"] == ["ordered_at|unparsable", "status_at|unparsable"]
 
 
-@pytest.mark.parametrize("form", ["days_since 30.12.1899", "epoch", "yyyy-mm-dd"])
+@pytest.mark.parametrize(
+    "form", ["days_since 30.12.1899", "epoch", "yyyy-mm-dd", "%d/%m/%Y %I:%M", "%d/%m/%Y %M:%S"]
+)
 def test_a_date_format_that_is_none_is_named(own: OwnData, form: str) -> None:
     own.says(
         {"path": "o_{day}.csv", "columns": {**ORDER, "ordered_at": {"column": "At", "date_format": form}}}
@@ -539,6 +572,38 @@ def test_a_check_of_a_file_for_all_days_looks_at_the_fullest_day(own: OwnData) -
     assert (checked.day, checked.received) == (date(2026, 3, 4), 2)
     asked = check.check_table(own.home(), CollectionSettings(), "orders", date(2026, 3, 5))
     assert (asked.day, asked.received) == (date(2026, 3, 5), 1)
+    empty = {"drop": {"empty": "Who = ''"}}
+    own.put("all.csv", (own.folder / "all.csv").read_text() + ",,,\n" * 9)
+    own.says({"path": "all.csv", "columns": {**ORDER, "line_number": {"constant": "1"}}, **empty})
+    checked = check.check_table(own.home(), CollectionSettings(), "orders")
+    assert (checked.day, checked.received) == (date(2026, 3, 4), 2)
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3, 1 << 20])
+def test_columns_are_parted_by_two_signs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
+    monkeypatch.setattr(formats, "CHUNK", chunk)
+    lines = (
+        "1::City of Lost Children: Cité::Drama|War", '2::"a::b"::Comedy', "3:::odd:::", "4::broken",
+        "5::x\x1fy::z", "6::a::b::c\x1f",
+    )  # fmt: skip
+    file = tmp_path / "movies.dat"
+    file.write_bytes(("\n".join(lines) + "\n").encode("latin-1"))
+    header = ("No", "Name", "Genres")
+    layout = formats.Layout("csv", 1_000, "latin-1", "::", header=header)
+    rows, ragged = formats.READERS["csv"](file, layout, DeliveryError)
+    assert rows.rows() == [
+        ("1", "City of Lost Children: Cité", "Drama|War"), ("2", "a::b", "Comedy"), ("3", ":odd", ":"),
+        ("5", "x\x1fy", "z"),
+    ]  # fmt: skip
+    assert ragged == [(4, lines[3]), (6, lines[5])]
+    ((same, lines_too),) = pieces.PIECES["csv"](file, layout, DeliveryError)
+    assert (same.rows(), lines_too) == (rows.rows(), ragged)
+
+
+def test_a_stream_read_sign_by_sign_is_parted_as_a_whole_one_is() -> None:
+    text = b"1::a:::b:c::::d:"
+    stream = parted_by_one_sign(BytesIO(text), "::")
+    assert b"".join(iter(lambda: stream.read(1), b"")) == text.replace(b"::", b"\x1f")
 
 
 def test_a_check_tells_of_joined_rows_that_are_joined_to_nothing(own: OwnData) -> None:

@@ -33,7 +33,7 @@ def test_last_words_of_a_column_tell_it_and_a_person_is_asked(tmp_path: Path) ->
     assert table == "orders"
     columns = source["columns"]
     assert (columns["quantity"], columns["product_id"]) == ("Lineitem quantity", "Lineitem sku")
-    assert columns["customer_id"] == "Email"
+    assert columns["customer_id"] == {"expression": 'LOWER("Email")'}
     assert "# quantity: taken from Lineitem quantity; is it that?" in text
 
 
@@ -184,3 +184,63 @@ def test_members_of_objects_are_paths(tmp_path: Path) -> None:
 def test_what_cannot_be_guessed_at_is_said(tmp_path: Path, content: bytes, says: str) -> None:
     with pytest.raises(GuessError, match=says):
         guessed(tmp_path, "x.txt", content)
+
+
+def test_a_file_without_a_header_line_is_guessed_by_the_names_that_are_given(tmp_path: Path) -> None:
+    file = tmp_path / "UserBehavior.csv"
+    file.write_text("1,2268318,2520377,pv,1511544070\n1,2333346,2520771,fav,1511561733\n")
+    assert "# header: no line names its columns; guess again with --header" in guess_source(file, tmp_path)
+    names = ["user_id", "item_id", "category_id", "behavior_type", "timestamp"]
+    ((table, (source,)),) = yaml.safe_load(guess_source(file, tmp_path, header=names))["tables"].items()
+    columns = source["columns"]
+    assert (table, source["header"], columns["customer_id"]) == ("events", names, "user_id")
+    assert columns["event_at"] == {"column": "timestamp", "date_format": "epoch_s"}
+    with pytest.raises(GuessError, match="--header names 4 columns, but its first line has 5"):
+        guess_source(file, tmp_path, header=names[1:])
+
+
+def test_two_colons_part_columns(tmp_path: Path) -> None:
+    _, source, _ = guessed(tmp_path, "movies.dat", "1::Cité, La::Drama|War\n2::Shall We Dance?::Comedy|War\n")
+    assert (source["delimiter"], source["header"]) == ("::", ["column_1", "column_2", "column_3"])
+
+
+def test_a_header_may_end_with_empty_names_and_quotes_stand_beside_escapes(tmp_path: Path) -> None:
+    rows = 'increment_id,Customer ID,Working Date, MV ,code,,\n100,1.0,7/13/2016," 1,950 ",\\N,,\n'
+    table, source, text = guessed(tmp_path, "x.csv", rows)
+    assert (table, source["columns"]["order_id"]) == ("orders", "increment_id")
+    assert (source["escape"], "quote" in source, "header" in source) == ("\\", False, False)
+    assert "column_7" in text
+
+
+def test_an_empty_column_is_nothing_and_an_address_is_one_customers_however_written(tmp_path: Path) -> None:
+    rows = "id,Amount,Created (UTC),Customer ID,Customer Email\nch_1,5.00,2024-03-31 19:51:00,,A@b.c\n"
+    _, source, _ = guessed(tmp_path, "payments.csv", rows)
+    assert source["columns"]["customer_id"] == {"expression": 'LOWER("Customer Email")'}
+    assert source["columns"]["ordered_at"] == "Created (UTC)"
+
+
+def test_what_an_orders_first_line_alone_tells_is_asked_about(tmp_path: Path) -> None:
+    rows = (
+        "Name,Email,Financial Status,Currency,Total,Created at,Lineitem quantity,Lineitem price\n"
+        "#1,a@b.c,paid,USD,31.00,2024-03-05 10:22:31 -0500,1,1.00\n"
+        "#1,a@b.c,,,,2024-03-05 10:22:31 -0500,3,10.00\n"
+    )
+    _, source, text = guessed(tmp_path, "orders_export.csv", rows)
+    assert source["columns"]["order_id"] == "Name"
+    assert source["columns"]["amount_minor"]["expression"] == '"Lineitem quantity" * "Lineitem price"'
+    told = 'expression: FIRST("Currency") OVER (PARTITION BY "Name")'
+    assert (
+        f"# currency: Currency is empty in 1 of 2 rows; told on an order's first line alone? {told}" in text
+    )
+
+
+def test_lists_of_objects_are_named(tmp_path: Path) -> None:
+    row = '{"visitId": "1", "hits": [{"hitNumber": "1"}], "helpful": [0, 3]}\n'
+    _, _, text = guessed(tmp_path, "sessions.ndjson", row)
+    assert "# hits holds a list; `rows_of: hits` makes a row of every entry" in text
+    assert "helpful holds" not in text
+
+
+def test_hours_without_minutes_are_told(tmp_path: Path) -> None:
+    _, source, _ = guessed(tmp_path, "x.csv", "user_id,item_id,behavior_type,time\n1,2,pv,2014-12-06 02\n")
+    assert source["columns"]["event_at"] == {"column": "time", "date_format": "%Y-%m-%d %H"}

@@ -191,6 +191,13 @@ TIMES: dict[str, tuple[dict[str, Any], str, str]] = {
         "2025-10-26 00:30:00",
     ),
     "a leap day": ({"date_format": "%Y%m%d%H%M"}, "202402291000", "2024-02-29 10:00:00"),
+    "an hour without minutes": ({"date_format": "%Y-%m-%d %H"}, "2014-12-06 02", "2014-12-06 02:00:00"),
+    "an hour of the afternoon": ({"date_format": "%d/%m/%Y %I %p"}, "06/12/2014 2 PM", "2014-12-06 14:00:00"),
+    "an hour with its offset": (
+        {"date_format": "%Y-%m-%dT%H%z"},
+        "2014-12-06T02-0500",
+        "2014-12-06 07:00:00",
+    ),
 }
 
 
@@ -214,6 +221,7 @@ def test_a_time_is_read(own: OwnData, name: str) -> None:
         ),  # the hour that spring leaves out
         ({"date_format": "%Y%m%d"}, "20260230", "unparsable"),
         ({"date_format": "%Y%m%d"}, "0000-00-00", "impossible_date"),
+        ({"date_format": "%Y-%m-%d %H"}, "2026-03-03 02:30", "unparsable"),
     ],
 )
 def test_a_time_that_is_none_is_quarantined_and_never_misread(
@@ -456,6 +464,41 @@ def test_rows_without_a_day_stay_with_those_before_them_and_old_ones_arrive_on_t
         match=r"most of its rows lie before first_day 2027-01-01: set first_day: .*`delivery_day`",
     ):
         arrived(own, first_day=date(2027, 1, 1))
+
+
+def test_rows_that_a_rule_leaves_out_begin_and_end_no_days(own: OwnData) -> None:
+    drop = {"absurd": "At < '2026-03-02' OR At > '2026-04'"}
+    history(own, "2025-12-24", "2026-03-02", "2026-08-28", "1970-01-01", "2026-03-03", drop=drop)
+    assert arrived(own, first_day=date(2026, 1, 1)) == {"2026-03-02": [2], "2026-03-03": [5]}
+    counts = [own.receive(day=date(2026, 3, day)).files["filtered"].sum() for day in (2, 3)]
+    assert counts == [3, 0]
+    history(own, "2026-01-01", "2026-01-02", "2026-03-02", drop={"old": "At < '2026-03-01'"})
+    assert arrived(own, first_day=date(2026, 3, 1)) == {"2026-03-02": [3]}
+
+
+def test_one_wrong_time_does_not_begin_the_days_that_are_proposed(own: OwnData) -> None:
+    history(own, "1902-05-07", *["2026-03-02"] * 150)
+    with pytest.raises(DeliveryError, match="set first_day: 2026-03-02"):
+        arrived(own, first_day=date(2026, 4, 1))
+
+
+def test_a_file_that_is_parted_otherwise_is_not_told_to_mend_its_times(own: OwnData) -> None:
+    own.put("all.csv", "A;2026-03-03;c;1.00\n" * 3)
+    own.says({"path": "all.csv", "columns": ORDER, "header": list(ROW)})
+    with pytest.raises(DeliveryError, match="3 of 3 lines cannot be split into columns; mend `delimiter`"):
+        arrived(own)
+    history(own, "Mar 3rd")
+    with pytest.raises(DeliveryError, match=r"shaped like 'aaa 9aa'\); correct their `date_format`"):
+        arrived(own)
+
+
+def test_a_check_names_days_that_may_be_none(own: OwnData) -> None:
+    history(own, "1902-05-07", *["2026-03-02"] * 150, "2026-08-28")
+    early, late = check_table(own.home(), CollectionSettings(), "orders").doubts
+    assert early.startswith("all.csv: 1 rows tell a day before first_day 2026-01-01, the earliest 1902-05-07")
+    assert late.startswith("all.csv: 1 rows come 179 days after all others, from 2026-08-28 to 2026-08-28")
+    history(own, *["2026-03-02"] * 50, "2026-08-28", drop={"absurd": "At > '2026-08'"})
+    assert check_table(own.home(), CollectionSettings(), "orders").doubts == ()
 
 
 def test_an_export_of_todays_state_arrives_whole_on_the_day_that_is_said(own: OwnData) -> None:

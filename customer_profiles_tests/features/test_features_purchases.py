@@ -136,6 +136,14 @@ def test_currencies_do_not_add_up(consumption):
     assert (rows["one"]["spend_minor_30"], rows["one"]["currency"]) == (100, "CNY")
 
 
+def test_orders_without_money_have_counts_and_no_money_traits(consumption):
+    row = consumption(line(days=5, amount=0, currency="XXX"), line(days=6, amount=0, currency="XXX"))["a"]
+    money = ("spend_minor_30", "spend_minor_lifetime", "average_order_minor", "refund_rate", "monetary_score")
+    assert [row[name] for name in (*money, "currency")] == [None] * 6
+    assert row["orders_lifetime"] == 2
+    assert row["rfm_group"] is not None
+
+
 def test_equal_frequencies_share_a_dense_rank(consumption):
     lines = [line("most", day) for day in (1, 2, 3)]
     lines += [line(key, day) for key in ("b", "c") for day in (1, 2)] + [line("least", 1)]

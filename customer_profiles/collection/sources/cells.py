@@ -10,7 +10,7 @@ from datetime import date
 import polars as pl
 
 from customer_profiles.collection.parsing import DATE_ONLY, NO_DATE, PARSERS, in_zone
-from customer_profiles.collection.sources.schema import DAYS_SINCE, EPOCHS, Column
+from customer_profiles.collection.sources.schema import DAYS_SINCE, EPOCHS, HOURS_ALONE, Column, with_minutes
 
 SIGNS = r"[\p{Sc}\s'’元]"
 """What people write around and between the digits of an amount."""
@@ -21,15 +21,15 @@ GROUPED = {
     ",": r"^[+-]?\d{1,3}(\.\d{2,3})*\.\d{3}(,\d+)?$",
 }
 """A number with thousands set apart, in India lakhs too, by its decimal sign."""
-KEPT_AS_TEXT = r"""^="(.*)"$|^'(\d+)$"""
-"""How Excel keeps digits from becoming a number: ``="00123"``, ``'00123``."""
+KEPT_AS_TEXT = r"""^="(.*)"$|^'(\+?\d+)$"""
+"""How Excel keeps digits from becoming a number: ``="00123"``, ``'00123``, ``'+1617``."""
 EXACT_AMOUNT = 2**53
 """Minor units from which on a floating number is no longer exact."""
 WITHOUT_ZONE = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?$"
 ISO = r"^\d{4}-\d{2}-\d{2}"
 UNMAPPED = "!"
 """Stands before a time that is not of its ``date_format`` but would be read as another one."""
-HOURS = ("%H", "%I", "%T", "%R", "%s", "%X", "%c", "%+", "%r")
+HOURS = (*HOURS_ALONE, "%T", "%R", "%s", "%X", "%c", "%+", "%r")
 DAY_MICROSECONDS = 86_400_000_000
 MOST_DAYS = 3_000_000
 """More of them lead past the year 9999."""
@@ -85,9 +85,12 @@ def _by_format(cell: pl.Expr, form: str, decimal: str, zone: str, day_alone: boo
     if form in EPOCHS:
         ticks = cell.cast(pl.Float64, strict=False) * (1_000_000 // EPOCHS[form])
         times = pl.from_epoch(ticks.cast(pl.Int64, strict=False), "us").dt.replace_time_zone("UTC")
-    elif not any(hour in form for hour in HOURS):
+        return _time_text(times, zone, day_alone)
+    if not any(hour in form for hour in HOURS):
         return cell.str.to_date(form, strict=False).cast(pl.String)
-    elif "%z" in form or "%:z" in form or "%#z" in form:
+    if (read := with_minutes(form)) != form:
+        cell, form = cell + ":00", read
+    if "%z" in form or "%:z" in form or "%#z" in form:
         times = cell.str.to_datetime(form, time_unit="us", strict=False, time_zone="UTC")
     else:
         local = cell.str.to_datetime(form, time_unit="us", strict=False)

@@ -14,7 +14,7 @@ import polars as pl
 from customer_profiles.collection.door import Door, receive
 from customer_profiles.collection.formats import sheet_names
 from customer_profiles.collection.reading import LINE, Delivery, DeliveryError, Part, ReadFile
-from customer_profiles.collection.sources.files import rows_of_days
+from customer_profiles.collection.sources.files import odd_days, rows_of_days
 from customer_profiles.collection.sources.finding import delivered_days, find_delivery, lacking_sources
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.mapping import path_into
@@ -79,6 +79,11 @@ def check_table(home: Home, settings: CollectionSettings, table: str, day: date 
         return TableCheck(table, day, (), wrong=str(error))
 
 
+def _odd_days(home: Home, table: str) -> list[str]:
+    sources = (source for source in home.tables.get(table, ()) if not isinstance(source, SqlSource))
+    return [doubt for source in sources for doubt in odd_days(source, table, home)]
+
+
 def _fullest(home: Home, table: str) -> date | None:
     rows: Counter[date] = Counter()
     for source in home.tables.get(table, ()):
@@ -121,6 +126,8 @@ def _checked(
             *_sheets_left_out(home, delivery),
             *_joined_nowhere(home, delivery),
             *_without_order(home, delivery),
+            *_odd_days(home, delivery.table),
+            *_holding_nothing(home, delivery, cells.filter(split)),
         ),
         sample=masked(cells.filter(split).head(SAMPLE_ROWS), table),
     )
@@ -136,6 +143,21 @@ def _names_of_nothing(home: Home, delivery: Delivery, files: list[ReadFile]) -> 
         if nowhere := [name for name in names if path_into(name, held) is None]:
             doubts.append(f"`{key}` names {', '.join(nowhere)}, but no column is called so")
     return doubts
+
+
+def _holding_nothing(home: Home, delivery: Delivery, cells: pl.DataFrame) -> list[str]:
+    """Optional columns that a source maps, of which no row holds anything: perhaps a misspelt path."""
+    sources = [source for source in home.tables.get(delivery.table, ()) if source.holds(delivery.day)]
+    mapped = {name: how.column for source in sources for name, how in source.columns.items() if how.column}
+    empty = [
+        f"{name} ({column})"
+        for name, column in mapped.items()
+        if name not in required_columns(delivery.table)
+        and name in cells.columns
+        and cells.height
+        and not (cells[name].str.strip_chars() != "").any()
+    ]
+    return [f"empty in all rows of the day: {', '.join(empty)}"] if empty else []
 
 
 def _sheets_left_out(home: Home, delivery: Delivery) -> list[str]:

@@ -6,16 +6,20 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 from customer_profiles.collection.reading import Part, ReadFile, digest
 from customer_profiles.collection.sources.deliveries import FileState, name_of, state_of_file
-from customer_profiles.collection.sources.histories import History, history_of
+from customer_profiles.collection.sources.histories import ONE_IN, History, history_of
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.mapping import leave_out
 from customer_profiles.collection.sources.places import matches, of_any_day, on_day, tells_days, told_by
 from customer_profiles.collection.sources.rows import Found, mapped_pieces
 from customer_profiles.collection.sources.schema import FilesSource
+
+LONG = 30
+"""Days without rows that are odd if next to nothing comes behind them."""
 
 
 def files_days(source: Found, table: str, home: Home) -> list[date]:
@@ -36,6 +40,36 @@ def rows_of_days(source: Found, table: str, home: Home) -> Counter[date]:
     for history in [] if tells_days(source.path) else _histories(source, table, home):
         rows.update(history.kept_rows())
     return rows
+
+
+def odd_days(source: Found, table: str, home: Home) -> list[str]:
+    """What files for all days say of days that may be none: long before, or long after, all others."""
+    said = []
+    for history in [] if tells_days(source.path) else _histories(source, table, home):
+        if history.early.len():
+            said.append(
+                f"{history.file.name}: {history.early.len():,} rows tell a day before first_day "
+                f"{home.first_day}, the earliest {history.early.sort()[0]}, and arrive on it; `drop` leaves "
+                f"out what cannot be"
+            )
+        said += _long_after(history)
+    return said
+
+
+def _long_after(history: History) -> list[str]:
+    rows = history.kept_rows()
+    filled = sorted(day for day, many in rows.items() if many)
+    after = 0
+    for before, day in reversed(list(pairwise(filled))):
+        after += rows[day]
+        if after * ONE_IN > sum(rows.values()):
+            return []
+        if (gap := (day - before).days) > LONG:
+            return [
+                f"{history.file.name}: {after:,} rows come {gap:,} days after all others, from {day} to "
+                f"{filled[-1]}, and the days between are run without rows; `drop` leaves out what cannot be"
+            ]
+    return []
 
 
 def files_lacking(source: Found, home: Home) -> str | None:

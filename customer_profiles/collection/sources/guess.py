@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from glob import escape
 from pathlib import Path
@@ -20,6 +20,7 @@ from customer_profiles.contracts.columns import columns_of, spellings
 from customer_profiles.contracts.stored import delivered_columns, required_columns
 
 DATE_FORMATS = (
+    "%Y-%m-%d %H",
     "%Y/%m/%d %H:%M:%S",
     "%Y/%m/%d %H:%M",
     "%Y/%m/%d",
@@ -64,21 +65,26 @@ tables:
 """
 
 
-def guess_source(file: Path, home: Path, table: str | None = None) -> str:
+def guess_source(file: Path, home: Path, table: str | None = None, header: Sequence[str] = ()) -> str:
     """A ``sources.yaml`` for one file, with a comment where a person must look.
 
-    Raises ``GuessError`` if the file cannot be read or the table cannot be told.
+    ``header`` names the columns of a file that has no header line. Raises ``GuessError`` if the file cannot
+    be read or the table cannot be told.
     """
     if table is not None and table not in CONTRACTS:
         raise GuessError(f"--table {table}: there is no such table; tables are {', '.join(CONTRACTS)}")
-    layout, cells = head_of(file)
+    layout, cells = head_of(file, header)
     if layout == {"kind": "log"}:
         return LOG.format(path=_path(file, home))
-    asked, table = table, table or max(GUESSED, key=lambda name: _fit(name, cells))
-    columns, notes = _columns(table, cells)
-    if asked is None and 2 * _absent(table, cells) > len(required_columns(table)):
+    held = _held(cells)
+    asked, table = table, table or max(GUESSED, key=lambda name: _fit(name, held))
+    columns, notes = _columns(table, held)
+    if asked is None and 2 * _absent(table, held) > len(required_columns(table)):
         unsure = f"{table}: the file holds few of its columns; is it that? --table names another"
         notes.insert(0, f"{unsure}, and a file of details is joined to the one whose rows it tells more of")
+    if "header" in layout and not header:
+        notes.insert(0, "header: no line names its columns; guess again with --header NAME,NAME,... in order")
+    notes += _lists(cells)
     source = {"kind": "files", "path": _path(file, home), **layout, "columns": columns}
     amount = columns.get("amount_minor")
     if isinstance(amount, dict) and "expression" in amount:
@@ -106,6 +112,20 @@ class _NoAnchors(yaml.SafeDumper):
         return True
 
 
+def _held(cells: pl.DataFrame) -> pl.DataFrame:
+    """The columns of which a row holds something; all of a file without rows."""
+    return cells.select(name for name in cells.columns if not cells.height or _tells(cells[name]).any())
+
+
+def _lists(cells: pl.DataFrame) -> list[str]:
+    """What can be said of columns that hold lists of objects."""
+    return [
+        f"{name} holds a list; `rows_of: {name}` makes a row of every entry, with paths such as {name}.id"
+        for name in cells.columns
+        if cells[name].str.contains(r"^\[\s*\{").any()
+    ]
+
+
 def _letters(name: str) -> str:
     return "".join(filter(str.isalnum, name)).casefold()
 
@@ -114,14 +134,16 @@ def _found(column: str, cells: pl.DataFrame, taken: set[str]) -> str | None:
     """The file's column that holds a table's one: by its own name, then by the commonest other name."""
     here = {_letters(name): name for name in reversed(cells.columns) if name not in taken}
     names = [column, *NAMES.get(column, "").split()]
-    return next((here[_letters(name)] for name in names if _letters(name) in here), None)
+    found = (here[_letters(name)] for name in names if _letters(name) in here)
+    return next((mine for mine in found if not _mistaken(column, mine, cells)), None)
 
 
 def _alike(column: str, cells: pl.DataFrame, taken: set[str]) -> str | None:
     """A file's column whose last words are one of the names: ``Lineitem quantity``, ``订单付款时间``."""
     free = [name for name in cells.columns if name not in taken]
     names = [column, *NAMES.get(column, "").split()]
-    return next((mine for name in names for mine in free if _ends_with(mine, name)), None)
+    found = (mine for name in names for mine in free if _ends_with(mine, name))
+    return next((mine for mine in found if not _mistaken(column, mine, cells)), None)
 
 
 def _ends_with(name: str, end: str) -> bool:
@@ -162,16 +184,35 @@ def _columns(table: str, cells: pl.DataFrame) -> tuple[dict[str, Any], list[str]
     for find in (_found, _alike):
         for name in (name for name in by_worth if name not in columns):
             found = find(name, cells, taken)
-            if found is None or (name in MISTAKEN and MISTAKEN[name](found, cells)):
+            if found is None:
                 continue
             taken.add(found)
             columns[name], more = _how(table, name, found, cells[found])
             notes += [f"{name}: taken from {found}; is it that?", *more] if find is _alike else more
+    notes += _told_once(table, columns, cells)
     for name in required:
         if name not in columns:
             columns[name], note = _stand_in(table, name, columns, cells)
             notes.append(note)
     return {name: columns[name] for name in delivered_columns(table) if name in columns}, notes
+
+
+def _told_once(table: str, columns: dict[str, Any], cells: pl.DataFrame) -> list[str]:
+    """What can be said of an order's columns that not all of its lines fill."""
+    order = columns.get("order_id")
+    if table != "orders" or not isinstance(order, str):
+        return []
+    mapped = {
+        name: how["column"] if isinstance(how, dict) else how
+        for name, how in columns.items()
+        if name in required_columns(table)
+    }
+    return [
+        f"{name}: {found} is empty in {empty} of {cells.height} rows; told on an order's first line alone? "
+        f'expression: FIRST("{found}") OVER (PARTITION BY "{order}")'
+        for name, found in mapped.items()
+        if (empty := int((~_tells(cells[found])).sum()))
+    ]
 
 
 def _how(table: str, name: str, found: str, cells: pl.Series) -> tuple[Any, list[str]]:
@@ -215,16 +256,55 @@ def _is_a_rate(found: str, cells: pl.DataFrame) -> bool:
 
 def _is_of_a_piece(found: str, cells: pl.DataFrame) -> bool:
     """Whether an amount is a piece's and not the line's: a price where pieces are told."""
-    return _letters(found) in UNIT_PRICES and _found("quantity", cells, set()) is not None
+    mine = _letters(found)
+    whole = {_letters(name) for name in NAMES["amount_minor"].split()} - UNIT_PRICES
+    return mine.endswith(tuple(UNIT_PRICES)) and mine not in whole and _pieces(cells) is not None
+
+
+def _is_of_a_piece_or_an_order(found: str, cells: pl.DataFrame) -> bool:
+    return _is_of_a_piece(found, cells) or _is_of_an_order(found, cells)
+
+
+def _is_of_an_order(found: str, cells: pl.DataFrame) -> bool:
+    """Whether an amount stands on an order's first line alone: not on all lines that tell pieces."""
+    pieces = _pieces(cells)
+    if pieces is None or _price(cells) is None:
+        return False
+    return bool((_tells(cells[pieces]) & ~_tells(cells[found])).any())
+
+
+def _tells(cells: pl.Series) -> pl.Series:
+    """Which cells hold something."""
+    return ~cells.str.strip_chars().is_in(ABSENT).fill_null(True)
+
+
+def _pieces(cells: pl.DataFrame) -> str | None:
+    """The column that tells pieces."""
+    return _found("quantity", cells, set()) or _alike("quantity", cells, set())
+
+
+def _price(cells: pl.DataFrame) -> str | None:
+    """The column of a piece's price."""
+    return _found("list_price_minor", cells, set()) or _alike("list_price_minor", cells, set())
+
+
+def _is_no_number(found: str, cells: pl.DataFrame) -> bool:
+    """Whether what is called a name is one: orders are named ``#1001``."""
+    return _letters(found).endswith("name") and not cells[found].str.contains(r"\d\s*$").all()
 
 
 UNIT_PRICES = {"price", "unitprice", "单价", "价格"}
 MISTAKEN: dict[str, Callable[[str, pl.DataFrame], bool]] = {
     "status": _is_a_place,
     "discount_minor": _is_a_rate,
-    "amount_minor": _is_of_a_piece,
+    "amount_minor": _is_of_a_piece_or_an_order,
+    "order_id": _is_no_number,
 }
 """How a file's column of a fitting name shows that it is something else."""
+
+
+def _mistaken(name: str, found: str, cells: pl.DataFrame) -> bool:
+    return name in MISTAKEN and MISTAKEN[name](found, cells)
 
 
 def _date_format(cells: pl.Series) -> str | None:
@@ -246,7 +326,7 @@ def _swapped(name: str, form: str | None, cells: pl.Series) -> list[str]:
 
 
 def _are_iso(cells: pl.Series) -> bool:
-    return bool(cells.str.contains(r"^\d{4}-\d{2}-\d{2}").all())
+    return bool(cells.str.contains(r"^\d{4}-\d{2}-\d{2}($|[T ]\d{2}:)").all())
 
 
 def _is_of(form: str, cell: str) -> bool:
@@ -263,8 +343,9 @@ def _stand_in(table: str, name: str, columns: dict[str, Any], cells: pl.DataFram
         how = columns["order_id"]
         within = how if isinstance(how, str) else how["hash_of"]
         return {"place_in": within}, "line_number: lines are numbered by their place in the order"
-    if name == "customer_id" and (address := _found("email", cells, set())):
-        return address, "customer_id: the e-mail, since no id was found; correct it if there is one"
+    if name == "customer_id" and (address := _found("email", cells, set()) or _alike("email", cells, set())):
+        lower = {"expression": f'LOWER("{address}")'}  # people write theirs in several ways
+        return lower, "customer_id: the e-mail, since no id was found; correct it if there is one"
     if name.endswith("_id") and name not in ("customer_id", "product_id"):
         return {"hash_of": cells.columns}, f"{name}: made from all columns; name the one that holds it"
     return _made_up(table, name, columns, cells)
@@ -275,7 +356,7 @@ def _made_up(table: str, name: str, columns: dict[str, Any], cells: pl.DataFrame
     times = [how for known, how in columns.items() if known.endswith("_at")]
     if columns_of(CONTRACTS[table])[name].metadata["kind"] == "moment" and times:  # type: ignore[index]
         return times[0], f"{name}: taken from another time; correct it"
-    price = _found("list_price_minor", cells, set())
+    price = _price(cells)
     if name == "amount_minor" and price and isinstance(columns.get("quantity"), str):
         how = {"expression": f'"{columns["quantity"]}" * "{price}"', "minor_units": 2}
         return how, f"amount_minor: pieces times {price}; correct it if that is a line's total"

@@ -6,18 +6,20 @@ import codecs
 import csv
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from customer_profiles.collection.access_logs import COMBINED
+from customer_profiles.collection.escapes import PARTED
 from customer_profiles.collection.formats import READERS, json_text, open_bytes, plain
 from customer_profiles.collection.parsing import as_text
 from customer_profiles.settings import Mendable
 
 HEAD_BYTES, HEAD_ROWS = 1_000_000, 200
-DELIMITERS = (",", ";", "\t", "|")
+DELIMITERS = (",", ";", "\t", "|", "::")
 DEEPEST_PATH = 3
 """Objects within objects whose members are looked at: ``order.buyer.id``."""
 NO_NAME = re.compile(r"[-+]?[\d.,:/ -]*|\\N|(?i:null)|.*@.*\..*")
@@ -28,10 +30,10 @@ class GuessError(Mendable, ValueError):
     """A file's columns cannot be guessed at. The message says why."""
 
 
-def head_of(file: Path) -> tuple[dict[str, Any], pl.DataFrame]:
+def head_of(file: Path, header: Sequence[str] = ()) -> tuple[dict[str, Any], pl.DataFrame]:
     """How a file is laid out, as ``sources.yaml`` says it, and its first rows; a log has none.
 
-    Raises ``GuessError`` if it cannot be read.
+    ``header`` names the columns of a CSV that has no header line. Raises ``GuessError`` if it cannot be read.
     """
     name = file.name.lower()
     form = next((form for form in READERS if name.endswith("." + form)), None)
@@ -47,7 +49,7 @@ def head_of(file: Path) -> tuple[dict[str, Any], pl.DataFrame]:
             return _objects(lines[:HEAD_ROWS], told if form else {"format": "ndjson"} | told)
         if form is None and re.match(COMBINED, lines[0]):
             return {"kind": "log"}, pl.DataFrame()
-        return _table(lines, told if form else {"format": "csv"} | told)
+        return _table(lines, told if form else {"format": "csv"} | told, list(header))
     except (OSError, EOFError, IndexError, ValueError, csv.Error, pl.exceptions.PolarsError) as error:
         reason = str(error).splitlines()[0] if str(error) else "it is empty"
         raise GuessError(f"{file} cannot be read: {reason}") from error
@@ -61,10 +63,11 @@ def _workbook(file: Path) -> tuple[dict[str, Any], pl.DataFrame]:
     return {"sheets": alike} if len(sheets) > 1 else {}, _as_texts(first)
 
 
-def _table(lines: list[str], told: dict[str, Any]) -> tuple[dict[str, Any], pl.DataFrame]:
-    """A CSV's; columns of one without a header line are called by their number."""
+def _table(lines: list[str], told: dict[str, Any], given: list[str]) -> tuple[dict[str, Any], pl.DataFrame]:
+    """A CSV's; columns of one without a header line are called as ``given``, or by their number."""
     delimiter = max(DELIMITERS, key=lambda sign: min(line.count(sign) for line in lines[:20]))
-    rows = list(csv.reader(lines[: HEAD_ROWS + 1], delimiter=delimiter))
+    one = [line.replace(delimiter, PARTED) for line in lines[: HEAD_ROWS + 1]]
+    rows = [[cell.replace(PARTED, delimiter) for cell in row] for row in csv.reader(one, delimiter=PARTED)]
     if len(rows[0]) == 1:
         raise GuessError(
             "no sign parts its columns; if they have fixed widths, write a source with `fixed: {column: "
@@ -72,14 +75,25 @@ def _table(lines: list[str], told: dict[str, Any]) -> tuple[dict[str, Any], pl.D
         )
     told |= {} if delimiter == "," else {"delimiter": "tab" if delimiter == "\t" else delimiter}
     if any((row[-1:] and row[-1].endswith("\\")) or "\\N" in row for row in rows):
-        told |= {"quote": "", "escape": "\\"}
+        quoted = any(f'{PARTED}"' in line for line in one)
+        told |= {"escape": "\\"} if quoted else {"quote": "", "escape": "\\"}
     header = [name.strip() for name in rows[0]]
-    if any(NO_NAME.fullmatch(name) for name in header) or len(set(header)) < len(header):
-        header = [f"column_{number}" for number in range(1, len(header) + 1)]
+    if given or _are_cells(header):
+        if given and len(given) != len(header):
+            raise GuessError(f"--header names {len(given)} columns, but its first line has {len(header)}")
+        header = given or [f"column_{number}" for number in range(1, len(header) + 1)]
         told |= {"header": header}
         rows.insert(0, header)
+    header = [name or f"column_{number}" for number, name in enumerate(header, start=1)]
     whole = [row for row in rows[1:] if len(row) == len(header)]
     return told, pl.DataFrame(whole, schema=dict.fromkeys(header, pl.String), orient="row")
+
+
+def _are_cells(line: list[str]) -> bool:
+    """Whether a first line is a row. A header may leave the first names and the last ones empty."""
+    filled = [place for place, name in enumerate(line) if name]
+    names = line[filled[0] : filled[-1] + 1] if filled else line
+    return any(NO_NAME.fullmatch(name) for name in names) or len(set(names)) < len(names)
 
 
 def _objects(lines: list[str], told: dict[str, Any]) -> tuple[dict[str, Any], pl.DataFrame]:

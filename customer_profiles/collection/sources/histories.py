@@ -22,6 +22,8 @@ from customer_profiles.collection.formats import Refuse
 from customer_profiles.collection.parsing import PARSERS
 from customer_profiles.collection.pieces import ROWS
 from customer_profiles.collection.reading import LINE, Part, ReadFile, refusal
+from customer_profiles.collection.refusals import shape
+from customer_profiles.collection.sources.cells import UNMAPPED
 from customer_profiles.collection.sources.deliveries import name_of, state_of_file
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.mapping import leave_out
@@ -31,6 +33,8 @@ from customer_profiles.contracts import CONTRACTS
 from customer_profiles.contracts.columns import EARLIEST_YEAR, columns_of
 
 EVERY_DAY = "every day"
+ONE_IN = 100
+"""Of so many times one may be wrong: a clock that was never set, a zero for a time that is unknown."""
 NOT_YET = ("expires_at",)
 """Times that lie in the future when a row arrives: they tell nothing of its arrival."""
 CELL, ORIGINAL, RULE = "cell ", "original ", "rule"
@@ -91,7 +95,7 @@ class History:
 
     ``days`` has the numbers of every day's rows, and ``left_out`` of all rows whether a rule leaves them out.
     A day between the first and the last on which no row arrived was delivered too, without rows: else a
-    window over it would be unknown.
+    window over it would be unknown. ``early`` are the days before the home's first that its rows tell.
     """
 
     file: Path
@@ -100,6 +104,7 @@ class History:
     rows: Callable[[], Rows]
     days: Mapping[date, pl.Series]
     left_out: pl.Series
+    early: pl.Series
 
     def kept_rows(self) -> dict[date, int]:
         """How many rows of each day no rule leaves out."""
@@ -159,7 +164,7 @@ def _split(source: Found, table: str, file: Path, home: Home) -> History:
     """Map a file, lay its rows down, and tell their days."""
     refuse = refusal(table, EVERY_DAY, name_of(file, home))
     shelf, frames, starts, size = Shelf(home.folder), list[Laid](), [0], 0
-    latest, left_out, times = [pl.Series(dtype=pl.Date)], [pl.Series(dtype=pl.Boolean)], list[str]()
+    latest, left_out, first = list[pl.Series](), list[pl.Series](), None
     for read, dropped in mapped_pieces(source, table, EVERY_DAY, file, home):
         try:
             frames.append(shelf.lay(_side_by_side(read, dropped)))
@@ -170,13 +175,24 @@ def _split(source: Found, table: str, file: Path, home: Home) -> History:
             ) from error
         starts.append(starts[-1] + read.places.height)
         size += read.bytes
-        times = _times(source, table, read.cells, refuse)
-        latest.append(_latest_time(source, read.cells, times, home))
+        latest.append(_latest_time(source, table, read.cells, home, refuse))
         left_out.append(dropped.is_not_null())
+        first = first or read
     out = pl.concat(left_out)
-    days = _by_day(arrival_days(source, pl.concat(latest), out, times, home, refuse))
+    days = arrival_days(source, pl.concat(latest), out, home, refuse)
+    if days is None:
+        assert first is not None
+        raise refuse(_why_no_day(first, _times(source, table, first.cells)))
     home.laid[_mapped(source, table, file, home)] = Rows(shelf, frames, starts[:-1])
-    return History(file, name_of(file, home), size, partial(_rows, source, table, file, home), days, out)
+    return History(
+        file,
+        name_of(file, home),
+        size,
+        partial(_rows, source, table, file, home),
+        _by_day(days.clip(lower_bound=home.first_day)),
+        out,
+        early=days.filter((days < home.first_day) & ~out),
+    )
 
 
 def _rows(source: Found, table: str, file: Path, home: Home) -> Rows:
@@ -212,11 +228,17 @@ def _by_day(days: pl.Series) -> dict[date, pl.Series]:
     return dict(zip(by_day["day"], by_day["row"].fill_null([]), strict=True))
 
 
-def _latest_time(source: Found, cells: pl.DataFrame, times: Sequence[str], home: Home) -> pl.Series:
+def _latest_time(source: Found, table: str, cells: pl.DataFrame, home: Home, refuse: Refuse) -> pl.Series:
     """The latest business day that each row's times tell, or the one day of arrival that is told of all."""
     told = _told(source)
     if isinstance(told, date):
         return pl.repeat(told, cells.height, dtype=pl.Date, eager=True)
+    times = _times(source, table, cells)
+    if not times or not set(times) <= set(cells.columns):
+        raise refuse(
+            f"no column tells on which day a row arrived; name mapped columns of {table} under "
+            f"`delivery_day`, or the day of the export"
+        )
     local = (
         PARSERS["moment"](name, {}, home.timezone).value.dt.convert_time_zone(home.timezone) for name in times
     )
@@ -224,34 +246,49 @@ def _latest_time(source: Found, cells: pl.DataFrame, times: Sequence[str], home:
 
 
 def arrival_days(
-    source: Found, latest: pl.Series, left_out: pl.Series, times: Sequence[str], home: Home, refuse: Refuse
-) -> pl.Series:
+    source: Found, latest: pl.Series, left_out: pl.Series, home: Home, refuse: Refuse
+) -> pl.Series | None:
     """The day on which each row of a file for all days arrived, as far as the row itself can tell.
 
-    The ``latest`` of its ``times``, but not before the first day of the home; the file's last day for a time
-    that is still to come. A row without any lacks a required one and is broken: it stands with the rows
-    before it, so that it is where it was when the file has grown; so does one that a rule leaves out, before
-    the first or after the last day of the others. Where ``delivery_day`` names the times it may be sound,
-    and has the file's last day too. Raises ``DeliveryError`` if the rows tell no day.
+    The ``latest`` of its times; the file's last day for a time that is still to come. A row without any lacks
+    a required one and is broken: it stands with the rows before it, so that it is where it was when the file
+    has grown; so does one that a rule leaves out, before the first or after the last day of the others. Where
+    ``delivery_day`` names the times it may be sound, and has the file's last day too. ``None`` if no row
+    tells a day; raises ``DeliveryError`` if most tell one before the home's first.
     """
     told = _told(source)
     if isinstance(told, date):
         return latest
     past = latest.is_between(date(EARLIEST_YEAR, 1, 1), datetime.now(ZoneInfo(home.timezone)).date())
     if not past.any():
-        raise refuse(f"none of its times can be read ({', '.join(times)}); correct their `date_format`")
+        return None
     stays = past & ~left_out
     days = latest.filter(stays if stays.any() else past)
-    earliest, last = days.sort()[0], days.sort()[-1]
+    in_order = days.sort()
+    earliest, last = in_order[0], in_order[-1]
     if 2 * (days < home.first_day).sum() > days.len():
+        begin = in_order[days.len() // ONE_IN]
         raise refuse(
-            f"most of its rows lie before first_day {home.first_day}: set first_day: {earliest} in "
+            f"most of its rows lie before first_day {home.first_day}: set first_day: {begin} in "
             f"settings.yaml, or, of a list of what is so today, the day of the export as `delivery_day`"
         )
     arrived = latest.zip_with(past | latest.is_null(), pl.Series([last]))
     arrived = arrived.set(left_out & ~latest.is_between(earliest, last), None)
     before = arrived.cum_max().forward_fill().fill_null(days[0])
-    return arrived.fill_null(last if told else before).clip(lower_bound=home.first_day)
+    return arrived.fill_null(last if told else before)
+
+
+def _why_no_day(rows: ReadFile, times: Sequence[str]) -> str:
+    """What is wrong with rows none of which tells a day."""
+    split = rows.places[LINE].is_null()
+    if 2 * (~split).sum() > split.len():
+        counted = f"{(~split).sum():,} of {split.len():,}"
+        return (
+            f"{counted} lines cannot be split into columns; mend `delimiter`, `quote`, `escape` or `header`"
+        )
+    told = rows.cells[times[0]].filter(split).drop_nulls()
+    seen = f"; shaped like {shape(told[0].removeprefix(UNMAPPED))!r}" if told.len() else ""
+    return f"none of its times can be read ({', '.join(times)}{seen}); correct their `date_format`"
 
 
 def _told(source: Found) -> date | Sequence[str]:
@@ -259,20 +296,12 @@ def _told(source: Found) -> date | Sequence[str]:
     return () if isinstance(source, LogSource) else source.delivery_day
 
 
-def _times(source: Found, table: str, cells: pl.DataFrame, refuse: Refuse) -> list[str]:
-    """The mapped columns that tell when a row arrived: those named for it, or all times of the table."""
-    told = _told(source)
-    if isinstance(told, date):
-        return []
-    columns = columns_of(CONTRACTS[table])
-    times = list(told) or [
+def _times(source: Found, table: str, cells: pl.DataFrame) -> list[str]:
+    """The columns that tell when a row arrived: those named for it, or all mapped times of the table."""
+    columns, told = columns_of(CONTRACTS[table]), _told(source)
+    named = [] if isinstance(told, date) else list(told)
+    return named or [
         name
         for name in cells.columns
         if name in columns and (columns[name].metadata or {})["kind"] == "moment" and name not in NOT_YET
     ]
-    if not times or not set(times) <= set(cells.columns):
-        raise refuse(
-            f"no column tells on which day a row arrived; name mapped columns of {table} under "
-            f"`delivery_day`, or the day of the export"
-        )
-    return times

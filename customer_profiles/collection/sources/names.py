@@ -4,25 +4,25 @@ from __future__ import annotations
 
 NAMES: dict[str, str] = {
     "customer_id": "customer_id user_id member_id buyer_id client_id customer_no cust_id uid visitor_id "
-    "household_key household_id hshd_num customer cust_code user_id_hash 客户编号 客户id 会员编号 会员号 "
-    "会员id 用户编号 用户id 买家id 顾客编号 会员名",
+    "reviewer_id full_visitor_id household_key household_id hshd_num customer cust_code user_id_hash "
+    "客户编号 客户id 会员编号 会员号 会员id 用户编号 用户id 买家id 顾客编号 会员名",
     "order_id": "order_id order_no order_number invoice_no invoice invoice_id transaction_id basket_id "
-    "receipt_no order 订单编号 订单号 订单id 交易编号 交易号 小票号",
+    "receipt_no increment_id order name 订单编号 订单号 订单id 交易编号 交易号 小票号",
     "line_number": "line_number line_no line item_no order_item_id position 行号 明细行号 序号",
     "ordered_at": "ordered_at order_date order_time invoice_date transaction_date transaction_dt "
-    "purchase_date order_purchase_timestamp paid_at date datetime timestamp 下单时间 "
+    "purchase_date order_purchase_timestamp created_at created_utc paid_at date datetime timestamp 下单时间 "
     "订单时间 订单日期 交易时间 交易日期 购买时间 创建时间 付款时间",
     "status_at": "status_at status_date status_time 状态时间 更新时间",
     "status": "status order_status state 订单状态 状态 交易状态",
-    "quantity": "quantity qty units pieces count 数量 件数 购买数量",
+    "quantity": "quantity qty qty_ordered units pieces count 数量 件数 购买数量",
     "amount_minor": "amount_minor amount total line_total price_total total_price sales_value sales "
-    "revenue payment price dollars spend amount_paid total_amount 金额 实付金额 订单金额 "
+    "revenue payment price dollars spend actual_amount_paid amount_paid total_amount 金额 实付金额 订单金额 "
     "支付金额 总价 销售额",
     "currency": "currency currency_code 币种 货币",
     "product_id": "product_id item_id sku stock_code product_code prod_code article_id item goods_id asin "
     "商品编号 商品id 商品编码 货号",
-    "category": "category product_category department category_code product_subclass class 类目 品类 "
-    "商品类别 分类",
+    "category": "category category_id product_category department category_code product_subclass class "
+    "类目 品类 商品类别 分类",
     "channel": "channel sales_channel source_channel 渠道 销售渠道",
     "discount_minor": "discount discount_amount 优惠金额 折扣金额",
     "coupon_id": "coupon_id coupon coupon_code 优惠券 优惠券编号",
@@ -56,8 +56,8 @@ NAMES: dict[str, str] = {
     "text_id": "text_id review_id comment_id 评论编号 评论id",
     "body": "body review text message comment content review_text review_body 评论 评论内容 内容",
     "rating": "rating stars score review_score overall 评分 星级",
-    "created_at": "created_at creation_date review_date create_time created date timestamp "
-    "评论时间 创建时间 时间",
+    "created_at": "created_at creation_date review_date unix_review_time review_time create_time created "
+    "date timestamp 评论时间 创建时间 时间",
 }
 
 _STATUS = {

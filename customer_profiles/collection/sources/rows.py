@@ -171,20 +171,39 @@ def _texts(cells: pl.DataFrame) -> pl.DataFrame:
 
 
 def _in_rows_of(source: FilesSource, read: ReadFile, before: int, refuse: Refuse) -> ReadFile:
-    """Every entry of the list that ``rows_of`` names as a row, after ``before`` others of the file.
+    """Every entry of the lists that ``rows_of`` names as a row, after ``before`` others of the file.
 
     A row without entries stays one, so that nothing is lost.
     """
     if source.rows_of is None:
         return read
-    path = path_into(source.rows_of, read.cells.columns)
+    for name in [source.rows_of] if isinstance(source.rows_of, str) else source.rows_of:
+        read = _in_entries(name, read, refuse)
+    return replace(read, places=read.places.with_columns(row_number=pl.int_range(1, pl.len() + 1) + before))
+
+
+def _in_entries(name: str, read: ReadFile, refuse: Refuse) -> ReadFile:
+    path = path_into(name, read.cells.columns)
     if path is None:
-        raise refuse(f"rows_of names {source.rows_of!r}, but it has {read.cells.columns}; correct `rows_of`")
-    entries = [_entries(cell) for cell in read.cells.select(path).to_series()]
+        raise refuse(f"rows_of names {name!r}, but it has {read.cells.columns}; correct `rows_of`")
+    held = read.cells.select(path).to_series()
+    if held.null_count() == held.len() and (outer := _list_around(name, read.cells)):
+        raise refuse(f"rows_of names {name!r}, which lies within a list; write `rows_of: [{outer}, {name}]`")
+    entries = [_entries(cell) for cell in held]
     rows = pl.Series([row for row, cells in enumerate(entries) for _ in cells], dtype=pl.UInt32)
-    entry = pl.Series(source.rows_of, [cell for cells in entries for cell in cells], dtype=pl.String)
-    places = read.places[rows].with_columns(row_number=pl.int_range(1, pl.len() + 1) + before)
-    return replace(read, cells=read.cells[rows].with_columns(entry), places=places)
+    entry = pl.Series(name, [cell for cells in entries for cell in cells], dtype=pl.String)
+    return replace(read, cells=read.cells[rows].with_columns(entry), places=read.places[rows])
+
+
+def _list_around(name: str, cells: pl.DataFrame) -> str | None:
+    """The first part of a path that is a list itself."""
+    ends = [place for place, sign in enumerate(name) if sign == "."]
+    outer = ((name[:end], path_into(name[:end], cells.columns)) for end in ends)
+    return next((part for part, path in outer if path is not None and _holds_lists(cells.select(path))), None)
+
+
+def _holds_lists(cells: pl.DataFrame) -> bool:
+    return bool(cells.to_series().str.starts_with("[").any())
 
 
 def _entries(cell: str | None) -> list[str | None]:

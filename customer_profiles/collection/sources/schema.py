@@ -21,6 +21,8 @@ EPOCHS = {"epoch_s": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000}
 """Date formats that count from 1970-01-01 UTC, and their ticks a second."""
 DAYS_SINCE = "days_since "
 """Begins the date format of numbers that count days, parts of a day included, from the day that it names."""
+HOURS_ALONE = ("%H", "%I", "%k", "%l")
+"""Signs of a format that tell the hour and no more."""
 Format = Literal["csv", "csv.gz", "ndjson", "ndjson.gz", "parquet", "xlsx", "fixed"]
 
 
@@ -72,6 +74,8 @@ def _a_date_format(form: str) -> str:
         raise ValueError(f"{form!r} is none of {', '.join(EPOCHS)}, and no strftime format such as %d.%m.%Y")
     elif not _is_strftime(form):
         raise ValueError(f"{form!r}: a sign behind a % means nothing in strftime; write %d.%m.%Y %H:%M:%S")
+    elif not _tells_a_time(form):
+        raise ValueError(f"{form!r} tells half a time; write %H:%M:%S, %H:%M or %H, or %I:%M %p")
     return form
 
 
@@ -82,6 +86,20 @@ def _is_strftime(form: str) -> bool:
     except pl.exceptions.ComputeError:
         return False
     return True
+
+
+def _tells_a_time(form: str) -> bool:
+    try:
+        pl.Series([""]).str.to_datetime(with_minutes(form), strict=False)
+    except pl.exceptions.ComputeError:
+        return False
+    return True
+
+
+def with_minutes(form: str) -> str:
+    """The format with minutes behind it, if it has hours alone: Polars reads none without them."""
+    alone = any(hour in form for hour in HOURS_ALONE) and "%M" not in form
+    return form + ":%M" if alone else form
 
 
 def _pairs(value: Any) -> Any:
@@ -192,7 +210,7 @@ class _LaidOut(_Strict):
         "utf-8", description="of text: utf-8, gbk, latin-1, ..."
     )
     delimiter: Annotated[str, BeforeValidator(_a_sign)] = Field(
-        ",", min_length=1, max_length=1, description="of CSV; `tab` for a tab"
+        ",", min_length=1, description="of CSV, one sign or several; `tab` for a tab"
     )
     quote: str = Field('"', max_length=1, description='of CSV; "" for none')
     escape: Literal["", "\\"] = Field(
@@ -241,8 +259,10 @@ class FilesSource(_Mapped, _LaidOut):
     path: DayPath = Field(
         description="glob, from the home or absolute; `{day}` is 2026-03-01 (`{day:%Y%m%d}`)"
     )
-    rows_of: str | None = Field(
-        None, description="a list within each row, such as `items`: every entry becomes a row (`items.sku`)"
+    rows_of: str | tuple[str, ...] | None = Field(
+        None,
+        description="a list within each row, such as `items`: every entry becomes a row (`items.sku`); "
+        "`[items, items.taxes]` goes on to a list within the entries",
     )
     fill_down: Names = Field(
         (), description="file's columns whose empty cells repeat the one above: merged cells of a sheet"
