@@ -27,6 +27,8 @@ class Home:
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     histories: dict[tuple[Any, ...], Any] = field(default_factory=dict, repr=False, compare=False)
     """Files for all days that were read already: see ``files.py``."""
+    silent: dict[str, tuple[float, str]] = field(default_factory=dict, repr=False, compare=False)
+    """Databases that do not answer: see ``databases.py``."""
 
     @property
     def deliveries(self) -> Path:

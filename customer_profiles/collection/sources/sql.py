@@ -86,7 +86,7 @@ def _read(source: SqlSource, table: str, day: date, name: str, home: Home) -> It
         source.batch_rows,
         each_day=source.delivery_day is None,
     )
-    batches = read_query(query, day, home.timezone, home.variables, refuse)
+    batches = read_query(query, day, home.timezone, home.variables, refuse, home.silent)
     first = 0
     for rows in batches if maps_row_by_row(source) else iter([pl.concat(batches)]):
         cells, places = placed(rows, [], name)
