@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
+from time import monotonic
 from types import UnionType
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -26,15 +27,27 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, NoSuchModuleErr
 from customer_profiles.collection.formats import EXACT_FLOAT, Refuse
 
 BOUNDS = ("day_start", "day_end")
-SAID_WORD_FOR_WORD = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
-"""Parts of a query in which a colon begins no parameter: words in quotes, and remarks."""
+SAID_WORD_FOR_WORD = re.compile(
+    r"\b[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/", re.DOTALL
+)
+"""Parts of a query in which a colon begins no parameter: words in quotes, and remarks.
+
+In PostgreSQL's ``E'it\\'s'`` a backslash takes the meaning from the quote behind it.
+"""
 CAST_BOUND = re.compile(r"(?<![:\\])(:day_start|:day_end)\b(?=::)")
 """A bound with PostgreSQL's cast behind it, which SQLAlchemy does not see: ``:day_start::date``."""
-CONNECT_SECONDS = 15
+LIBPQ = {"connect_timeout": 15, "client_encoding": "utf8"}
+"""What a PostgreSQL URL that does not say otherwise is opened with: a database of encoding SQL_ASCII would
+give bytes."""
+SLOW_SECONDS, SILENT_SECONDS = 5, 60
+"""A database that let us wait so long for nothing is left alone for so long: the next days would wait too."""
 SSL_MODES = frozenset({"disable", "allow", "prefer", "require", "verify-ca", "verify-full"})
 """Parts of a URL that are no secret, though the driver says them."""
-AS_WRITTEN = ("date", "timestamp", "timestamptz")
-"""PostgreSQL's types of which Python cannot hold every value: ``infinity`` is for the door to judge."""
+AS_WRITTEN = ("date", "time", "timetz", "timestamp", "timestamptz", "interval")
+"""PostgreSQL's types of which Python cannot hold every value: ``infinity``, ``24:00`` and a month are for the
+door to judge."""
+NO_CELLS = ("53", "57", "58")
+"""Classes of PostgreSQL's errors that quote no cell: it lacks means, was told to stop, or has a fault."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +64,10 @@ class Query:
     each_day: bool = True
 
 
+Silent = MutableMapping[str, tuple[float, str]]
+"""By the variable of its URL, a database that does not answer: until when it is left alone, and why."""
+
+
 def day_bounds(day: date, timezone: str) -> tuple[datetime, datetime]:
     """Where a business day begins, and the next one: 23 to 25 hours later."""
     zone = ZoneInfo(timezone)
@@ -59,18 +76,24 @@ def day_bounds(day: date, timezone: str) -> tuple[datetime, datetime]:
 
 
 def read_query(
-    query: Query, day: date, timezone: str, environ: Mapping[str, str], refuse: Refuse
+    query: Query,
+    day: date,
+    timezone: str,
+    environ: Mapping[str, str],
+    refuse: Refuse,
+    silent: Silent | None = None,
 ) -> Iterator[pl.DataFrame]:
     """Yield the rows of a business day as frames of text of at most ``batch_rows`` rows, one at least.
 
     The rows are fetched through a cursor on the server, so that memory does not grow with them; all come
-    from one snapshot of the database. Raises what ``refuse`` makes if anything is wrong.
+    from one snapshot of the database. ``silent`` is kept from one day to the next. Raises what ``refuse``
+    makes if anything is wrong.
     """
     url = _url(query.url_variable, environ, refuse)
     statement = _statement(query, refuse)
     engine = _engine(url, query, refuse)
     try:
-        with _connection(engine, query, refuse) as connection:
+        with _connection(engine, query, refuse, {} if silent is None else silent) as connection:
             bounds = dict(zip(BOUNDS, _bound(day_bounds(day, timezone), query.zone, url), strict=True))
             named = {name: bounds[name] for name in statement.compile().params}
             yield from _batches(connection, statement.bindparams(**named), query, refuse)
@@ -104,7 +127,7 @@ def _engine(url: sa.URL, query: Query, refuse: Refuse) -> sa.Engine:
             url,
             poolclass=sa.NullPool,
             hide_parameters=True,
-            connect_args={"connect_timeout": CONNECT_SECONDS} if libpq else {},
+            connect_args={name: LIBPQ[name] for name in LIBPQ if name not in url.query} if libpq else {},
         )
     except NoSuchModuleError:
         raise refuse(
@@ -142,8 +165,12 @@ def _statement(query: Query, refuse: Refuse) -> sa.TextClause:
 
 
 @contextmanager
-def _connection(engine: sa.Engine, query: Query, refuse: Refuse) -> Iterator[sa.Connection]:
+def _connection(engine: sa.Engine, query: Query, refuse: Refuse, silent: Silent) -> Iterator[sa.Connection]:
     """A connection that may only read, in whose session a time without a zone is in the query's."""
+    began = monotonic()
+    until, why = silent.get(query.url_variable, (began, ""))
+    if began < until:
+        raise refuse(why)
     with ExitStack() as opened:
         try:
             connection = opened.enter_context(closing(engine.connect())).execution_options(
@@ -151,16 +178,25 @@ def _connection(engine: sa.Engine, query: Query, refuse: Refuse) -> Iterator[sa.
             )
             if prepare := PREPARED.get(engine.dialect.name):
                 prepare(connection, query.zone)
-        except (SQLAlchemyError, TypeError, ValueError) as error:
-            raise refuse(
+        except (SQLAlchemyError, ImportError, TypeError, ValueError) as error:
+            why = (
                 f"the database of {query.url_variable} cannot be reached{_told(error, engine.url)}; look at "
                 f"its host, port, database, user and password"
-            ) from None
+            )
+            if monotonic() - began > SLOW_SECONDS:
+                silent[query.url_variable] = monotonic() + SILENT_SECONDS, why
+            raise refuse(why) from None
         yield connection
 
 
 def _prepare_postgresql(connection: sa.Connection, zone: str) -> None:
     from psycopg.types.string import TextLoader
+
+    class Unpadded(TextLoader):
+        """``char(n)`` as PostgreSQL compares it: without the blanks that fill it up."""
+
+        def load(self, data: Any) -> str:
+            return str(super().load(data)).rstrip(" ")
 
     settings = sa.text(
         "select set_config('TimeZone', :zone, true), set_config('DateStyle', 'ISO, YMD', true)"
@@ -170,6 +206,7 @@ def _prepare_postgresql(connection: sa.Connection, zone: str) -> None:
         driver: Any = connection.connection.driver_connection
         for name in AS_WRITTEN:
             driver.adapters.register_loader(name, TextLoader)
+        driver.adapters.register_loader("bpchar", Unpadded)
 
 
 def _prepare_sqlite(connection: sa.Connection, _: str) -> None:
@@ -207,7 +244,8 @@ def _batches(
             yield _frame(rows, names)
             count += len(rows)
     except DBAPIError as error:
-        raise refuse(_lost_or(error, query, count, _unreadable(error, count))) from None
+        unreadable = _unreadable(error, count, connection.engine.url)
+        raise refuse(_lost_or(error, query, count, unreadable)) from None
 
 
 def _executed(
@@ -217,7 +255,7 @@ def _executed(
         result = connection.execute(statement)
     except DBAPIError as error:
         refused = (
-            _unreadable(error, 0)  # the first rows are fetched here too
+            _unreadable(error, 0, connection.engine.url)  # the first rows are fetched here too
             if isinstance(error, DataError)
             else f"the database refuses the query ({_kind(error)}){_told(error, connection.engine.url)}"
         )
@@ -269,10 +307,13 @@ def _lost_or(error: DBAPIError, query: Query, count: int, otherwise: str) -> str
     )
 
 
-def _unreadable(error: DBAPIError, count: int) -> str:
+def _unreadable(error: DBAPIError, count: int, url: sa.URL) -> str:
+    stopped = str(getattr(error.orig, "sqlstate", "")).startswith(NO_CELLS)
+    said = _told(error, url) if stopped else ""
+    mend = "allow it more, or ask for less" if stopped else "mend the query, or the row that it cannot read"
     return (
-        f"the rows after the first {count:,} cannot be read ({_kind(error)}); nothing of the day is stored: "
-        f"mend the query, or the row that it cannot read"
+        f"the rows after the first {count:,} cannot be read ({_kind(error)}){said}; nothing of the day is "
+        f"stored: {mend}"
     )
 
 

@@ -167,7 +167,7 @@ def _kept(delivery: Delivery | None, own: pl.DataFrame) -> Loaded:
     rows = int(own.filter(pl.col("delivery_day") == pl.col("file_day"))["rows"].sum())
     if delivery is None:
         return Loaded("kept", rows, "loaded before; its file is gone")
-    if not any(_is_new(part, own) for part in delivery.parts):
+    if not _new_parts(delivery.parts, own):
         return Loaded("kept", rows, "loaded before, unchanged")
     return Loaded(
         "changed",
@@ -177,17 +177,25 @@ def _kept(delivery: Delivery | None, own: pl.DataFrame) -> Loaded:
     )
 
 
-def _is_new(part: Part, entries: pl.DataFrame) -> bool:
-    """Whether no entry has the part as it is now: told by size and time of writing, else by its hash.
+def _new_parts(parts: Sequence[Part], entries: pl.DataFrame) -> list[Part]:
+    """Those of a day's parts that no entry has as they are now.
 
-    A query of a loaded day is not new: neither its wording nor the database makes another delivery of it.
+    A file is told by size and time of writing, else by its hash. A query is told by its wording, else by its
+    name: neither another wording, nor another place among its table's queries, nor the database makes
+    another delivery of it.
     """
-    states = entries.filter(file=part.source)
-    if not states.height:
-        return True
-    if part.file is None or states.filter(**state_of(part.file)).height:
-        return False
-    return part.digest() not in states["sha256"].to_list()
+    worded = {part.digest() for part in parts if part.file is None} & set(entries["sha256"])
+    named = entries.filter(~pl.col("sha256").is_in(worded))
+
+    def is_new(part: Part) -> bool:
+        if part.file is None:
+            return part.digest() not in worded and part.source not in named["file"]
+        states = entries.filter(file=part.source)
+        if not states.height:
+            return True
+        return not states.filter(**state_of(part.file)).height and part.digest() not in states["sha256"]
+
+    return [part for part in parts if is_new(part)]
 
 
 def _late_parts(
@@ -205,8 +213,7 @@ def _late_parts(
         own = entries.filter(file_day=file_day)
         try:
             delivery = find_delivery(door.home, table, file_day)
-            parts = delivery.parts if delivery else ()
-            new = [part for part in parts if _is_new(part, own)]
+            new = _new_parts(delivery.parts, own) if delivery else []
             late = [Arrival(_renamed(part, own), day, part.source, file_day, own) for part in new]
         except DeliveryError as error:
             yield str(error)

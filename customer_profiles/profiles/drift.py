@@ -56,6 +56,10 @@ GROWING = frozenset(
     if trait.window is None and (set(trait.sources) - {"customers", "consents"} or trait.unit == "days")
 )
 """Traits that count all that ever was: in a young shop they differ from day to day by nature."""
+AGEING = frozenset(
+    (table, name) for table, name in GROWING if TRAITS[name].unit == "days" and TRAITS[name].dtype == pl.Int64
+)
+"""Those of them to which each day adds a day, whatever the customer does."""
 
 
 @dataclass(frozen=True)
@@ -88,11 +92,11 @@ def world_of(session: Session, models: Models, label: LabelSettings) -> World:
     """The days that the models know, as the counts number them."""
     first = min((min(days) for days in delivered(session).values() if days), default=date(1970, 1, 1))
     if models.days is None:
-        return World(growing=GROWING, first_day=day_number(first), panel=True)
+        return World(growing=GROWING, ageing=AGEING, first_day=day_number(first), panel=True)
     learned, judged = [day_number(day) for day in models.days.train], [day_number(models.days.test)]
     matured = [day_number(day + _until_mature(label)) for day in models.days.all]
     frozen = {TRAITS_OF: learned, LABELS: matured, **dict.fromkeys((COMPONENTS, SCORED, PARTED), judged)}
-    return World(frozen, GROWING, day_number(first), frozen_is_error=True, panel=True)
+    return World(frozen, GROWING, AGEING, day_number(first), frozen_is_error=True, panel=True)
 
 
 def store_counts(session: Session, days: Sequence[date], models: Models, label: LabelSettings) -> None:

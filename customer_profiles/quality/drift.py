@@ -21,7 +21,7 @@ import numpy as np
 
 from customer_profiles.quality import statistics
 from customer_profiles.quality.coarse import Binned, binned
-from customer_profiles.quality.counts import SHARES
+from customer_profiles.quality.counts import DIGITS, SHARES
 from customer_profiles.quality.creeping import slow_fall_test, slow_level_test
 from customer_profiles.quality.history import WEEK, History, trailing
 from customer_profiles.quality.thresholds import thresholds
@@ -49,13 +49,15 @@ class World:
     """What a day is held against beside its own history.
 
     ``frozen`` maps a table to the day numbers from which the model in service learned. ``growing`` names
-    (table, column) pairs that count all history, whose length is told from ``first_day`` on.
+    (table, column) pairs that count all history, whose length is told from ``first_day`` on; ``ageing``
+    those of them to which each day adds one for everybody.
     ``frozen_is_error``: whether a difference from the frozen days can be more than a warning. ``panel``:
     whether each day holds the same customers again, computed now and then.
     """
 
     frozen: Mapping[str, Sequence[int]] = field(default_factory=dict)
     growing: frozenset[tuple[str, str]] = frozenset()
+    ageing: frozenset[tuple[str, str]] = frozenset()
     first_day: int = 0
     frozen_is_error: bool = False
     panel: bool = False
@@ -133,7 +135,9 @@ def _measured(history: History, today: int, world: World, settings: DriftSetting
     if _grows(history, today, before, frozen, world):
         young = history.days[today] - world.first_day < YOUNG_DAYS
         newest = NONE if young else _newest(history, today, before)
-        return [_against_days(history, today, newest, NEWEST, 1, settings)]
+        drift, tests = _against_days(history, today, newest, NEWEST, 1, settings)
+        aged = (history.table, history.column) in world.ageing and _only_aged(history, today, newest)
+        return [(drift, [] if aged else tests)]
     recent = _recent(history, today, before, world, settings)
     measured = [_against_days(history, today, recent, TRAILING, FEWEST_DAYS, settings)]
     learned_from = frozen.size and today <= frozen[-1]
@@ -369,6 +373,20 @@ def _recent(
 def _newest(history: History, today: int, before: np.ndarray) -> np.ndarray:
     recent = history.days[before] >= history.days[today] - NEWEST_WITHIN
     return np.asarray(before[recent][-NEWEST_DAYS:])
+
+
+def _only_aged(history: History, today: int, places: np.ndarray) -> bool:
+    """Whether the days that have passed since those at ``places`` explain all that moved.
+
+    Where all customers signed up on one day, each day holds a number that the days before do not. Numbers
+    lie in bins, which widen the distance by a bin's width at most.
+    """
+    if history.kind != "number" or not places.size:
+        return False
+    was, now = history.counts[places].sum(axis=0), history.counts[today]
+    passed = history.days[today] - np.average(history.days[places], weights=history.rows[places])
+    width = float(now @ np.abs(history.bins)) / now.sum() / 2 ** (DIGITS - 1)
+    return bool(statistics.earth_mover(was, now, history.bins) <= passed + width)
 
 
 def _frozen(history: History, world: World) -> np.ndarray:

@@ -47,14 +47,22 @@ def kolmogorov_smirnov(reference: ArrayLike, current: ArrayLike) -> float:
     return float(np.abs(np.cumsum(_shares(current) - _shares(reference))).max(initial=0.0))
 
 
+def earth_mover(reference: ArrayLike, current: ArrayLike, values: np.ndarray) -> float:
+    """Return the earth mover's distance in units of the values.
+
+    W1 = integral of |F - G| (Vallender 1973), here over the bins' ascending ``values``.
+    """
+    return float(np.sum(np.abs(np.cumsum(_shares(current) - _shares(reference)))[:-1] * np.diff(values)))
+
+
 def wasserstein(reference: ArrayLike, current: ArrayLike, values: np.ndarray) -> float:
     """Return the earth mover's distance in standard deviations of the reference.
 
-    W1 = integral of |F - G| (Vallender 1973), here over the bins' ascending ``values``. 0 if the
-    reference has but one value and the current counts the same one; infinite if it then has another.
+    0 if the reference has but one value and the current counts the same one; infinite if it then has
+    another.
     """
-    q, p = _shares(reference), _shares(current)
-    moved = float(np.sum(np.abs(np.cumsum(p - q))[:-1] * np.diff(values)))
+    q = _shares(reference)
+    moved = earth_mover(reference, current, values)
     mean = float(q @ values)
     deviation = float(np.sqrt(q @ (values - mean) ** 2))
     if deviation > 0:

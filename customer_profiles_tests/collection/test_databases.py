@@ -1,6 +1,8 @@
 """A query on a database gives a day's rows in batches, as text, and tells no secret when it fails."""
 
+import socket
 import sqlite3
+import time
 from datetime import date
 from pathlib import Path
 from traceback import format_exception
@@ -8,6 +10,7 @@ from traceback import format_exception
 import polars as pl
 import pytest
 
+from customer_profiles.collection import databases
 from customer_profiles.collection.databases import Query, read_query
 from customer_profiles.settings import Mendable
 
@@ -124,6 +127,29 @@ def test_cells_are_text_that_parses_to_the_same_value(postgres) -> None:
     }  # fmt: skip
 
 
+def test_what_python_cannot_hold_is_text_as_postgresql_writes_it(postgres) -> None:
+    row = rows_of(
+        postgres.url,
+        "select time '24:00' as midnight, timetz '10:00+02' as zoned, interval '1 mon 3 days' as a_month,"
+        " interval '1000000 years' as ages, array[timestamp 'infinity'] as list,"
+        f" 'Web'::char(10) as filled, array['x'::char(4)] as letters where {BOUND}",
+    ).row(0, named=True)
+    assert row == {
+        "midnight": "24:00:00", "zoned": "10:00:00+02", "a_month": "1 mon 3 days",
+        "ages": "1000000 years", "list": '["infinity"]', "filled": "Web", "letters": '["x"]',
+    }  # fmt: skip
+
+
+def test_a_database_without_an_encoding_is_read_as_utf8_unless_the_url_says_otherwise(postgres) -> None:
+    postgres.execute(
+        "drop database if exists old", "create database old encoding 'SQL_ASCII' template template0"
+    )
+    url = postgres.url.removesuffix("postgres") + "old"
+    text = f"select chr(195) || chr(182) as letter where {BOUND}"
+    assert rows_of(url, text).item() == "ö"
+    assert rows_of(f"{url}?client_encoding=latin1", text).item() == "Ã¶"
+
+
 def test_a_percent_sign_is_no_parameter(postgres, sqlite) -> None:
     for url in (postgres.url, sqlite()):
         assert rows_of(url, f"select 5 % 3 as rest where 'ab' like 'a%' and {BOUND}").item() == "2"
@@ -133,6 +159,8 @@ def test_a_colon_in_words_or_remarks_begins_no_parameter(postgres) -> None:
     text = f"""select to_char(timestamp '2026-03-03 12:34:56', 'HH24:MI:SS') as at, 1 as "a:b" -- it's :this
         /* and :that */ where {BOUND};"""
     assert rows_of(postgres.url, text).to_dicts() == [{"at": "12:34:56", "a:b": "1"}]
+    escaped = rf"select E'it\'s :this ''too'' \\' as words where {BOUND}"
+    assert rows_of(postgres.url, escaped).item() == "it's :this 'too' \\"
 
 
 def test_a_bound_can_be_cast_as_postgresql_does(postgres) -> None:
@@ -227,6 +255,29 @@ def test_the_first_row_that_cannot_be_read_is_not_quoted_either(postgres) -> Non
     ) as refused:
         batches_of(postgres.url, text)
     assert "13800138000" not in str(refused.value)
+
+
+def test_rows_that_take_too_long_say_why_they_end(postgres) -> None:
+    text = f"select n, pg_sleep(0.01)::text as z from generate_series(1, 1000) n where {BOUND}"
+    with pytest.raises(
+        RefusedError, match=r"canceling statement due to statement timeout; nothing .*ask for less"
+    ):
+        batches_of(f"{postgres.url}?options=-cstatement_timeout%3D200", text)
+
+
+def test_a_database_that_does_not_answer_keeps_one_day_waiting_and_not_the_next(monkeypatch) -> None:
+    monkeypatch.setattr(databases, "SLOW_SECONDS", 1)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        url = f"postgresql+psycopg://u:secret@127.0.0.1:{mute.getsockname()[1]}/db?connect_timeout=2"
+        query, silent = Query("SHOP_URL", f"select 1 where {BOUND}", ZONE), {}
+        for seconds in (5, 0.5):
+            began = time.monotonic()
+            with pytest.raises(RefusedError, match=r"SHOP_URL cannot be reached.*timeout"):
+                list(read_query(query, DAY, ZONE, {"SHOP_URL": url}, RefusedError, silent))
+            assert time.monotonic() - began < seconds
+        silent["SHOP_URL"] = (time.monotonic(), "")
+        with pytest.raises(RefusedError, match=r"SHOP_URL cannot be reached.*timeout"):
+            list(read_query(query, DAY, ZONE, {"SHOP_URL": url}, RefusedError, silent))
 
 
 def test_what_the_driver_says_of_ssl_is_passed_on(postgres) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -585,6 +587,19 @@ def test_a_query_that_is_asked_on_no_day_is_said(own: OwnData) -> None:
     (said,) = lacking_sources(own.home())
     assert said.startswith("orders: the query of SHOP_URL is asked on no day:")
     assert f"is asked on no day: its first day would be {own.home().first_day}, its last 1998-05-06" in said
+
+
+def test_the_columns_of_a_query_are_named_where_a_files_might_be_cells(own: OwnData, tmp_path: Path) -> None:
+    sqlite3.connect(tmp_path / "shop.sqlite").close()
+    query = "select 1 as nr, 2 as kunde where :day_start < :day_end"
+    own.says({"kind": "sql", "url_variable": "SHOP_URL", "query": query, "columns": {"order_id": "id"}})
+    home = replace(own.home(), variables={"SHOP_URL": f"sqlite:///{tmp_path / 'shop.sqlite'}"})
+    delivery = find_delivery(home, "orders", DAY)
+    assert delivery is not None
+    with pytest.raises(
+        DeliveryError, match=r"maps its columns \['id'\] to orders, but it has \['nr', 'kunde'\]"
+    ):
+        list(delivery.parts[0].read())
 
 
 def test_a_new_or_changed_file_is_seen_from_outside(own: OwnData) -> None:

@@ -461,3 +461,29 @@ def test_a_query_that_is_worded_anew_asks_for_no_loaded_day_again(home, tmp_path
     shop.run("customers", DAY, rebuild=True)
     assert shop.raw("customers")["email_key"].null_count() == 1
     assert shop.raw("customers").height == 2
+
+
+def test_a_query_put_before_another_is_asked_and_the_loaded_one_is_not_again(home, tmp_path: Path) -> None:
+    file = tmp_path / "shop.sqlite"
+    people, guests = (
+        f"""
+            - kind: sql
+              url_variable: CRM
+              last_day: 2026-03-04
+              query: select id as customer_id, changed as updated_at from {table}
+                where changed >= :day_start and changed < :day_end
+        """
+        for table in ("people", "guests")
+    )
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("create table people as select 'C1' as id, '2026-03-03' as changed")
+        connection.execute("create table guests as select 'C2' as id, '2026-03-03' as changed")
+    stored = []
+    for sources in (people, guests + people):
+        shop = home(f"tables:\n  customers:\n{sources}", CRM=f"sqlite:///{file}")
+        shop.run("customers", DAY, DAY + timedelta(days=1))
+        days = [DAY + timedelta(days=n) for n in range(2)]
+        stored.append([shop.raw("customers", day=day)["customer_key"].to_list() for day in days])
+        with closing(sqlite3.connect(file)) as connection, connection:
+            connection.execute("update people set id = 'another'")
+    assert stored == [[[shop.keys.key("C1")], []], [[shop.keys.key("C1")], [shop.keys.key("C2")]]]

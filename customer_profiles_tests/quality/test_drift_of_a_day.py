@@ -236,6 +236,20 @@ def test_what_counts_all_history_is_compared_with_the_days_just_before(table):
     assert table.drifted(41, world=growing)["spend"] == "error"
 
 
+@pytest.mark.parametrize("first_number", [20, 150, 1_000])
+def test_customers_who_all_signed_up_on_one_day_grow_older_and_nothing_drifts(table, first_number):
+    tenure, known = ("tenure", "number"), frozenset({("orders", "tenure")})
+    shop = World(growing=known, ageing=known, first_day=day_number(START), panel=True)
+    for number in range(42):
+        table.day[number][tenure] = {_low(first_number + number): 990, _low(number + 1): 10}
+    for number in (20, 30, 41):
+        assert "tenure" not in table.drifted(number, world=shop)
+        older = World(growing=known, ageing=known, first_day=day_number(START) - 5_000, panel=True)
+        assert "tenure" not in table.drifted(number, world=older)
+    table.day[41][tenure] = {_low(first_number + 41 + 60): 990, _low(42): 10}
+    assert table.drifted(41, world=shop)["tenure"] == "error"
+
+
 def test_thresholds_are_those_of_the_column_if_it_has_some(table):
     table.day[41] = table.usual(41, times=1.3)
     patient = DriftSettings(columns={"orders.spend": DriftLimits(level_warn=0.5, warn=0.5, error=0.6)})

@@ -171,10 +171,10 @@ def _with_paths(source: Source, table: str, cells: pl.DataFrame, refuse: Refuse)
             paths[name] = pl.lit(None, pl.String)
     missing = [name for name in absent if name not in paths]
     if missing:
-        # names are shown only beside a known one: else the first line may be a row, and they are cells
+        # names of a file are shown only beside a known one: else its first line may be a row of cells
         known = (
             f"it has {cells.columns}"
-            if set(cells.columns) & used_columns(source)
+            if source.kind == "sql" or set(cells.columns) & used_columns(source)
             else none_known(cells.width)
         )
         raise refuse(

@@ -86,7 +86,7 @@ def _read(source: SqlSource, table: str, day: date, name: str, home: Home) -> It
         source.batch_rows,
         each_day=source.delivery_day is None,
     )
-    batches = read_query(query, day, home.timezone, home.variables, refuse)
+    batches = read_query(query, day, home.timezone, home.variables, refuse, home.silent)
     first, above = 0, Above()
     for rows in batches if maps_piece_by_piece(source) else iter([pl.concat(batches)]):
         cells, places = placed(rows, [], name)
