@@ -127,7 +127,11 @@ def page_of(
             seed=conversion.seed,
         ).to_dicts(),
         "inputs": importance(
-            training.models[name], test, [*training.numeric, *training.categories], seed=conversion.seed
+            training.models[name],
+            test,
+            [*training.numeric, *training.categories],
+            rounds=conversion.bootstrap_rounds,
+            seed=conversion.seed,
         ).to_dicts(),
         "uplift": uplift_table(told.trials, training.models[name]),
         "changes": _changes(training, told, conversion.list_share),
