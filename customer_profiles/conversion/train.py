@@ -12,6 +12,7 @@ import polars as pl
 from customer_profiles.conversion.baselines import BASELINES, BoostedTrees, Model, RfmRule, rfm_applies
 from customer_profiles.conversion.evaluation import Evaluation, evaluate
 from customer_profiles.conversion.examples import CUSTOMER, Examples, Split
+from customer_profiles.conversion.importance import importance
 from customer_profiles.conversion.inputs import InputsError
 from customer_profiles.conversion.leaks import (
     model_is_not_too_good,
@@ -36,6 +37,8 @@ from customer_profiles.quality.finding import Finding
 from customer_profiles.settings import ConversionSettings, LabelSettings
 
 CANARY_ROUNDS = 30
+LEANT_ON = 3
+"""Inputs that are named where the model is too good to be true."""
 
 
 def train(
@@ -78,7 +81,7 @@ def train(
         predictions = _with_champion(_predictions(parts, models), parts, champion, report)
         evaluation = _evaluated(predictions, conversion)
     with _timed(seconds, "canaries"):
-        findings = _canaries(parts, (numeric, categories), conversion.seed, label, evaluation)
+        findings = _canaries(parts, (numeric, categories), conversion.seed, label, evaluation, network)
     not_finite = not_finite_on_odd_rows(
         {name: model for name, model in models.items() if name in (CANDIDATE, *SUBSTITUTES)},
         odd_rows(parts.train.features, numeric, categories),
@@ -168,6 +171,7 @@ def _canaries(
     seed: int,
     label: LabelSettings,
     evaluation: Evaluation,
+    network: Model,
 ) -> dict[str, Finding]:
     return {
         "train_and_test_are_apart": train_and_test_are_apart(parts, label),
@@ -175,8 +179,16 @@ def _canaries(
             parts, lambda: BoostedTrees(*kinds, seed, CANARY_ROUNDS), seed
         ),
         "no_feature_is_too_good": no_feature_is_too_good(parts.train, *kinds),
-        "model_is_not_too_good": model_is_not_too_good(evaluation.value(CANDIDATE, "roc_auc")),
+        "model_is_not_too_good": model_is_not_too_good(
+            evaluation.value(CANDIDATE, "roc_auc"),
+            lambda: _leant_on(network, parts.test, [*kinds[0], *kinds[1]], seed),
+        ),
     }
+
+
+def _leant_on(model: Model, rows: Examples, columns: Sequence[str], seed: int) -> list[str]:
+    """The inputs that matter most to a model."""
+    return importance(model, rows, columns, seed=seed)["input"][:LEANT_ON].to_list()
 
 
 def _known(frame: pl.DataFrame, columns: Sequence[str]) -> list[str]:

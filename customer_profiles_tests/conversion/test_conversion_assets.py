@@ -1,5 +1,6 @@
 """Models and scores in Dagster: trained, promoted, blocked where the future leaks in."""
 
+import re
 from datetime import timedelta
 
 import numpy as np
@@ -102,6 +103,7 @@ def test_traits_that_know_the_future_together_stop_the_run(new_model_home):
         home, home.materialize("conversion", "conversion_scores"), "model_is_not_too_good"
     )
     assert "no_feature_is_too_good" not in failed
+    assert re.search(r"leans most on (page_views|searches|cart_adds), ", failed["model_is_not_too_good"])
 
 
 def test_test_rows_within_training_stop_the_run(new_model_home, monkeypatch):
