@@ -50,6 +50,7 @@ def train(
     label: LabelSettings,
     projection: Projection | None = None,
     champion: Model | None = None,
+    twins: Sequence[str] = (),
     epochs: int = 80,
     report: Callable[[str], None] = lambda _: None,
 ) -> Training:
@@ -57,8 +58,9 @@ def train(
 
     ``numeric`` and ``categories`` name the inputs; those that are NULL in every training row are
     left out. ``projection`` must have been fitted on training rows only; ``None`` fits one.
-    ``champion`` is judged on the same rows, if its inputs are still there; ``epochs`` is the most
-    that the network trains. See ``insufficiency`` for whether to train at all.
+    ``champion`` is judged on the same rows, if its inputs are still there; ``twins`` are test customers
+    who may be customers of the training under another id; ``epochs`` is the most that the network
+    trains. See ``insufficiency`` for whether to train at all.
 
     All rows are in memory, so models ``fit`` on them; ``fit_batches`` trains the same network in the same
     way on a table that is not. Of the network's shapes two are learnt: so many columns leave no ramps to
@@ -81,7 +83,7 @@ def train(
         predictions = _with_champion(_predictions(parts, models), parts, champion, report)
         evaluation = _evaluated(predictions, conversion)
     with _timed(seconds, "canaries"):
-        findings = _canaries(parts, (numeric, categories), conversion.seed, label, evaluation, network)
+        findings = _canaries(parts, (numeric, categories), conversion.seed, label, evaluation, network, twins)
     not_finite = not_finite_on_odd_rows(
         {name: model for name, model in models.items() if name in (CANDIDATE, *SUBSTITUTES)},
         odd_rows(parts.train.features, numeric, categories),
@@ -172,9 +174,10 @@ def _canaries(
     label: LabelSettings,
     evaluation: Evaluation,
     network: Model,
+    twins: Sequence[str],
 ) -> dict[str, Finding]:
     return {
-        "train_and_test_are_apart": train_and_test_are_apart(parts, label),
+        "train_and_test_are_apart": train_and_test_are_apart(parts, label, twins),
         "shuffled_labels_are_not_learnt": shuffled_labels_are_not_learnt(
             parts, lambda: BoostedTrees(*kinds, seed, CANARY_ROUNDS), seed
         ),

@@ -117,6 +117,18 @@ def test_test_rows_within_training_stop_the_run(new_model_home, monkeypatch):
     assert_blocked(home, run, "train_and_test_are_apart", "shuffled_labels_are_not_learnt")
 
 
+def test_customers_under_two_ids_stop_the_run(new_model_home):
+    def doubled(frame, buyers):
+        originals = frame["customer_key"].sort()[: frame.height // 2]
+        copies = frame.filter(pl.col("customer_key").is_in(originals.implode()))
+        return pl.concat([copies, copies.with_columns(pl.col("customer_key").str.reverse())])
+
+    home = new_model_home(doubled)
+    run = home.materialize("conversion", "conversion_scores")
+    failed = assert_blocked(home, run, "train_and_test_are_apart")
+    assert "one person under two ids" in failed["train_and_test_are_apart"]
+
+
 def test_too_few_positives_are_told_and_nothing_is_trained(new_model_home):
     home = new_model_home(conversion={"smallest_positives": 5_000})
     run = home.materialize("conversion", "conversion_scores")

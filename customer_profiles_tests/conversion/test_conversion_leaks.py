@@ -127,6 +127,14 @@ def test_a_shared_customer_is_caught():
     assert finding.value["shared_customers"] == 600
 
 
+def test_a_few_customers_alike_are_chance_and_many_are_one_person_under_two_ids():
+    parts = clean()
+    assert train_and_test_are_apart(parts, LABEL, ["a"] * 30).passed
+    finding = train_and_test_are_apart(parts, LABEL, ["a"] * 31)
+    assert "31 of 600 test customers, such as a," in finding.says
+    assert "deliver identity_links" in finding.says
+
+
 def test_a_training_window_that_reaches_the_tests_profile_is_caught():
     parts = Split(rows("train", date(2026, 1, 9)), rows("test", LATE))
     finding = train_and_test_are_apart(parts, LABEL)
