@@ -68,7 +68,9 @@ def no_feature_is_too_good(
     found |= {name: _category_auc(train.label, train.features[name]) for name in categories}
     ranking = sorted(found.items(), key=lambda pair: -pair[1])
     guilty = [f"{name} (AUC {auc:.3f})" for name, auc in ranking if auc > threshold]
-    best = f"{ranking[0][0]} alone has AUC {ranking[0][1]:.3f}" if ranking else "there are no inputs"
+    best = "there are no inputs"
+    if ranking:
+        best = f"{ranking[0][0]} alone has AUC {ranking[0][1]:.3f}; {threshold} is allowed"
     return Finding(
         passed=not guilty,
         value=round(ranking[0][1], 4) if ranking else None,
@@ -85,15 +87,10 @@ def model_is_not_too_good(
 
     ``leans_on`` is asked then which inputs matter most to it.
     """
-    passed = auc <= threshold
-    most = ", ".join(leans_on()) if not passed else ""
-    return Finding(
-        passed=passed,
-        value=round(auc, 4),
-        threshold=threshold,
-        says=f"the model's AUC is {auc:.3f}"
-        + ("" if passed else f": too good to be true; it leans most on {most}; {WHAT_TO_DO}"),
-    )
+    passed, told = auc <= threshold, f"{threshold} is allowed"
+    if not passed:
+        told = f"too good to be true; it leans most on {', '.join(leans_on())}; {WHAT_TO_DO}"
+    return Finding(passed, round(auc, 4), threshold, f"the model's AUC is {auc:.3f}: {told}")
 
 
 def train_and_test_are_apart(parts: Split, label: LabelSettings, twins: Sequence[str] = ()) -> Finding:
