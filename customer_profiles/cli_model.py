@@ -32,6 +32,8 @@ def page(context: typer.Context, home: HomeOption = None, label: LabelOption = N
     """Show the page of the model that serves."""
     if context.invoked_subcommand is None:
         _show(home, label, None)
+    else:  # ``model --home A list`` is that home too, not the default one
+        context.default_map = {context.invoked_subcommand: {"home": home, "label": label}}
 
 
 @app.command()

@@ -116,7 +116,7 @@ def load(folder: Path) -> StorableModel:
             return STORABLE[kind].load(folder)
     except (KeyError, TypeError, ValueError, OSError) as error:
         raise ArtefactError(
-            f"model {folder} was written by another version of the platform ({error}); {WHAT_TO_DO}"
+            f"model {folder} was written by another version of the platform ({error}). {WHAT_TO_DO}"
         ) from error
     raise ArtefactError(f"model {folder} is of kind {kind!r}; this version knows {', '.join(STORABLE)}")
 
@@ -128,7 +128,7 @@ def load_page(folder: Path) -> Page:
         return Page.from_json((folder / PAGE).read_text(encoding="utf-8"))
     except (KeyError, TypeError, ValueError, OSError) as error:
         raise ArtefactError(
-            f"{folder / PAGE} was written by another version of the platform ({error}); {WHAT_TO_DO}"
+            f"{folder / PAGE} was written by another version of the platform ({error}). {WHAT_TO_DO}"
         ) from error
 
 
@@ -175,7 +175,7 @@ def roll_back(models: Path, label: str, *, by: str, reason: str) -> Champion:
         raise ArtefactError(f"no model of {label} is in service: there is nothing to roll back")
     served = _served(now.history)
     if len(served) < 2:
-        raise ArtefactError(f"no other version of {label} served before {now.version}; {WHAT_TO_DO}")
+        raise ArtefactError(f"no other version of {label} served before {now.version}. {WHAT_TO_DO}")
     return _serve(room(models, label) / served[-2], "rolled back", now, by=by, reason=reason)
 
 
@@ -232,7 +232,7 @@ def champion(models: Path, label: str) -> Champion | None:
         )
     except (KeyError, TypeError, ValueError) as error:
         place = found.folder.parent / artefacts.POINTER
-        raise ArtefactError(f"{place} cannot be read ({error}); {WHAT_TO_DO}") from error
+        raise ArtefactError(f"{place} cannot be read ({error}). {WHAT_TO_DO}") from error
 
 
 def usable_champion(models: Path, label: str) -> tuple[StorableModel | None, str]:

@@ -39,7 +39,7 @@ def as_frame(table: Any) -> pl.DataFrame:
         table = _without_mixed_columns(table)
     try:
         frame: pl.DataFrame = nw.from_native(table, eager_only=True).to_polars()
-    except (TypeError, NotImplementedError) as error:
+    except (TypeError, NotImplementedError, OverflowError) as error:
         if odd := _odd_types(table) if is_pandas else []:
             raise InputsError(
                 f"no types to learn from: {', '.join(odd)}; convert or drop these columns"
@@ -70,6 +70,12 @@ def column_kinds(
         numbers if numeric is None else _once(numeric),
         categorical if categories is None else _once(categories),
     )
+
+
+def unread(frame: pl.DataFrame) -> list[str]:
+    """The columns that are neither numbers nor categories, each with its type."""
+    read = {name for kind in column_kinds(frame) for name in kind}
+    return [f"{name} ({dtype})" for name, dtype in frame.schema.items() if name not in read]
 
 
 def require(frame: pl.DataFrame, columns: Sequence[str]) -> None:
@@ -167,13 +173,13 @@ def _without_mixed_columns(table: Any) -> Any:
 
 
 def _odd_types(table: Any) -> list[str]:
-    """Columns of a pandas table whose types Arrow does not know, such as complex or sparse numbers."""
+    """Columns of a pandas table that Arrow cannot hold, such as complex, sparse or endless numbers."""
     import pyarrow as pa
 
     odd = []
     for name, column in table.items():
         try:
             pa.array(column)
-        except (TypeError, NotImplementedError):
+        except (TypeError, NotImplementedError, OverflowError):
             odd.append(f"{name} ({column.dtype})")
     return odd

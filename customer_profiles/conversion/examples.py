@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
@@ -129,6 +129,16 @@ def split(examples: Examples, label: LabelSettings) -> Split:
 def shared_customers(parts: Split) -> list[str]:
     """Keys that stand in both sets."""
     return [str(key) for key in np.intersect1d(parts.train.customer_key, parts.test.customer_key)]
+
+
+def twins(examples: Examples, parts: Split, inputs: Sequence[str]) -> list[str]:
+    """Test customers whose ``inputs`` are one by one those that a customer who trains has on any day.
+
+    Two people hardly ever agree in all of them: more likely it is one person under two ids.
+    """
+    training = examples.features.filter(~examples.held_out).select(inputs).hash_rows()
+    judged = parts.test.features.select(inputs).hash_rows().is_in(training.implode())
+    return [str(key) for key in parts.test.customer_key[judged.to_numpy()]]
 
 
 def label_hash(examples: Examples, day: date) -> str:

@@ -57,6 +57,41 @@ def deciles(order: np.ndarray) -> np.ndarray:
     return decile
 
 
+class Ranking:
+    """How well a score orders the rows: ROC-AUC and average precision under any weighting.
+
+    ``target`` (rows,) is 0 or 1. No choice among ties is needed: one counts half in ROC-AUC and as one
+    step in average precision. ``order`` (rows,) puts the highest ``score`` first.
+    """
+
+    def __init__(self, target: np.ndarray, score: np.ndarray, order: np.ndarray) -> None:
+        self.order = order
+        self.hits = np.flatnonzero(target[order])
+        new = np.r_[True, np.diff(score[order]) != 0]
+        tie = np.cumsum(new) - 1
+        starts = np.flatnonzero(new)
+        ends = np.r_[starts[1:], len(tie)] - 1
+        tie_of_hit = tie[self.hits]
+        self.start, self.end = starts[tie_of_hit], ends[tie_of_hit]
+        self.first = np.searchsorted(tie_of_hit, tie_of_hit, side="left")
+        self.last = np.searchsorted(tie_of_hit, tie_of_hit, side="right") - 1
+
+    def of(self, weights: np.ndarray) -> Draws:
+        """Return both metrics (resamples,) under ``weights`` (resamples, rows)."""
+        ordered = weights[:, self.order]
+        hit = ordered[:, self.hits]
+        rows, hits = np.cumsum(ordered, axis=1), np.cumsum(hit, axis=1)
+        rows_before, hits_before = _before(rows, self.start), _before(hits, self.first)
+        rows_through, hits_through = rows[:, self.end], hits[:, self.last]
+        negatives_above = (rows_before - hits_before + rows_through - hits_through) / 2
+        positives, negatives = hits[:, -1], rows[:, -1] - hits[:, -1]
+        precision = hits_through / np.maximum(rows_through, 1)
+        return {
+            "roc_auc": 1 - divided((hit * negatives_above).sum(axis=1), positives * negatives),
+            "average_precision": divided((hit * precision).sum(axis=1), positives),
+        }
+
+
 class Measures:
     """Predictions prepared for measuring: ``of(weights)`` gives every metric.
 
@@ -65,8 +100,7 @@ class Measures:
     target, probability
         (rows,) 0 or 1, and the model's probability.
     customer_key
-        (rows,) breaks ties of lists and deciles. ROC-AUC and average precision need no such choice:
-        a tie counts half in the one and as one step in the other.
+        (rows,) breaks ties of lists and deciles.
     economics
         Sets the cut-off of ``precision_at_cutoff`` and ``recall_at_cutoff``.
     """
@@ -78,8 +112,7 @@ class Measures:
         self.probability = np.asarray(probability, dtype=np.float64)
         self.order = ranked(self.probability, customer_key)
         self.decile = deciles(self.order)
-        self.hits = np.flatnonzero(self.target[self.order])
-        self._find_ties()
+        self.ranking = Ranking(self.target, self.probability, self.order)
         self.slope = _calibration_line(self.target, logit_of(self.probability))
         sums = self._summands(economics)
         self.names, self.summands = list(sums), np.column_stack(list(sums.values()))
@@ -87,36 +120,13 @@ class Measures:
     def of(self, weights: np.ndarray) -> Draws:
         """Return each metric (resamples,) under ``weights`` (resamples, rows)."""
         sums = dict(zip(self.names, (weights @ self.summands).T, strict=True))
-        return self._ranking(weights) | self._lists(weights) | self._ratios(sums)
-
-    def _find_ties(self) -> None:
-        """Places where the tie of each hit starts and ends, among all rows and among the hits."""
-        new = np.r_[True, np.diff(self.probability[self.order]) != 0]
-        tie = np.cumsum(new) - 1
-        starts = np.flatnonzero(new)
-        ends = np.r_[starts[1:], len(tie)] - 1
-        tie_of_hit = tie[self.hits]
-        self.start, self.end = starts[tie_of_hit], ends[tie_of_hit]
-        self.first = np.searchsorted(tie_of_hit, tie_of_hit, side="left")
-        self.last = np.searchsorted(tie_of_hit, tie_of_hit, side="right") - 1
-
-    def _ranking(self, weights: np.ndarray) -> Draws:
-        hit = weights[:, self.order[self.hits]]
-        rows, hits = np.cumsum(weights[:, self.order], axis=1), np.cumsum(hit, axis=1)
-        rows_before, hits_before = _before(rows, self.start), _before(hits, self.first)
-        rows_through, hits_through = rows[:, self.end], hits[:, self.last]
-        negatives_above = (rows_before - hits_before + rows_through - hits_through) / 2
-        positives, negatives = hits[:, -1], rows[:, -1] - hits[:, -1]
-        precision = hits_through / np.maximum(rows_through, 1)
-        return {
-            "roc_auc": 1 - divided((hit * negatives_above).sum(axis=1), positives * negatives),
-            "average_precision": divided((hit * precision).sum(axis=1), positives),
-        }
+        return self.ranking.of(weights) | self._lists(weights) | self._ratios(sums)
 
     def _lists(self, weights: np.ndarray) -> Draws:
         """Buyers among the highest share of the rows; the row at the edge counts in part."""
-        hit = weights[:, self.order[self.hits]]
-        before = np.cumsum(weights[:, self.order], axis=1)[:, self.hits] - hit
+        ordered = weights[:, self.order]
+        hit = ordered[:, self.ranking.hits]
+        before = np.cumsum(ordered, axis=1)[:, self.ranking.hits] - hit
         total, positives = weights.sum(axis=1), hit.sum(axis=1)
         result: Draws = {}
         for share in sorted({*SHARES, *LIST_SIZES}):

@@ -10,7 +10,7 @@ def model_card(page: Page, version: str) -> str:
     """Write the page of a version as Markdown."""
     head = (
         f"# Conversion model {version}: {page.label}\n\n"
-        f"Kind: {page.model}. Deliveries up to {page.trained_through}, trained at {page.trained_at}."
+        f"Kind: {page.model}. Deliveries up to {page.trained_through}, trained at {page.trained_at[:16]} UTC."
         f" Decision: {page.decision}.\n"
     )
     return "\n".join([head, *(f"## {section.title}\n\n{in_markdown(section)}" for section in sections(page))])

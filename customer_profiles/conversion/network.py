@@ -23,7 +23,7 @@ from customer_profiles.conversion.batches import (
     sampled,
 )
 from customer_profiles.conversion.calibration import Calibration, fit_calibration
-from customer_profiles.conversion.columns import as_frame, column_kinds
+from customer_profiles.conversion.columns import InputsError, as_frame, column_kinds, unread
 from customer_profiles.conversion.inputs import Inputs
 from customer_profiles.conversion.learnt import BoostedShape, Learnt, Network, learn_network, learn_trees
 from customer_profiles.conversion.members import AT_ONCE, Recipe
@@ -222,6 +222,11 @@ class ConversionModel:
     def _count(self, sizes: list[int], positives: float, sample: Part) -> None:
         self.rows_, self.base_rate_ = sum(sizes), float(positives / max(sum(sizes), 1))
         require_enough(self.rows_, int(positives), sample.fold, self.members)
+        odd = unread(sample.frame) if self.numeric is None and self.categories is None else []
+        if len(odd) == len(sample.frame.columns):
+            raise InputsError(f"there is no column to learn from; not read: {', '.join(odd) or 'none'}")
+        if odd and self.report is not None:
+            self.report(f"not read, neither numbers nor categories: {', '.join(odd)}")
 
     def _fit_whole(self, rows: Part, as_of: np.ndarray) -> Self:
         """Learn the shapes from ``rows`` and blend them."""

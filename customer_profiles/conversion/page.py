@@ -127,7 +127,11 @@ def page_of(
             seed=conversion.seed,
         ).to_dicts(),
         "inputs": importance(
-            training.models[name], test, [*training.numeric, *training.categories], seed=conversion.seed
+            training.models[name],
+            test,
+            [*training.numeric, *training.categories],
+            rounds=conversion.bootstrap_rounds,
+            seed=conversion.seed,
         ).to_dicts(),
         "uplift": uplift_table(told.trials, training.models[name]),
         "changes": _changes(training, told, conversion.list_share),
@@ -155,10 +159,11 @@ def _predicts(name: str, label: LabelSettings) -> str:
     window = label_window(date(2026, 1, 31), label)
     says = DEFINITIONS[name].says.replace("label.category", repr(label.category))
     return (
-        f"The chance that a customer {says}, in {label.horizon_days} days that begin {label.gap_days} day(s)"
-        " after the profile closes. An order stands if it is paid or later, and neither cancelled nor fully"
-        f" refunded or returned within {label.maturity_days} days. A profile as of 2026-01-31 looks at"
-        f" {window.first} to {window.last} and is settled on {window.matures}."
+        f"The chance that a customer {says}, in {label.horizon_days} days that begin {label.gap_days}"
+        f" day{'' if label.gap_days == 1 else 's'} after the profile closes. An order stands if it is paid or"
+        f" later, and neither cancelled nor fully refunded or returned within {label.maturity_days} days. For"
+        f" example, a profile as of 2026-01-31 looks at {window.first} to {window.last} and"
+        f" is settled on {window.matures}."
     )
 
 

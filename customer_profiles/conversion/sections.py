@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from customer_profiles.conversion.evaluation import REPORTED
+from customer_profiles.conversion.importance import inputs_of
 from customer_profiles.conversion.labels import DEFINITIONS
 from customer_profiles.conversion.page import Page
 from customer_profiles.conversion.promotion import EXPECTED_OVER_ACTUAL, JUDGED
+from customer_profiles.features.catalogue import TRAITS
 
 RANKING = {
     "roc_auc": "ROC-AUC",
@@ -43,12 +46,25 @@ AT_A_SHARE = {
     "recall": "the part of all who do it among the highest {} %",
 }
 """What a marketer reads of a metric; those at a share of the customers share a sentence."""
+RIVALS = {
+    "conversion_network": "a network and boosted trees together",
+    "base_rate": "the same chance for all, in the order of a lot",
+    "rfm_rule": "points for how recently, how often and for how much one bought",
+    "logistic_regression": "a weighted sum of the inputs",
+    "hist_gradient_boosting": "boosted decision trees alone",
+    "seed_recipe": "a small network on principal components",
+    "champion": "the model that served until now",
+}
+"""What a marketer reads of the models that stand beside the page's."""
+SETS = {"train": "learnt from", "test": "judged on"}
+PERIOD = re.compile(r",? (?:last \d+ days|in all (?:that was|events) delivered)")
+"""Where the definition of a trait begins to tell over which days."""
 MOST_INPUTS = 15
 LIMITS = (
     "It is about all customers who are scored. Whom you may contact, consent decides.",
     "It says who will do it, not whom a contact will make do it: that takes a randomised control group.",
     "It was judged on one snapshot. Days unlike it (holidays, price changes) can turn out differently.",
-    "A value outside the training range counts as the nearest one seen; an unknown one as the median.",
+    "A value outside the training range counts as the nearest one seen.",
     "Returns under an order id of their own cannot be matched, and do not undo a conversion.",
     "An input that matters to the model need not be a cause: changing it changes no customer.",
 )
@@ -70,40 +86,51 @@ def sections(page: Page) -> list[Section]:
             "Contact",
             f"{page.contact} {_profit_says(page)} Who would have done it without a contact counts too: what "
             "contacting changes, Uplift tells. From: the lowest chance on the list. Of 100: how many of 100 "
-            "contacted. Reached: the part of all who do it. In brackets 95 % intervals.",
+            "contacted do it. Reached: the part of all who do it. In brackets: 95 % intervals.",
             _lists(page),
         ),
         Section("Predicts", page.predicts, _examples(page)),
         Section(
             "Ranking",
             "On a later day, of customers it never saw. 95 % intervals. ROC-AUC: how often one who does it "
-            "stands above one who does not (0.5 is chance, 1 is perfect). Lift@10 %: how many times more of "
-            "them are among the highest tenth than in a tenth drawn by lot; recall: the part of them there.",
+            "stands above one who does not (0.5 is chance, 1 is perfect). Average precision: the part who do "
+            "it among those above one who does, on average (by lot: the rate). Lift@10 %: how many times "
+            "more of them are among the highest tenth than in a tenth drawn by lot; recall: the part of them "
+            "there. " + _rivals(page),
             _models(page, RANKING),
         ),
         Section(
             "Probabilities",
-            "Expected / actual is 1 and ECE near 0 where a promised 10 % means one in ten. "
-            + page.sufficiency,
+            "Log loss and Brier: how far the chances lay from what came; less is better. Expected / actual "
+            f"is 1 and ECE near 0 where a promised 10 % means one in ten. {page.sufficiency}",
             _models(page, PROBABILITIES),
         ),
         Section(
             "Beside the others",
-            "This model's figure less the other's. Less log loss is better.",
+            "This model's figure less the other's; less log loss is better. Better and worse: the interval "
+            "leaves out 0. Insufficient evidence: it could be chance.",
             _differences(page),
         ),
-        Section("Deciles", "Tenths of the test's customers, highest first.", _deciles(page)),
+        Section(
+            "Deciles",
+            "Tenths of the test's customers, highest first. Expected: the sum of their chances. Rate: the "
+            "part who did it.",
+            _deciles(page),
+        ),
         *_groups(page),
         Section(
             "Inputs",
-            "ROC-AUC that is lost if the input is dealt anew among the customers. Noise where 0 is inside.",
+            "ROC-AUC that is lost if an input's values are dealt anew among the customers, those of all its "
+            "days (7, 30, ...) together. Inputs that tell the same stand in for each other, so that none "
+            "loses much. Noise: the interval holds 0.",
             _inputs(page),
         ),
         Section(
             "Uplift",
             "What a contact changed, where chance chose whom to contact: the rate of the contacted less that "
             "of the control arm, in points. Of customers who never trained, by profiles from before it. "
-            "Qini is 0 if the ranking says nothing of it, and 1 at best.",
+            "Highest: of those whom this model ranks so. Qini is 0 if the ranking says nothing of it, and 1 "
+            "at best.",
             _uplift(page),
         ),
         Section(
@@ -116,7 +143,12 @@ def sections(page: Page) -> list[Section]:
             "Of this model. The cut-off is the chance from which a contact pays: its cost / the margin.",
             _every_metric(page),
         ),
-        Section("Canaries", "What would be true of a model that knows the future.", _canaries(page)),
+        Section(
+            "Canaries",
+            "Signs of a model that knows the future. If one of them fails, it never serves, and the run "
+            "stops.",
+            _canaries(page),
+        ),
         Section("Known limits", "", [{"limit": limit} for limit in LIMITS]),
     ]
 
@@ -170,10 +202,10 @@ def _lists(page: Page) -> list[dict[str, str]]:
 def _examples(page: Page) -> list[dict[str, str]]:
     return [
         {
-            "set": row["set"],
-            "snapshots": row["snapshots"],
-            "rows": f"{row['rows']:,}",
-            "positives": f"{row['positives']:,}",
+            "customers": SETS[row["set"]],
+            "as of": row["snapshots"],
+            "profiles": f"{row['rows']:,}",
+            "did it": f"{row['positives']:,}",
             "rate": f"{row['rate']:.1%}",
         }
         for row in page.tables["examples"]
@@ -195,6 +227,12 @@ def _models(page: Page, metrics: dict[str, str]) -> list[dict[str, str]]:
 
 def _cell(row: dict[str, Any]) -> str:
     return figure((row["value"], row["low"], row["high"]), 2 if (row["value"] or 0) >= 1 else 3)
+
+
+def _rivals(page: Page) -> str:
+    models = dict.fromkeys(row["model"] for row in page.tables["metrics"])
+    told = [f"{model.replace('_', ' ')}, {RIVALS[model]}" for model in models if model != page.model]
+    return f"Beside it: {'; '.join(told)}."
 
 
 def _differences(page: Page) -> list[dict[str, str]]:
@@ -263,10 +301,21 @@ def _grouping(name: str, rows: list[dict[str, Any]]) -> Section:
 
 
 def _inputs(page: Page) -> list[dict[str, str]]:
+    traits = inputs_of(list(TRAITS))
     return [
-        {"input": row["input"], "ROC-AUC lost": figure((row["loss"], row["low"], row["high"]))}
+        {
+            "input": row["input"],
+            "ROC-AUC lost": figure((row["loss"], row["low"], row["high"]))
+            + ("" if row["low"] > 0 else " noise"),
+            "what it is": _defined(traits.get(row["input"], [])),
+        }
         for row in page.tables["inputs"][:MOST_INPUTS]
     ]
+
+
+def _defined(columns: Sequence[str]) -> str:
+    """What a trait is, whatever its window; nothing for one that there is no more."""
+    return PERIOD.split(TRAITS[columns[0]].definition)[0] if columns else ""
 
 
 def _uplift(page: Page) -> list[dict[str, str]]:
@@ -307,4 +356,4 @@ def _meaning(metric: str) -> str:
 
 def _canaries(page: Page) -> list[dict[str, str]]:
     rows: Sequence[dict[str, Any]] = page.tables["canaries"]
-    return [{"canary": ("passed" if row["passed"] else "FAILED") + f": {row['says']}"} for row in rows]
+    return [{"check": ("passed" if row["passed"] else "FAILED") + f": {row['says']}"} for row in rows]

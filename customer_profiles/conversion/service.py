@@ -74,6 +74,7 @@ def train_label(
         conversion=settings.conversion,
         label=settings.label,
         projection=projection.model,
+        twins=gathered.twins,
         champion=serving,
         report=report,
     )

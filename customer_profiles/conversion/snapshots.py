@@ -21,6 +21,7 @@ from customer_profiles.conversion.examples import (
     label_hash,
     split,
     sufficiency,
+    twins,
 )
 from customer_profiles.conversion.labels import DEFINITIONS, Tables, about, labelled
 from customer_profiles.conversion.page import Page
@@ -43,7 +44,8 @@ class Gathered:
     """What a training learns from and is judged on.
 
     ``customers`` is how many the label is about on the newest day, ``data`` the version of every snapshot
-    and of its labels, ``sufficiency`` how precise a test the examples make.
+    and of its labels, ``sufficiency`` how precise a test the examples make, ``twins`` the test customers
+    who may be customers of the training under another id.
     """
 
     days: TrainingDays
@@ -51,6 +53,7 @@ class Gathered:
     customers: int
     data: dict[str, str]
     sufficiency: str
+    twins: list[str]
 
 
 def gather(session: Session, settings: Settings, name: str) -> Gathered | str:
@@ -75,6 +78,7 @@ def gather(session: Session, settings: Settings, name: str) -> Gathered | str:
         int(newest[ELIGIBLE].sum()),
         data_versions(session, days.all) | labels,
         sufficiency(examples, parts),
+        twins(examples, parts, [*NUMERIC, *CATEGORIES]),
     )
 
 

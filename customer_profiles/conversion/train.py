@@ -12,6 +12,7 @@ import polars as pl
 from customer_profiles.conversion.baselines import BASELINES, BoostedTrees, Model, RfmRule, rfm_applies
 from customer_profiles.conversion.evaluation import Evaluation, evaluate
 from customer_profiles.conversion.examples import CUSTOMER, Examples, Split
+from customer_profiles.conversion.importance import importance
 from customer_profiles.conversion.inputs import InputsError
 from customer_profiles.conversion.leaks import (
     model_is_not_too_good,
@@ -36,6 +37,8 @@ from customer_profiles.quality.finding import Finding
 from customer_profiles.settings import ConversionSettings, LabelSettings
 
 CANARY_ROUNDS = 30
+LEANT_ON = 3
+"""Inputs that are named where the model is too good to be true."""
 
 
 def train(
@@ -47,6 +50,7 @@ def train(
     label: LabelSettings,
     projection: Projection | None = None,
     champion: Model | None = None,
+    twins: Sequence[str] = (),
     epochs: int = 80,
     report: Callable[[str], None] = lambda _: None,
 ) -> Training:
@@ -54,8 +58,9 @@ def train(
 
     ``numeric`` and ``categories`` name the inputs; those that are NULL in every training row are
     left out. ``projection`` must have been fitted on training rows only; ``None`` fits one.
-    ``champion`` is judged on the same rows, if its inputs are still there; ``epochs`` is the most
-    that the network trains. See ``insufficiency`` for whether to train at all.
+    ``champion`` is judged on the same rows, if its inputs are still there; ``twins`` are test customers
+    who may be customers of the training under another id; ``epochs`` is the most that the network
+    trains. See ``insufficiency`` for whether to train at all.
 
     All rows are in memory, so models ``fit`` on them; ``fit_batches`` trains the same network in the same
     way on a table that is not. Of the network's shapes two are learnt: so many columns leave no ramps to
@@ -78,7 +83,7 @@ def train(
         predictions = _with_champion(_predictions(parts, models), parts, champion, report)
         evaluation = _evaluated(predictions, conversion)
     with _timed(seconds, "canaries"):
-        findings = _canaries(parts, (numeric, categories), conversion.seed, label, evaluation)
+        findings = _canaries(parts, (numeric, categories), conversion.seed, label, evaluation, network, twins)
     not_finite = not_finite_on_odd_rows(
         {name: model for name, model in models.items() if name in (CANDIDATE, *SUBSTITUTES)},
         odd_rows(parts.train.features, numeric, categories),
@@ -168,15 +173,25 @@ def _canaries(
     seed: int,
     label: LabelSettings,
     evaluation: Evaluation,
+    network: Model,
+    twins: Sequence[str],
 ) -> dict[str, Finding]:
     return {
-        "train_and_test_are_apart": train_and_test_are_apart(parts, label),
+        "train_and_test_are_apart": train_and_test_are_apart(parts, label, twins),
         "shuffled_labels_are_not_learnt": shuffled_labels_are_not_learnt(
             parts, lambda: BoostedTrees(*kinds, seed, CANARY_ROUNDS), seed
         ),
         "no_feature_is_too_good": no_feature_is_too_good(parts.train, *kinds),
-        "model_is_not_too_good": model_is_not_too_good(evaluation.value(CANDIDATE, "roc_auc")),
+        "model_is_not_too_good": model_is_not_too_good(
+            evaluation.value(CANDIDATE, "roc_auc"),
+            lambda: _leant_on(network, parts.test, [*kinds[0], *kinds[1]], seed),
+        ),
     }
+
+
+def _leant_on(model: Model, rows: Examples, columns: Sequence[str], seed: int) -> list[str]:
+    """The inputs that matter most to a model."""
+    return importance(model, rows, columns, seed=seed)["input"][:LEANT_ON].to_list()
 
 
 def _known(frame: pl.DataFrame, columns: Sequence[str]) -> list[str]:

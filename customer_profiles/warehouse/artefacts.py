@@ -78,9 +78,7 @@ def in_service(models: Path, model: str) -> InService | None:
         version = notes.pop("version")
         folder = pointer.parent / version
     except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
-        raise ArtefactError(
-            f"{pointer} cannot be read ({error}); delete it and train again: conversion_training"
-        ) from error
+        raise _unreadable(pointer, error) from error
     return InService(version, folder, notes)
 
 
@@ -121,7 +119,10 @@ def serving(models: Path, name: str, load: Callable[[Path], Model]) -> Fitted[Mo
     if found is None:
         return None
     require_whole(found.folder)
-    available_from = date.fromisoformat(found.notes["available_from"])
+    try:
+        available_from = date.fromisoformat(found.notes["available_from"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise _unreadable(models / name / POINTER, error) from error
     return Fitted(load(found.folder), found.version, available_from)
 
 
@@ -165,6 +166,13 @@ def source_hash(*modules_of: Path) -> str:
     for module in sorted(path for folder in modules_of for path in folder.glob("*.py")):
         digest.update(module.name.encode() + module.read_bytes())
     return digest.hexdigest()[:12]
+
+
+def _unreadable(pointer: Path, error: Exception) -> ArtefactError:
+    return ArtefactError(
+        f"{pointer} cannot be read ({type(error).__name__}: {error}); delete it and train again:"
+        " customer-profiles run, or the job conversion_training"
+    )
 
 
 def _checksum(file: Path) -> str:

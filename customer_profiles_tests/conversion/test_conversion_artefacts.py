@@ -27,7 +27,7 @@ from customer_profiles.conversion.artefacts import (
 )
 from customer_profiles.conversion.baselines import BaseRate, Logistic
 from customer_profiles.conversion.page import Page
-from customer_profiles.warehouse.artefacts import ArtefactError
+from customer_profiles.warehouse.artefacts import ArtefactError, put_into_service, serving, store_version
 
 LABEL = "purchase"
 
@@ -251,6 +251,16 @@ def test_a_damaged_pointer_says_what_to_do_and_the_next_promotion_mends_it(three
             champion(three, LABEL)
     crown(three, LABEL, "v2", by="mei", reason="the pointer was damaged")
     assert serves(three) == "v2"
+
+
+@pytest.mark.parametrize("notes", [{}, {"available_from": "soon"}, {"available_from": 3}])
+def test_a_pointer_of_another_room_that_tells_no_day_says_what_to_do(tmp_path, notes):
+    place = store_version(
+        tmp_path / "projection" / "v1", lambda folder: BaseRate().fit(*table()).save(folder)
+    )
+    put_into_service(place, notes)
+    with pytest.raises(ArtefactError, match=r"champion\.json cannot be read.*delete it and train again"):
+        serving(tmp_path, "projection", BaseRate.load)
 
 
 def test_a_version_follows_data_and_settings_and_nothing_else():

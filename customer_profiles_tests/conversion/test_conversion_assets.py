@@ -1,5 +1,6 @@
 """Models and scores in Dagster: trained, promoted, blocked where the future leaks in."""
 
+import re
 from datetime import timedelta
 
 import numpy as np
@@ -102,6 +103,7 @@ def test_traits_that_know_the_future_together_stop_the_run(new_model_home):
         home, home.materialize("conversion", "conversion_scores"), "model_is_not_too_good"
     )
     assert "no_feature_is_too_good" not in failed
+    assert re.search(r"leans most on (page_views|searches|cart_adds), ", failed["model_is_not_too_good"])
 
 
 def test_test_rows_within_training_stop_the_run(new_model_home, monkeypatch):
@@ -113,6 +115,18 @@ def test_test_rows_within_training_stop_the_run(new_model_home, monkeypatch):
     home = new_model_home()
     run = home.materialize("conversion", "conversion_scores")
     assert_blocked(home, run, "train_and_test_are_apart", "shuffled_labels_are_not_learnt")
+
+
+def test_customers_under_two_ids_stop_the_run(new_model_home):
+    def doubled(frame, buyers):
+        originals = frame["customer_key"].sort()[: frame.height // 2]
+        copies = frame.filter(pl.col("customer_key").is_in(originals.implode()))
+        return pl.concat([copies, copies.with_columns(pl.col("customer_key").str.reverse())])
+
+    home = new_model_home(doubled)
+    run = home.materialize("conversion", "conversion_scores")
+    failed = assert_blocked(home, run, "train_and_test_are_apart")
+    assert "one person under two ids" in failed["train_and_test_are_apart"]
 
 
 def test_too_few_positives_are_told_and_nothing_is_trained(new_model_home):

@@ -8,6 +8,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from customer_profiles.conversion import ConversionModel
 from customer_profiles.conversion.columns import InputsError, as_frame, column_kinds, texts, with_numbers
 
 
@@ -84,6 +85,18 @@ def test_pandas_columns_of_odd_types_are_named():
     for odd in (np.array([1j, 2j]), pd.arrays.SparseArray([0, 1])):
         with pytest.raises(InputsError, match=r"no types to learn from: wave \((complex128|Sparse)"):
             as_frame(table.assign(wave=odd))
+    with pytest.raises(InputsError, match=r"no types to learn from: serial \(object"):
+        as_frame(table.assign(serial=[10**30, 10**30 + 1]))
+
+
+def test_columns_that_are_not_read_are_told():
+    rows = 100
+    frame = pl.DataFrame({"spend": np.arange(rows), "basket": [[1]] * rows, "box": [{"a": 1}] * rows})
+    label, told = np.arange(rows) % 2, []
+    ConversionModel(shapes=["stepped"], report=told.append).fit(frame, label)
+    assert "not read, neither numbers nor categories: basket (List(Int64)), box (Struct" in told[0]
+    with pytest.raises(InputsError, match=r"no column to learn from; not read: basket \(List"):
+        ConversionModel().fit(frame.select("basket"), label)
 
 
 def test_a_code_is_the_same_category_where_pandas_made_it_a_decimal():

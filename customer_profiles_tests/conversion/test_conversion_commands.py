@@ -114,6 +114,12 @@ def test_a_page_of_another_version_says_so_and_where_its_card_is(twice, model, h
     assert "model_card" in {file.stem for file in folder.iterdir()}
 
 
+def test_a_home_named_before_the_word_is_that_home(trained_home, command):
+    home = trained_home[0]
+    said = command("model", "--home", home.settings.home, "list")
+    assert champion(home.settings.models, "purchase").version in said.out
+
+
 def test_a_label_that_there_is_not_is_named(trained_home, model):
     said = model(trained_home[0], "list", "--label", "loyalty")
     assert "there is no label 'loyalty'; there are: purchase, first_purchase" in said.err

@@ -13,7 +13,7 @@ from customer_profiles.conversion.evaluation import evaluate
 from customer_profiles.conversion.examples import Examples
 from customer_profiles.conversion.findings import champion_is_trusted, published_lift_holds
 from customer_profiles.conversion.groups import by_group, groups_of
-from customer_profiles.conversion.importance import importance, inputs_of, placements
+from customer_profiles.conversion.importance import importance, inputs_of
 from customer_profiles.conversion.sections import figure
 from customer_profiles.settings import ConversionSettings
 
@@ -153,10 +153,17 @@ def test_an_input_that_is_read_matters_and_others_do_not():
     assert found["noise"]["loss"] == found["noise"]["low"] == found["noise"]["high"] == 0
 
 
-def test_the_mean_of_placements_is_the_auc_with_ties_half():
-    score = PROBABILITY.round(1)
-    for members in (LABEL == 1, LABEL == 0):
-        assert placements(LABEL == 1, score)[members].mean() == pytest.approx(roc_auc_score(LABEL, score))
+def test_intervals_of_importance_are_by_customers_not_by_rows():
+    once, twice = np.arange(800), np.repeat(np.arange(800), 2)
+    width = {}
+    for name, places in (("once", once), ("twice", twice)):
+        frame = pl.DataFrame({"logit_30": LOGIT[places]})
+        days = np.full(len(places), date(2026, 1, 8), "datetime64[D]")
+        held = np.ones(len(places), bool)
+        rows = Examples(frame, LABEL.astype(int)[places], KEYS[places], days, held)
+        found = importance(ByLogit(), rows, frame.columns).row(0, named=True)
+        width[name] = found["high"] - found["low"]
+    assert width["twice"] == pytest.approx(width["once"], rel=0.15)
 
 
 def test_windows_of_a_trait_are_one_input():

@@ -43,7 +43,7 @@ def test_clean_sets_pass_every_canary():
     parts = clean()
     assert shuffled_labels_are_not_learnt(parts, trees, seed=0).passed
     assert no_feature_is_too_good(parts.train, ["spend", "visits"], ["city"]).passed
-    assert model_is_not_too_good(0.8).passed
+    assert model_is_not_too_good(0.8, list).passed
     assert train_and_test_are_apart(parts, LABEL).passed
 
 
@@ -89,8 +89,35 @@ def test_a_category_that_knows_the_label_is_named_and_one_that_is_merely_large_i
     assert no_feature_is_too_good(planted, [], ["postcode"]).passed
 
 
-def test_a_model_that_is_too_good_to_be_true_fails():
-    assert not model_is_not_too_good(0.96).passed
+@pytest.mark.parametrize(
+    "tell",
+    [
+        lambda label, draw: np.where(label, draw.uniform(0.4, 0.45, 600), draw.choice([0.2, 0.7], 600)),
+        lambda label, draw: draw.choice([-1, 1], 600) * (1 + 2 * label + draw.random(600)),
+        lambda label, draw: np.where(label, draw.choice([np.nan, 0.5], 600), draw.random(600)),
+    ],
+    ids=["by its middle", "by its ends", "by its middle or as unknown"],
+)
+def test_a_number_that_tells_the_label_in_no_direction_is_named(tell):
+    train = rows("train", EARLY)
+    told = train.features.with_columns(delay=tell(train.label, np.random.default_rng(0)))
+    planted = Examples(told, train.label, train.customer_key, train.as_of, train.held_out)
+    finding = no_feature_is_too_good(planted, ["spend", "delay"], ["city"])
+    assert "delay (AUC" in finding.says
+    assert "spend" not in finding.says
+    assert "leave it out" in finding.says
+
+
+def test_a_number_that_tells_nothing_is_not_taken_for_one_that_does():
+    train = rows("train", EARLY)
+    found = no_feature_is_too_good(train, ["visits"], [])
+    assert found.value < 0.6
+
+
+def test_a_model_that_is_too_good_to_be_true_fails_and_tells_what_it_leans_on():
+    finding = model_is_not_too_good(0.96, lambda: ["refund_day", "rating"])
+    assert not finding.passed
+    assert "leans most on refund_day, rating;" in finding.says
 
 
 def test_a_shared_customer_is_caught():
@@ -98,6 +125,14 @@ def test_a_shared_customer_is_caught():
     finding = train_and_test_are_apart(parts, LABEL)
     assert not finding.passed
     assert finding.value["shared_customers"] == 600
+
+
+def test_a_few_customers_alike_are_chance_and_many_are_one_person_under_two_ids():
+    parts = clean()
+    assert train_and_test_are_apart(parts, LABEL, ["a"] * 30).passed
+    finding = train_and_test_are_apart(parts, LABEL, ["a"] * 31)
+    assert "31 of 600 test customers, such as a," in finding.says
+    assert "deliver identity_links" in finding.says
 
 
 def test_a_training_window_that_reaches_the_tests_profile_is_caught():

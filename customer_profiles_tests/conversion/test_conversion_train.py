@@ -15,6 +15,7 @@ from customer_profiles.conversion.examples import assemble, insufficiency, split
 from customer_profiles.conversion.leaks import roc_auc
 from customer_profiles.conversion.model_card import model_card
 from customer_profiles.conversion.page import Circumstances, page_of
+from customer_profiles.conversion.sections import sections
 from customer_profiles.conversion.service import publish
 from customer_profiles.conversion.train import train
 from customer_profiles.settings import ConversionSettings, LabelSettings, load_settings
@@ -115,6 +116,16 @@ def test_the_card_tells_what_the_answer_is_made_of_and_what_a_buyer_is_worth(tra
     card = model_card(page, "v1")
     assert "The answer is 50% a Keras network's and 50% boosted trees'." in card
     assert "Profit counts 20.00 for each who does it and takes 1.00 off for each contact" in card
+
+
+def test_a_marketer_reads_what_every_model_set_and_input_is(page):
+    told = {section.title: section for section in sections(page)}
+    others = {row["model"] for row in page.tables["metrics"]} - {page.model}
+    assert all(f"{model.replace('_', ' ')}, " in told["Ranking"].says for model in others)
+    assert [row["customers"] for row in told["Predicts"].rows] == ["learnt from", "judged on"]
+    inputs = {row["input"]: row for row in told["Inputs"].rows}
+    assert inputs["orders"]["what it is"] == "orders with a purchase"
+    assert inputs["city"]["ROC-AUC lost"].endswith(" noise")
 
 
 def test_the_page_says_which_inputs_matter(page):
