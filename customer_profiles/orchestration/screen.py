@@ -163,7 +163,8 @@ def _show_model(console: Console, report: Report) -> None:
 
 
 def _why_none(report: Report, model: str) -> str:
-    return escape(report.not_trained.get(model, f"see models/{model} in the UI for the reason"))
+    unsaid = f"see models/{model} in the UI for the reason" if report.succeeded else "see what failed, below"
+    return escape(report.not_trained.get(model, unsaid))
 
 
 def _figure(row: dict[str, Any] | None) -> str:

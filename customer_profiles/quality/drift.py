@@ -34,6 +34,9 @@ GROWN = 1.1
 """A trait that counts all history grows with it: where the shop's history is this much longer than that
 of the reference, only the newest days before are comparable."""
 NEWEST_DAYS, NEWEST_WITHIN = 2, 7
+OUTGROWN = 1.5
+"""A home whose history is so many times what it was when the model learned has other customers by nature:
+that they differ from those of training is no error."""
 YOUNG_DAYS = 14
 """In a shop of fewer days not even the newest are comparable: each day's history is much of all."""
 TRAILING, FROZEN, EARLIER, NEWEST = "trailing", "frozen", "earlier", "newest"
@@ -110,7 +113,7 @@ def drift_of_day(columns: Iterable[History], day: int, world: World, settings: D
     p_values = np.array([test.p_value for _, tests in measured for test in tests])
     q_values = iter(statistics.benjamini_hochberg(p_values, FEWEST_TESTS))
     judged = [
-        _judged(drift, [(test, float(next(q_values))) for test in tests], world, settings)
+        _judged(drift, [(test, float(next(q_values))) for test in tests], day, world, settings)
         for drift, tests in measured
     ]
     return sorted(
@@ -282,12 +285,14 @@ def _chi_square_tail(statistic: float, freedom: float) -> float:
     return float(chdtrc(freedom, statistic))
 
 
-def _judged(drift: Drift, tests: list[tuple[Test, float]], world: World, settings: DriftSettings) -> Drift:
+def _judged(
+    drift: Drift, tests: list[tuple[Test, float]], day: int, world: World, settings: DriftSettings
+) -> Drift:
     """The verdict of the worst of a comparison's tests."""
     found: list[dict[str, Any]] = []
     for test, q_value in tests:
         warn, error = thresholds(settings, drift.table_name, drift.column_name, test.statistic)
-        if drift.reference == FROZEN and not world.frozen_is_error:
+        if drift.reference == FROZEN and not _is_serious(drift.table_name, day, world):
             error = float("inf")
         verdict: Verdict = "stable"
         if test.value >= warn:
@@ -300,6 +305,12 @@ def _judged(drift: Drift, tests: list[tuple[Test, float]], world: World, setting
     if not found:
         return drift
     return replace(drift, **max(found, key=lambda f: (URGENCY.get(f["verdict"], 0), f["value"] / f["warn"])))
+
+
+def _is_serious(table: str, day: int, world: World) -> bool:
+    """Whether a difference of a day from the frozen days of a table can be more than a warning."""
+    learned = float(np.mean(world.frozen[table])) - world.first_day
+    return world.frozen_is_error and day - world.first_day <= OUTGROWN * learned
 
 
 def _excess(drift: Drift) -> float:

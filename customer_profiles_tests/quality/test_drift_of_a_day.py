@@ -225,6 +225,15 @@ def test_the_frozen_reference_is_shown_beside_the_trailing_one_and_only_it_sees_
     assert table.verdicts(41, World(world.frozen))["spend", "frozen"].verdict == "warn"
 
 
+def test_a_home_that_has_outgrown_its_model_warns(table):
+    for number in range(10, 42):
+        table.day[number] = table.usual(number, times=2)
+    learned = {"orders": [day_number(START) + number for number in range(8)]}
+    for begun, verdict in ((0, "warn"), (-90, "error")):
+        world = World(learned, first_day=day_number(START) + begun, frozen_is_error=True)
+        assert table.verdicts(41, world)["spend", "frozen"].verdict == verdict
+
+
 def test_what_counts_all_history_is_compared_with_the_days_just_before(table):
     for number in range(42):
         table.day[number] = table.usual(number, times=1 + number / 10)
