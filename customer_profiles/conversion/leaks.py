@@ -22,7 +22,7 @@ REMEMBERED = (
 )
 FEATURE_AUC, MODEL_AUC = 0.90, 0.95
 LARGEST_TWIN_SHARE = 0.05
-"""More of them could move what a test finds. Of three real shops' customers none had a twin."""
+"""More of them could move what a test finds."""
 BINS = 64
 """Parts of a number's range, of equal rows, in each of which the label may go its own way."""
 
@@ -112,7 +112,7 @@ def train_and_test_are_apart(parts: Split, label: LabelSettings, twins: Sequence
     if len(twins) > most:
         broken.append(
             f"{len(twins)} of {len(parts.test)} test customers, such as {twins[0]}, have in every input what "
-            "a customer of the training has: if these are one person under two ids, deliver identity_links "
+            "one customer of the training has: if these are one person under two ids, deliver identity_links "
             "that join them, or each customer once"
         )
     return Finding(

@@ -78,7 +78,7 @@ def gather(session: Session, settings: Settings, name: str) -> Gathered | str:
         int(newest[ELIGIBLE].sum()),
         data_versions(session, days.all) | labels,
         sufficiency(examples, parts),
-        twins(examples, parts, [*NUMERIC, *CATEGORIES]),
+        twins(examples, [*NUMERIC, *CATEGORIES]),
     )
 
 

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from customer_profiles.conversion.baselines import BoostedTrees
-from customer_profiles.conversion.examples import Examples, Split
+from customer_profiles.conversion.examples import Examples, Split, twins
 from customer_profiles.conversion.leaks import (
     model_is_not_too_good,
     no_feature_is_too_good,
@@ -133,6 +133,28 @@ def test_a_few_customers_alike_are_chance_and_many_are_one_person_under_two_ids(
     finding = train_and_test_are_apart(parts, LABEL, ["a"] * 31)
     assert "31 of 600 test customers, such as a," in finding.says
     assert "deliver identity_links" in finding.says
+
+
+def drawn(profiles: np.ndarray) -> Examples:
+    """Customers of one day by the profiles that they have; every fifth never trains."""
+    count = len(profiles)
+    keys = np.array([f"c{n}" for n in range(count)])
+    day = np.full(count, LATE, "datetime64[D]")
+    return Examples(
+        pl.DataFrame({"profile": profiles}), np.zeros(count), keys, day, np.arange(count) % 5 == 0
+    )
+
+
+def test_people_under_two_ids_are_told_from_people_who_are_alike_since_their_traits_are_few():
+    draw = np.random.default_rng(0)
+    persons = draw.permutation(np.repeat(np.arange(1500), 2))
+    both_sides = sum(np.sum(np.flatnonzero(persons == person) % 5 == 0) == 1 for person in range(1500))
+    assert len(twins(drawn(persons), ["profile"])) == both_sides
+    for spread in (1.1, 1.5, 3.0):
+        few_traits = drawn(np.minimum(draw.zipf(spread, 3000), 10**6))
+        assert train_and_test_are_apart(clean(), LABEL, twins(few_traits, ["profile"])).passed
+    assert len(twins(drawn(draw.integers(0, 3000, 3000)), ["profile"])) < 30
+    assert not twins(drawn(draw.normal(size=3000)), ["profile"])
 
 
 def test_a_training_window_that_reaches_the_tests_profile_is_caught():
