@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -31,7 +31,7 @@ EVERY_DAY = "every day"
 ONE_IN = 100
 """Of so many times one may be wrong: a clock that was never set, a zero for a time that is unknown."""
 LONG = 30
-"""Days without rows that are odd if next to nothing comes behind them."""
+"""Days before or after all others on which next to nothing arrives: they may be wrong."""
 NOT_YET = ("expires_at",)
 """Times that lie in the future when a row arrives: they tell nothing of its arrival."""
 
@@ -177,7 +177,7 @@ def arrival_days(source: Found, table: str, rows: ReadFile, dropped: pl.Series, 
 
     The latest of its times; the file's last day for a time that is still to come. A row without any lacks a
     required one and is broken: it stands with the rows before it, so that it is where it was when the file
-    has grown; so does one that a rule leaves out, before the first or after the last day of the others. Where
+    has grown; so does one that a rule leaves out, long before or long after the others. Where
     ``delivery_day`` names the times it may be sound, and has the file's last day too. Raises
     ``DeliveryError`` if the rows tell no day.
     """
@@ -209,7 +209,8 @@ def arrival_days(source: Found, table: str, rows: ReadFile, dropped: pl.Series, 
             f"settings.yaml, or, of a list of what is so today, the day of the export as `delivery_day`"
         )
     arrived = latest.zip_with(past | latest.is_null(), pl.Series([last]))
-    arrived = arrived.set(dropped.is_not_null() & ~latest.is_between(earliest, last), None)
+    near = latest.is_between(earliest - timedelta(LONG), last + timedelta(LONG))
+    arrived = arrived.set(dropped.is_not_null() & ~near, None)
     before = arrived.cum_max().forward_fill().fill_null(days[0])
     return arrived.fill_null(last if told else before)
 
