@@ -614,6 +614,15 @@ def test_columns_are_parted_by_two_signs(tmp_path: Path, monkeypatch: pytest.Mon
     assert (same.rows(), lines_too) == (rows.rows(), ragged)
 
 
+def test_two_signs_part_a_text_with_escapes(tmp_path: Path) -> None:
+    file = tmp_path / "x.dat"
+    file.write_text("1::a\\::b::\\N\n2::broken\\::\n")
+    layout = formats.Layout("csv", 1_000, delimiter="::", quote="", escape="\\", header=("No", "Name", "End"))
+    rows, ragged = formats.READERS["csv"](file, layout, DeliveryError)
+    assert rows.rows() == [("1", "a::b", None)]
+    assert ragged == [(2, "2::broken\\::")]
+
+
 def test_a_stream_read_sign_by_sign_is_parted_as_a_whole_one_is() -> None:
     text = b"1::a:::b:c::::d:"
     stream = parted_by_one_sign(BytesIO(text), "::")
