@@ -260,3 +260,7 @@ def _days_after(start: date, day: str | None) -> int | None:
         return (date.fromisoformat(day) - start).days
     except ValueError as error:
         raise typer.BadParameter(f"{day!r} is neither YYYY-MM-DD nor a number of days") from error
+
+
+if __name__ == "__main__":
+    main()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,6 +39,12 @@ def test_help_names_every_command_in_a_sentence(command: Command) -> None:
     assert said.code == 0
     for name in ("demo", "run", "sources", "model", "simulate", "key", "doctor", "ui"):
         assert f"│ {name} " in said.out
+
+
+def test_the_module_is_the_command_too() -> None:
+    words = [sys.executable, "-m", "customer_profiles.cli", "sources", "--help"]
+    said = subprocess.run(words, check=True, capture_output=True, text=True).stdout
+    assert "Usage: customer-profiles sources" in said
 
 
 def test_without_a_command_the_help_is_shown(command: Command) -> None:

@@ -42,6 +42,10 @@ class RewrittenText:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the stream."""
         self.stream.close()
 
     @property

@@ -579,6 +579,21 @@ def test_a_check_of_a_file_for_all_days_looks_at_the_fullest_day(own: OwnData) -
     assert (checked.day, checked.received) == (date(2026, 3, 4), 2)
 
 
+def test_a_refund_above_what_its_line_cost_is_told(own: OwnData) -> None:
+    own.put(
+        "o_2026-03-03.csv", "No,At,Who,Paid,Back\nA,2026-03-03,c,1,3\nA,2026-03-03,c,9,\nB,2026-03-03,c,2,2\n"
+    )
+    back = {"refunded_minor": {"column": "Back", "minor_units": 2}}
+    own.says({"path": "o_{day}.csv", "columns": {**ORDER, **back}})
+    (doubt,) = check.check_table(own.home(), CollectionSettings(), "orders").doubts
+    assert doubt.startswith("refunded_minor is above amount_minor in 1 of 3 rows, and counts up to it alone")
+    spread = 'FIRST(Back) OVER (PARTITION BY "No") * Paid / SUM(Paid) OVER (PARTITION BY "No")'
+    back = {"refunded_minor": {"expression": spread, "minor_units": 2}}
+    own.says({"path": "o_{day}.csv", "numbers": ["Back", "Paid"], "columns": {**ORDER, **back}})
+    assert check.check_table(own.home(), CollectionSettings(), "orders").doubts == ()
+    assert column(own.rows(), "refunded_minor") == [30, 270, 200]
+
+
 @pytest.mark.parametrize("chunk", [1, 2, 3, 1 << 20])
 def test_columns_are_parted_by_two_signs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
     monkeypatch.setattr(formats, "CHUNK", chunk)
@@ -598,6 +613,15 @@ def test_columns_are_parted_by_two_signs(tmp_path: Path, monkeypatch: pytest.Mon
     assert ragged == [(4, lines[3]), (6, lines[5])]
     ((same, lines_too),) = pieces.PIECES["csv"](file, layout, DeliveryError)
     assert (same.rows(), lines_too) == (rows.rows(), ragged)
+
+
+def test_two_signs_part_a_text_with_escapes(tmp_path: Path) -> None:
+    file = tmp_path / "x.dat"
+    file.write_text("1::a\\::b::\\N\n2::broken\\::\n")
+    layout = formats.Layout("csv", 1_000, delimiter="::", quote="", escape="\\", header=("No", "Name", "End"))
+    rows, ragged = formats.READERS["csv"](file, layout, DeliveryError)
+    assert rows.rows() == [("1", "a::b", None)]
+    assert ragged == [(2, "2::broken\\::")]
 
 
 def test_a_stream_read_sign_by_sign_is_parted_as_a_whole_one_is() -> None:

@@ -197,6 +197,11 @@ def test_a_file_without_a_header_line_is_guessed_by_the_names_that_are_given(tmp
     assert columns["event_at"] == {"column": "timestamp", "date_format": "epoch_s"}
     with pytest.raises(GuessError, match="--header names 4 columns, but its first line has 5"):
         guess_source(file, tmp_path, header=names[1:])
+    with pytest.raises(GuessError, match="--header names a column twice"):
+        guess_source(file, tmp_path, header=["user_id", *names[:-1]])
+    (tmp_path / "x.ndjson").write_text('{"a": 1}\n')
+    with pytest.raises(GuessError, match=r"x\.ndjson names its columns itself; leave --header out"):
+        guess_source(tmp_path / "x.ndjson", tmp_path, header=["a"])
 
 
 def test_two_colons_part_columns(tmp_path: Path) -> None:

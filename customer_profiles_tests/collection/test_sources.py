@@ -247,6 +247,12 @@ def test_a_date_without_hours_has_no_daypart(own: OwnData, how: dict[str, Any], 
     assert (row["ordered_day"], row["ordered_hour"]) == ((DAY - date(1970, 1, 1)).days, None)
 
 
+@pytest.mark.parametrize("cell", ["'+16175550123", '="+16175550123"', "+16175550123"])
+def test_what_excel_keeps_as_text_names_the_same_customer(own: OwnData, cell: str) -> None:
+    keys = {one(own, {}, {"Who": who})["customer_key"] for who in (cell, "+16175550123")}
+    assert len(keys) == 1
+
+
 @pytest.mark.parametrize(
     ("cell", "decimal", "minor"),
     [
@@ -468,12 +474,15 @@ def test_rows_without_a_day_stay_with_those_before_them_and_old_ones_arrive_on_t
         arrived(own, first_day=date(2027, 1, 1))
 
 
-def test_rows_that_a_rule_leaves_out_begin_and_end_no_days(own: OwnData) -> None:
+def test_rows_that_a_rule_leaves_out_far_from_all_others_begin_and_end_no_days(own: OwnData) -> None:
     drop = {"absurd": "At < '2026-03-02' OR At > '2026-04'"}
     history(own, "2025-12-24", "2026-03-02", "2026-08-28", "1970-01-01", "2026-03-03", drop=drop)
     assert arrived(own, first_day=date(2026, 1, 1)) == {"2026-03-02": [2], "2026-03-03": [5]}
     counts = [own.receive(day=date(2026, 3, day)).files["filtered"].sum() for day in (2, 3)]
     assert counts == [3, 0]
+    # the file goes on, perhaps: the last day is where it was when more has come
+    history(own, "2026-03-02", "2026-03-05", drop={"test": "At = '2026-03-05'"})
+    assert list(arrived(own)) == ["2026-03-02", "2026-03-03", "2026-03-04", "2026-03-05"]
     history(own, "2026-01-01", "2026-01-02", "2026-03-02", drop={"old": "At < '2026-03-01'"})
     assert arrived(own, first_day=date(2026, 3, 1)) == {"2026-03-02": [3]}
 

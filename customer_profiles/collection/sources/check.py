@@ -128,6 +128,7 @@ def _checked(
             *_without_order(home, delivery),
             *_odd_days(home, delivery.table),
             *_holding_nothing(home, delivery, cells.filter(split)),
+            *_given_back_in_vain(sound),
         ),
         sample=masked(cells.filter(split).head(SAMPLE_ROWS), table),
     )
@@ -158,6 +159,17 @@ def _holding_nothing(home: Home, delivery: Delivery, cells: pl.DataFrame) -> lis
         and not (cells[name].str.strip_chars() != "").any()
     ]
     return [f"empty in all rows of the day: {', '.join(empty)}"] if empty else []
+
+
+def _given_back_in_vain(rows: pl.DataFrame) -> list[str]:
+    """Refunds above what their line cost: of an order's, told on its first line, only a part would count."""
+    if "refunded_minor" not in rows.columns:
+        return []
+    above = rows.filter(pl.col("refunded_minor") > pl.col("amount_minor").abs()).height
+    return [
+        f"refunded_minor is above amount_minor in {above:,} of {rows.height:,} rows, and counts up to it "
+        f"alone; spread what a whole order got back: x * line / SUM(line) OVER (PARTITION BY order)"
+    ] * bool(above)
 
 
 def _sheets_left_out(home: Home, delivery: Delivery) -> list[str]:

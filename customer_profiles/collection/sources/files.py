@@ -11,15 +11,12 @@ from pathlib import Path
 
 from customer_profiles.collection.reading import Part, ReadFile, digest
 from customer_profiles.collection.sources.deliveries import FileState, name_of, state_of_file
-from customer_profiles.collection.sources.histories import ONE_IN, History, history_of
+from customer_profiles.collection.sources.histories import LONG, ONE_IN, History, history_of
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.mapping import leave_out
 from customer_profiles.collection.sources.places import matches, of_any_day, on_day, tells_days, told_by
 from customer_profiles.collection.sources.rows import Found, mapped_pieces
 from customer_profiles.collection.sources.schema import FilesSource
-
-LONG = 30
-"""Days without rows that are odd if next to nothing comes behind them."""
 
 
 def files_days(source: Found, table: str, home: Home) -> list[date]:

@@ -74,6 +74,8 @@ def guess_source(file: Path, home: Path, table: str | None = None, header: Seque
     if table is not None and table not in CONTRACTS:
         raise GuessError(f"--table {table}: there is no such table; tables are {', '.join(CONTRACTS)}")
     layout, cells = head_of(file, header)
+    if header and "header" not in layout:
+        raise GuessError(f"{file} names its columns itself; leave --header out")
     if layout == {"kind": "log"}:
         return LOG.format(path=_path(file, home))
     held = _held(cells)

@@ -81,6 +81,8 @@ def _table(lines: list[str], told: dict[str, Any], given: list[str]) -> tuple[di
     if given or _are_cells(header):
         if given and len(given) != len(header):
             raise GuessError(f"--header names {len(given)} columns, but its first line has {len(header)}")
+        if "" in given or len(set(given)) < len(given):
+            raise GuessError("--header names a column twice, or one not at all")
         header = given or [f"column_{number}" for number in range(1, len(header) + 1)]
         told |= {"header": header}
         rows.insert(0, header)

@@ -10,7 +10,7 @@ import mmap
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -35,6 +35,8 @@ from customer_profiles.contracts.columns import EARLIEST_YEAR, columns_of
 EVERY_DAY = "every day"
 ONE_IN = 100
 """Of so many times one may be wrong: a clock that was never set, a zero for a time that is unknown."""
+LONG = 30
+"""Days before or after all others on which next to nothing arrives: they may be wrong."""
 NOT_YET = ("expires_at",)
 """Times that lie in the future when a row arrives: they tell nothing of its arrival."""
 CELL, ORIGINAL, RULE = "cell ", "original ", "rule"
@@ -252,7 +254,7 @@ def arrival_days(
 
     The ``latest`` of its times; the file's last day for a time that is still to come. A row without any lacks
     a required one and is broken: it stands with the rows before it, so that it is where it was when the file
-    has grown; so does one that a rule leaves out, before the first or after the last day of the others. Where
+    has grown; so does one that a rule leaves out, long before or long after the others. Where
     ``delivery_day`` names the times it may be sound, and has the file's last day too. ``None`` if no row
     tells a day; raises ``DeliveryError`` if most tell one before the home's first.
     """
@@ -273,7 +275,8 @@ def arrival_days(
             f"settings.yaml, or, of a list of what is so today, the day of the export as `delivery_day`"
         )
     arrived = latest.zip_with(past | latest.is_null(), pl.Series([last]))
-    arrived = arrived.set(left_out & ~latest.is_between(earliest, last), None)
+    near = latest.is_between(earliest - timedelta(LONG), last + timedelta(LONG))
+    arrived = arrived.set(left_out & ~near, None)
     before = arrived.cum_max().forward_fill().fill_null(days[0])
     return arrived.fill_null(last if told else before)
 
