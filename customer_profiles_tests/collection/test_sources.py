@@ -546,6 +546,14 @@ def test_a_query_that_is_asked_on_no_day_is_said(own: OwnData) -> None:
     assert f"is asked on no day: its first day would be {own.home().first_day}, its last 1998-05-06" in said
 
 
+def test_a_mapping_written_as_json_knows_signs_beyond_16_bits(own: OwnData) -> None:
+    own.put("f_2026-03-03.csv", csv_of([ROW | {"Where 🏬": "🛒"}]))
+    told = {"column": "Where 🏬", "values": {"🛒": "store"}}
+    source = {"kind": "files", "path": "f_{day}.csv", "columns": ORDER | {"channel": told}}
+    own.put("sources.yaml", json.dumps({"tables": {"orders": [source]}}, ensure_ascii=True))
+    assert own.rows()[0]["channel"] == "store"
+
+
 def test_amounts_with_the_other_decimal_sign_name_the_keys_that_say_how_they_are_written(
     own: OwnData,
 ) -> None:
