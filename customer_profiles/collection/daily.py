@@ -156,7 +156,7 @@ def _words(warehouse: Session, door: Door, table: str, days: Sequence[date]) -> 
 def _table_day(
     before: BeforeRun, day: date, own: Loaded, late: Loaded = NOTHING_LATE, refused: tuple[str, ...] = ()
 ) -> TableDay:
-    again = before.later_days if own.fate == "loaded" else []
+    again = before.later_days if own.fate == "loaded" or own.gone else []
     return TableDay(
         fate={"absent": ABSENT, "late": ABSENT, "refused": REFUSED}.get(own.fate, LOADED),
         rows=own.rows + late.rows,
@@ -164,7 +164,7 @@ def _table_day(
         refused=(*refused, *late.refused),
         warnings=_warnings(before, day, own, again),
         run_again=tuple(again),
-        gone=late.gone,
+        gone=(*own.gone, *late.gone),
     )
 
 

@@ -54,7 +54,8 @@ NO_CELLS = ("53", "57", "58")
 class Query:
     """A query, and the zone of the times without one that it compares and returns.
 
-    ``each_day``: it is asked for each day, and so has to name the day's bounds.
+    ``each_day``: it is asked for each day, and so has to name the day's bounds. ``decimal``: the sign between
+    whole part and fraction in its text, with which its numbers are written too.
     """
 
     url_variable: str
@@ -62,6 +63,7 @@ class Query:
     zone: str
     batch_rows: int = 50_000
     each_day: bool = True
+    decimal: str = "."
 
 
 Silent = MutableMapping[str, tuple[float, str]]
@@ -237,11 +239,11 @@ def _batches(
     names = list(result.keys())
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise refuse(f"the query returns the columns {twice} more than once; name each of them with `as`")
-    yield _frame([], names)
+    yield _frame([], names, query.decimal)
     count = 0
     try:
         for rows in result.partitions(query.batch_rows):  # without a size it fetches all
-            yield _frame(rows, names)
+            yield _frame(rows, names, query.decimal)
             count += len(rows)
     except DBAPIError as error:
         unreadable = _unreadable(error, count, connection.engine.url)
@@ -265,21 +267,22 @@ def _executed(
     return result
 
 
-def _frame(rows: Any, names: list[str]) -> pl.DataFrame:
+def _frame(rows: Any, names: list[str], decimal: str) -> pl.DataFrame:
     columns = zip(*rows, strict=True) if rows else [()] * len(names)
     return pl.DataFrame(
         [
-            pl.Series(name, [_text(cell) for cell in column], dtype=pl.String)
+            pl.Series(name, [_text(cell, decimal) for cell in column], dtype=pl.String)
             for name, column in zip(names, columns, strict=True)
         ]
     )
 
 
-def _text(cell: Any) -> str | None:
+def _text(cell: Any, decimal: str) -> str | None:
     """A cell as the text that parses to the same value."""
     if cell is None or isinstance(cell, str):
         return cell
-    return next(written for kind, written in TEXTS if isinstance(cell, kind))(cell)
+    text = next(written for kind, written in TEXTS if isinstance(cell, kind))(cell)
+    return text.replace(".", decimal) if isinstance(cell, float | Decimal) else text
 
 
 def _number(cell: float) -> str:

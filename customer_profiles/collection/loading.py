@@ -17,6 +17,7 @@ from customer_profiles.collection.arrivals import Arrival
 from customer_profiles.collection.door import Door
 from customer_profiles.collection.ledger import REFUSED
 from customer_profiles.collection.reading import Delivery, DeliveryError, Part, ReadFile
+from customer_profiles.collection.releasing import RELEASED
 from customer_profiles.collection.searches import NO_WORDS, Categories
 from customer_profiles.collection.sources.finding import delivered_days, find_delivery
 from customer_profiles.collection.storing import Entry, state_of, store
@@ -31,7 +32,7 @@ class Loaded:
     """What became of a day's delivery: ``fate`` is loaded, kept, changed, late or absent.
 
     ``rows`` came in with it; ``refused`` says which changed or late files could not be read, ``gone`` what
-    they lost of the rows as loaded.
+    they, or a rewritten day, lost of the rows as loaded.
     """
 
     fate: str
@@ -70,9 +71,22 @@ def load_day(
         return Loaded("late", says=f"it came after {day} was run: {ENTERS} {REWRITE.format(day)}")
     arrivals = _arrivals([delivery]) if delivery else []
     entries = store(warehouse, vault, door, table, arrivals, categories, forget=own)
+    gone = _rewritten(table, day, own, entries)
     if delivery is None:
-        return Loaded("absent", says="its file is gone: the day was emptied")
-    return _loaded(entries)
+        return Loaded("absent", says="its file is gone: the day was emptied", gone=gone)
+    return replace(_loaded(entries), gone=gone)
+
+
+def _rewritten(table: str, day: date, before: pl.DataFrame, entries: list[Entry]) -> tuple[str, ...]:
+    """What a rewritten day has no more of the rows that had come in: nothing, or one sentence.
+
+    Released rows had come in twice.
+    """
+    had = int(before.filter(~pl.col("source").str.contains(RELEASED, literal=True))["rows"].sum())
+    if _rows(entries) >= had:
+        return ()
+    why = "" if entries else "; its file is not there: if it should be, put it back and rewrite the day again"
+    return (f"{table} of {day}: rewritten, with fewer rows: {_rows(entries):,} now, {had:,} before{why}",)
 
 
 def load_days(

@@ -16,7 +16,13 @@ ENOUGH_ROWS = 10
 """From how many rows on a column that cannot be read is the file's fault, not a row's."""
 LONGEST_SHAPE = 40
 AGAIN = "deliver it again"
-KEYS = {"moment": "date_format", "date": "date_format", "choice": "values", "currency": "values"}
+KEYS = {
+    "moment": ("date_format",),
+    "date": ("date_format",),
+    "choice": ("values",),
+    "currency": ("values",),
+}
+AMOUNT_KEYS = ("minor_units", "decimal")
 """What a mapping says of columns of a kind that are written in another way."""
 
 
@@ -84,10 +90,10 @@ def require_right(told: Tally, share: float) -> None:
 
 
 def _by(table: str, name: str) -> str:
-    """The key of a column that most likely mends it."""
+    """The keys that most likely mend a column."""
     kind = (columns_of(CONTRACTS[table])[name].metadata or {})["kind"]
-    key = "minor_units" if name.endswith("_minor") else KEYS.get(kind)
-    return f" (`{key}`)" if key else ""
+    keys = AMOUNT_KEYS if name.endswith("_minor") else KEYS.get(kind, ())
+    return f" ({', '.join(f'`{key}`' for key in keys)})" if keys else ""
 
 
 def _require_columns(told: Tally, place: str) -> None:

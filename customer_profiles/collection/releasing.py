@@ -29,9 +29,12 @@ from customer_profiles.warehouse import Session
 ID_DIGITS = 8
 
 
+RELEASED = "@released-"
+
+
 def released_source(source: str, release: str) -> str:
     """The source under which released rows of ``source`` come in."""
-    return f"{source}@released-{release}"
+    return f"{source}{RELEASED}{release}"
 
 
 def ask_release(session: Session, table: str, rows: pl.DataFrame, now: datetime) -> int:

@@ -150,6 +150,12 @@ def test_a_database_without_an_encoding_is_read_as_utf8_unless_the_url_says_othe
     assert rows_of(f"{url}?client_encoding=latin1", text).item() == "Ã¶"
 
 
+def test_numbers_are_written_with_the_decimal_sign_of_the_text_beside_them(postgres, sqlite) -> None:
+    text = f"select 1.234 as number, '1.234,50 €' as words, 3 as whole where {BOUND}"
+    for url in (postgres.url, sqlite()):
+        assert rows_of(url, text, decimal=",").row(0) == ("1,234", "1.234,50 €", "3")
+
+
 def test_a_percent_sign_is_no_parameter(postgres, sqlite) -> None:
     for url in (postgres.url, sqlite()):
         assert rows_of(url, f"select 5 % 3 as rest where 'ab' like 'a%' and {BOUND}").item() == "2"

@@ -156,6 +156,22 @@ def test_a_rebuild_takes_back_what_came_late_and_names_the_later_days(shop, soun
     assert ledger(shop.warehouse, "events")["rows"].to_list() == [2]
 
 
+def test_a_rebuild_that_leaves_fewer_rows_says_so_and_names_the_later_days(shop, sound) -> None:
+    file = shop.deliver("events", events(sound, 1, 2))
+    shop.run("events", DAY, NEXT)
+    shop.deliver("events", events(sound, 1))
+    fewer = shop.run("events", DAY, rebuild=True)[DAY]
+    assert fewer.gone == (f"events of {DAY}: rewritten, with fewer rows: 1 now, 2 before",)
+    assert shop.run("events", DAY, rebuild=True)[DAY].gone == ()
+    file.unlink()
+    emptied = shop.run("events", DAY, rebuild=True)[DAY]
+    assert emptied.gone[0].startswith(
+        f"events of {DAY}: rewritten, with fewer rows: 0 now, 1 before; its file is not"
+    )
+    assert (fewer.run_again, emptied.run_again) == ((NEXT,), (NEXT,))
+    assert shop.run("events", DAY, rebuild=True)[DAY].run_again == ()
+
+
 def test_a_rebuild_of_a_day_keeps_what_came_late_from_others(shop, sound) -> None:
     shop.deliver("events", events(sound, 1))
     shop.deliver("events", events(sound, 5), day=NEXT)

@@ -130,7 +130,7 @@ WRONG: dict[str, tuple[dict[str, Any], str | bytes, str]] = {
     "amounts in whole coins forgotten": (
         {"columns": ORDER | {"amount_minor": "Paid"}},
         csv_of([ROW] * 20),
-        r"amount_minor: 20 of 20 cells cannot be read .*mend its mapping in sources.yaml \(`minor_units`\)",
+        r"amount_minor: 20 of 20 cells cannot be read .*in sources.yaml \(`minor_units`, `decimal`\)",
     ),
     "no workbook": ({"format": "xlsx"}, "a,b\n", "not a whole Excel workbook"),
     "an untold format": ({"path": "{day}.dat"}, "a", "does not tell its format; say `format`"),
@@ -596,6 +596,24 @@ def test_a_query_that_is_asked_on_no_day_is_said(own: OwnData) -> None:
     (said,) = lacking_sources(own.home())
     assert said.startswith("orders: the query of SHOP_URL is asked on no day:")
     assert f"is asked on no day: its first day would be {own.home().first_day}, its last 1998-05-06" in said
+
+
+def test_a_mapping_written_as_json_knows_signs_beyond_16_bits(own: OwnData) -> None:
+    own.put("f_2026-03-03.csv", csv_of([ROW | {"Where 🏬": "🛒"}]))
+    told = {"column": "Where 🏬", "values": {"🛒": "store"}}
+    source = {"kind": "files", "path": "f_{day}.csv", "columns": ORDER | {"channel": told}}
+    own.put("sources.yaml", json.dumps({"tables": {"orders": [source]}}, ensure_ascii=True))
+    assert own.rows()[0]["channel"] == "store"
+
+
+def test_amounts_with_the_other_decimal_sign_name_the_keys_that_say_how_they_are_written(
+    own: OwnData,
+) -> None:
+    sheet = [list(ROW), *([f"A{n}", *list(ROW.values())[1:4], 19.9] for n in range(20))]
+    workbook(own.folder / "f.xlsx", sheet)
+    own.says({"path": "f.xlsx", "decimal": ",", "columns": ORDER})
+    with pytest.raises(DeliveryError, match=r"amount_minor: 20 of 20 .*\(`minor_units`, `decimal`\)"):
+        own.receive()
 
 
 def test_the_columns_of_a_query_are_named_where_a_files_might_be_cells(own: OwnData, tmp_path: Path) -> None:

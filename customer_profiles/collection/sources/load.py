@@ -101,7 +101,7 @@ def _values(node: yaml.Node, place: Place, lines: dict[Place, int], file: Path) 
     if isinstance(node, yaml.SequenceNode):
         return [_values(item, (*place, n), lines, file) for n, item in enumerate(node.value)]
     if not isinstance(node, yaml.MappingNode):
-        return node.value
+        return _whole(node.value)
     merged: dict[str, Any] = {}
     own: dict[str, Any] = {}
     for key, value in node.value:
@@ -113,14 +113,20 @@ def _values(node: yaml.Node, place: Place, lines: dict[Place, int], file: Path) 
                     raise SourcesError(f"{file} line {key.start_mark.line + 1}: << takes a mapping (*anchor)")
                 merged = _values(part, place, lines, file) | merged
             continue
-        if key.value in own:
+        name = _whole(key.value)
+        if name in own:
             raise SourcesError(
-                f"{file} line {key.start_mark.line + 1}: {key.value!r} stands twice in "
+                f"{file} line {key.start_mark.line + 1}: {name!r} stands twice in "
                 f"{dotted(place) or 'the file'}; keep one"
             )
-        own[key.value] = _values(value, (*place, key.value), lines, file)
-        lines[*place, key.value] = key.start_mark.line + 1
+        own[name] = _values(value, (*place, name), lines, file)
+        lines[*place, name] = key.start_mark.line + 1
     return merged | own
+
+
+def _whole(word: str) -> str:
+    """A word whose signs JSON wrote in halves, which YAML leaves apart: ``"\\ud83d\\ude00"``."""
+    return word.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def dotted(place: Place) -> str:

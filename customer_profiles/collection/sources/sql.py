@@ -85,6 +85,7 @@ def _read(source: SqlSource, table: str, day: date, name: str, home: Home) -> It
         source.timezone or home.timezone,
         source.batch_rows,
         each_day=source.delivery_day is None,
+        decimal=source.decimal,
     )
     batches = read_query(query, day, home.timezone, home.variables, refuse, home.silent)
     first, above = 0, Above()
