@@ -22,8 +22,8 @@ KEYS = {
     "choice": ("values",),
     "currency": ("values",),
 }
-AMOUNT_KEYS = ("minor_units", "decimal")
 """What a mapping says of columns of a kind that are written in another way."""
+AMOUNT_KEYS = ("minor_units", "decimal")
 
 
 @dataclass

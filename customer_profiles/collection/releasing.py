@@ -27,8 +27,6 @@ from customer_profiles.privacy.sealing import place_of
 from customer_profiles.warehouse import Session
 
 ID_DIGITS = 8
-
-
 RELEASED = "@released-"
 
 
