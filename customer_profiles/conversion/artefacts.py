@@ -9,7 +9,10 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+import polars as pl
+
 from customer_profiles.conversion.baselines import BaseRate, BoostedTrees, Logistic, Model, RfmRule
+from customer_profiles.conversion.columns import InputsError
 from customer_profiles.conversion.network import DESCRIPTION, ConversionModel
 from customer_profiles.conversion.page import Page
 from customer_profiles.warehouse import artefacts
@@ -150,9 +153,12 @@ def find(models: Path, label: str, version: str) -> Path:
     raise ArtefactError(f"{few} {version!r} of {label}; there are: {', '.join(there) or 'none'}")
 
 
-def crown(models: Path, label: str, version: str, *, by: str, reason: str) -> Champion:
+def crown(
+    models: Path, label: str, version: str, *, by: str, reason: str, profiles: pl.DataFrame | None = None
+) -> Champion:
     """Put a stored version into service. Raises ``ArtefactError`` if it is not there and whole.
 
+    If ``profiles``, rows as they are today, or none of them, are given, it must be able to score them.
     One that serves already goes on; a pointer that cannot be read is replaced.
     """
     folder = find(models, label, version)
@@ -162,11 +168,13 @@ def crown(models: Path, label: str, version: str, *, by: str, reason: str) -> Ch
         before = None
     if before and before.version == folder.name:
         return before
-    return _serve(folder, "promoted", before, by=by, reason=reason)
+    return _serve(folder, "promoted", before, by=by, reason=reason, profiles=profiles)
 
 
-def roll_back(models: Path, label: str, *, by: str, reason: str) -> Champion:
-    """Put the version that served before the champion back into service.
+def roll_back(
+    models: Path, label: str, *, by: str, reason: str, profiles: pl.DataFrame | None = None
+) -> Champion:
+    """Put the version that served before the champion back into service; ``profiles`` as in ``crown``.
 
     Raises ``ArtefactError`` if there is none, or if it is not there and whole any more.
     """
@@ -176,7 +184,8 @@ def roll_back(models: Path, label: str, *, by: str, reason: str) -> Champion:
     served = _served(now.history)
     if len(served) < 2:
         raise ArtefactError(f"no other version of {label} served before {now.version}. {WHAT_TO_DO}")
-    return _serve(room(models, label) / served[-2], "rolled back", now, by=by, reason=reason)
+    folder = room(models, label) / served[-2]
+    return _serve(folder, "rolled back", now, by=by, reason=reason, profiles=profiles)
 
 
 def taken_out(history: Sequence[Promotion]) -> dict[str, Promotion]:
@@ -200,9 +209,18 @@ def _served(history: Sequence[Promotion]) -> list[str]:
     return served
 
 
-def _serve(folder: Path, act: str, before: Champion | None, *, by: str, reason: str) -> Champion:
+def _serve(
+    folder: Path, act: str, before: Champion | None, *, by: str, reason: str, profiles: pl.DataFrame | None
+) -> Champion:
     """Point to a version that can score: whole files may be another platform version's."""
-    load(folder)
+    model = load(folder)
+    if profiles is not None:
+        try:
+            model.predict(profiles)
+        except InputsError as error:
+            raise ArtefactError(
+                f"{folder.name} cannot score today's profiles: {error}. {WHAT_TO_DO}"
+            ) from error
     page = load_page(folder)
     at = datetime.now(UTC).isoformat(timespec="seconds")
     replaced = before.version if before else None

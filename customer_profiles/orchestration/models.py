@@ -26,6 +26,7 @@ from customer_profiles.conversion.page import Page
 from customer_profiles.conversion.sections import SHOWN, Section, figure, sections
 from customer_profiles.conversion.service import CARD
 from customer_profiles.conversion.snapshots import gather
+from customer_profiles.features.tables import CUSTOMER_FEATURES
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.orchestration.report import load_report
 from customer_profiles.settings import Mendable, Settings
@@ -200,13 +201,18 @@ def promote(settings: Settings, label: str, version: str, *, by: str, reason: st
     if page.faults:
         raise ModelError(f"{folder.name} may not serve: {'; '.join(page.faults)}")
     _require_reason(reason)
-    return crown(settings.models, label, folder.name, by=by, reason=reason)
+    return crown(settings.models, label, folder.name, by=by, reason=reason, profiles=_no_profile())
 
 
 def rollback(settings: Settings, label: str, *, by: str, reason: str) -> Champion:
     """Put the version that served before back into service."""
     _require_reason(reason)
-    return roll_back(settings.models, label, by=by, reason=reason)
+    return roll_back(settings.models, label, by=by, reason=reason, profiles=_no_profile())
+
+
+def _no_profile() -> pl.DataFrame:
+    """Profiles as they are today, but of nobody: what a model reads must be among their columns."""
+    return pl.DataFrame(schema=CUSTOMER_FEATURES.schema)
 
 
 def _require_reason(reason: str) -> None:

@@ -151,6 +151,20 @@ def test_a_promotion_wants_a_reason_and_a_version_that_is_there(twice, model):
     assert "no version 'zzz'" in model(home, "promote", "zzz", "--reason", "why").err
 
 
+@pytest.mark.parametrize("how", ["promote", "rollback"])
+def test_a_version_whose_inputs_are_gone_does_not_serve(twice, model, how):
+    home, first, second = twice
+    folder = room(home.settings.models, "purchase") / first
+    names = json.loads((folder / "inputs.json").read_text())
+    names["numeric"][0] = "shoe_size"
+    stored_as_another_version_did(folder, "inputs.json", json.dumps(names))
+    said = model(home, how, *([first] if how == "promote" else []), "--reason", "better")
+    assert said.code == 1
+    assert f"{first} cannot score today's profiles" in said.err
+    assert "shoe_size" in said.err
+    assert champion(home.settings.models, "purchase").version == second
+
+
 def test_two_versions_are_compared_on_the_same_customers(twice, model):
     home, first, second = twice
     said = model(home, "compare", first[:8])
