@@ -35,8 +35,8 @@ GROWN = 1.1
 of the reference, only the newest days before are comparable."""
 NEWEST_DAYS, NEWEST_WITHIN = 2, 7
 OUTGROWN = 1.5
-"""A home whose history is so many times what it was when the model learned has other customers by nature:
-that they differ from those of training is no error."""
+"""A home of so many times the customers from whom the model learned has other customers by nature: that they
+differ from those of training is no error."""
 YOUNG_DAYS = 14
 """In a shop of fewer days not even the newest are comparable: each day's history is much of all."""
 TRAILING, FROZEN, EARLIER, NEWEST = "trailing", "frozen", "earlier", "newest"
@@ -105,7 +105,8 @@ def drift_of_day(columns: Iterable[History], day: int, world: World, settings: D
 
     Worst first.
     """
-    measured: list[Measured] = []
+    columns, measured = list(columns), list[Measured]()
+    serious = world.frozen_is_error and not _has_outgrown(columns, day, world)
     for history in columns:
         place = int(np.searchsorted(history.days, day))
         if place < len(history.days) and history.days[place] == day:
@@ -113,7 +114,7 @@ def drift_of_day(columns: Iterable[History], day: int, world: World, settings: D
     p_values = np.array([test.p_value for _, tests in measured for test in tests])
     q_values = iter(statistics.benjamini_hochberg(p_values, FEWEST_TESTS))
     judged = [
-        _judged(drift, [(test, float(next(q_values))) for test in tests], day, world, settings)
+        _judged(drift, [(test, float(next(q_values))) for test in tests], settings, serious=serious)
         for drift, tests in measured
     ]
     return sorted(
@@ -286,13 +287,16 @@ def _chi_square_tail(statistic: float, freedom: float) -> float:
 
 
 def _judged(
-    drift: Drift, tests: list[tuple[Test, float]], day: int, world: World, settings: DriftSettings
+    drift: Drift, tests: list[tuple[Test, float]], settings: DriftSettings, *, serious: bool
 ) -> Drift:
-    """The verdict of the worst of a comparison's tests."""
+    """The verdict of the worst of a comparison's tests.
+
+    ``serious``: a difference from the model's days can be an error.
+    """
     found: list[dict[str, Any]] = []
     for test, q_value in tests:
         warn, error = thresholds(settings, drift.table_name, drift.column_name, test.statistic)
-        if drift.reference == FROZEN and not _is_serious(drift.table_name, day, world):
+        if drift.reference == FROZEN and not serious:
             error = float("inf")
         verdict: Verdict = "stable"
         if test.value >= warn:
@@ -307,10 +311,15 @@ def _judged(
     return replace(drift, **max(found, key=lambda f: (URGENCY.get(f["verdict"], 0), f["value"] / f["warn"])))
 
 
-def _is_serious(table: str, day: int, world: World) -> bool:
-    """Whether a difference of a day from the frozen days of a table can be more than a warning."""
-    learned = float(np.mean(world.frozen[table])) - world.first_day
-    return world.frozen_is_error and day - world.first_day <= OUTGROWN * learned
+def _has_outgrown(columns: Iterable[History], day: int, world: World) -> bool:
+    """Whether a day holds so many times the rows of the days that the model learned from."""
+    counted = [history for history in columns if history.kind == "rows" and day in history.days]
+    learned = [(history, _frozen(history, world)) for history in counted]
+    return any(
+        history.rows[history.days == day][0] > OUTGROWN * history.rows[places].mean()
+        for history, places in learned
+        if places.size
+    )
 
 
 def _excess(drift: Drift) -> float:

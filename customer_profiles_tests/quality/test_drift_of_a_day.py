@@ -226,11 +226,10 @@ def test_the_frozen_reference_is_shown_beside_the_trailing_one_and_only_it_sees_
 
 
 def test_a_home_that_has_outgrown_its_model_warns(table):
-    for number in range(10, 42):
-        table.day[number] = table.usual(number, times=2)
-    learned = {"orders": [day_number(START) + number for number in range(8)]}
-    for begun, verdict in ((0, "warn"), (-90, "error")):
-        world = World(learned, first_day=day_number(START) + begun, frozen_is_error=True)
+    world = World({"orders": [day_number(START) + number for number in range(8)]}, frozen_is_error=True)
+    for part, verdict in ((1.4, "error"), (1.6, "warn")):
+        for number in range(10, 42):
+            table.day[number] = table.usual(number, times=2, part=part)
         assert table.verdicts(41, world)["spend", "frozen"].verdict == verdict
 
 
