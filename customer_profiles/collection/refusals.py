@@ -16,14 +16,9 @@ ENOUGH_ROWS = 10
 """From how many rows on a column that cannot be read is the file's fault, not a row's."""
 LONGEST_SHAPE = 40
 AGAIN = "deliver it again"
-KEYS = {
-    "moment": ("date_format",),
-    "date": ("date_format",),
-    "choice": ("values",),
-    "currency": ("values",),
-}
+OF_TIMES, OF_CHOICES, OF_AMOUNTS = "`date_format`", "`values`", "`minor_units`, `decimal`"
+KEYS = {"moment": OF_TIMES, "date": OF_TIMES, "choice": OF_CHOICES, "currency": OF_CHOICES}
 """What a mapping says of columns of a kind that are written in another way."""
-AMOUNT_KEYS = ("minor_units", "decimal")
 
 
 @dataclass
@@ -90,10 +85,10 @@ def require_right(told: Tally, share: float) -> None:
 
 
 def _by(table: str, name: str) -> str:
-    """The keys that most likely mend a column."""
+    """What most likely mends a column: a key of its mapping, or two."""
     kind = (columns_of(CONTRACTS[table])[name].metadata or {})["kind"]
-    keys = AMOUNT_KEYS if name.endswith("_minor") else KEYS.get(kind, ())
-    return f" ({', '.join(f'`{key}`' for key in keys)})" if keys else ""
+    keys = OF_AMOUNTS if name.endswith("_minor") else KEYS.get(kind)
+    return f" ({keys})" if keys else ""
 
 
 def _require_columns(told: Tally, place: str) -> None:

@@ -166,10 +166,12 @@ def _given_back_in_vain(rows: pl.DataFrame) -> list[str]:
     if "refunded_minor" not in rows.columns:
         return []
     above = rows.filter(pl.col("refunded_minor") > pl.col("amount_minor").abs()).height
+    if not above:
+        return []
     return [
         f"refunded_minor is above amount_minor in {above:,} of {rows.height:,} rows, and counts up to it "
         f"alone; spread what a whole order got back: x * line / SUM(line) OVER (PARTITION BY order)"
-    ] * bool(above)
+    ]
 
 
 def _sheets_left_out(home: Home, delivery: Delivery) -> list[str]:

@@ -6,14 +6,11 @@ Memory stays flat however long the file is: of each row its day and its number a
 from __future__ import annotations
 
 import hashlib
-import mmap
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -29,6 +26,7 @@ from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.mapping import leave_out
 from customer_profiles.collection.sources.rows import Found, Mapped, mapped_pieces
 from customer_profiles.collection.sources.schema import LogSource
+from customer_profiles.collection.sources.shelf import Laid, Rows, Shelf
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.contracts.columns import EARLIEST_YEAR, columns_of
 
@@ -41,54 +39,6 @@ NOT_YET = ("expires_at",)
 """Times that lie in the future when a row arrives: they tell nothing of its arrival."""
 CELL, ORIGINAL, RULE = "cell ", "original ", "rule"
 """Where columns of cells and of cells as delivered stand beside each other, these begin their names."""
-ALIGNED = 64
-"""Bytes to whose multiples Arrow aligns: what lies so is read where it lies."""
-
-
-class Laid(NamedTuple):
-    """Where a frame lies on a shelf."""
-
-    start: int
-    end: int
-
-
-class Shelf:
-    """Frames in a file of a folder that has no name: whoever ends, and however, leaves nothing behind."""
-
-    def __init__(self, folder: Path) -> None:
-        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (open as long as the shelf stands)
-
-    def lay(self, frame: pl.DataFrame) -> Laid:
-        """Write a frame behind the others."""
-        self._file.write(bytes(-self._file.tell() % ALIGNED))
-        start = self._file.tell()
-        frame.write_ipc_stream(self._file)
-        self._file.flush()
-        return Laid(start, self._file.tell())
-
-    def take(self, laid: Laid, rows: pl.Series) -> pl.DataFrame:
-        """Rows of a frame by their numbers; what else lies there is not read."""
-        import pyarrow as pa
-
-        lying = memoryview(mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ))
-        frame = pl.DataFrame(pa.ipc.open_stream(pa.py_buffer(lying[laid.start : laid.end])).read_all())
-        return frame[rows]
-
-
-@dataclass(frozen=True)
-class Rows:
-    """The mapped rows of a file on a shelf, in frames of which ``starts`` numbers the first rows."""
-
-    shelf: Shelf
-    frames: Sequence[Laid]
-    starts: Sequence[int]
-
-    def at(self, numbers: pl.Series) -> pl.DataFrame:
-        """Rows by their ascending numbers."""
-        first = numbers.search_sorted(pl.Series(self.starts, dtype=numbers.dtype)).to_list()
-        frames = zip(self.frames, self.starts, first, [*first[1:], numbers.len()], strict=True)
-        taken = [self.shelf.take(laid, numbers[a:b] - start) for laid, start, a, b in frames if a < b]
-        return pl.concat(taken or [self.shelf.take(self.frames[0], numbers)], how="diagonal")
 
 
 @dataclass(frozen=True)
