@@ -158,7 +158,7 @@ def crown(
 ) -> Champion:
     """Put a stored version into service. Raises ``ArtefactError`` if it is not there and whole.
 
-    If ``profiles``, rows as they are today, or none of them, are given, it must be able to score them.
+    ``profiles`` are rows, perhaps none, with the columns that there are today: the version must read them.
     One that serves already goes on; a pointer that cannot be read is replaced.
     """
     folder = find(models, label, version)

@@ -14,6 +14,8 @@ MISSING = "(missing)"
 FEW = 20
 """Text that reads as numbers is a category all the same if it has no more distinct values than this."""
 MILLISECONDS_A_DAY = 86_400_000
+BEYOND_ARROW = (TypeError, NotImplementedError, OverflowError)
+"""What Arrow raises of values that it cannot hold."""
 
 
 class InputsError(Mendable, ValueError):
@@ -39,7 +41,7 @@ def as_frame(table: Any) -> pl.DataFrame:
         table = _without_mixed_columns(table)
     try:
         frame: pl.DataFrame = nw.from_native(table, eager_only=True).to_polars()
-    except (TypeError, NotImplementedError, OverflowError) as error:
+    except BEYOND_ARROW as error:
         if odd := _odd_types(table) if is_pandas else []:
             raise InputsError(
                 f"no types to learn from: {', '.join(odd)}; convert or drop these columns"
@@ -180,6 +182,6 @@ def _odd_types(table: Any) -> list[str]:
     for name, column in table.items():
         try:
             pa.array(column)
-        except (TypeError, NotImplementedError, OverflowError):
+        except BEYOND_ARROW:
             odd.append(f"{name} ({column.dtype})")
     return odd

@@ -222,8 +222,12 @@ class ConversionModel:
     def _count(self, sizes: list[int], positives: float, sample: Part) -> None:
         self.rows_, self.base_rate_ = sum(sizes), float(positives / max(sum(sizes), 1))
         require_enough(self.rows_, int(positives), sample.fold, self.members)
-        odd = unread(sample.frame) if self.numeric is None and self.categories is None else []
-        if len(odd) == len(sample.frame.columns):
+        self._tell_unread(sample.frame)
+
+    def _tell_unread(self, frame: pl.DataFrame) -> None:
+        """Report the columns that nobody named and nobody reads; raise ``InputsError`` if these are all."""
+        odd = unread(frame) if self.numeric is None and self.categories is None else []
+        if len(odd) == len(frame.columns):
             raise InputsError(f"there is no column to learn from; not read: {', '.join(odd) or 'none'}")
         if odd and self.report is not None:
             self.report(f"not read, neither numbers nor categories: {', '.join(odd)}")

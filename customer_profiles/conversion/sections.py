@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -57,8 +56,6 @@ RIVALS = {
 }
 """What a marketer reads of the models that stand beside the page's."""
 SETS = {"train": "learnt from", "test": "judged on"}
-PERIOD = re.compile(r",? (?:last \d+ days|in all (?:that was|events) delivered)")
-"""Where the definition of a trait begins to tell over which days."""
 MOST_INPUTS = 15
 LIMITS = (
     "It is about all customers who are scored. Whom you may contact, consent decides.",
@@ -315,7 +312,10 @@ def _inputs(page: Page) -> list[dict[str, str]]:
 
 def _defined(columns: Sequence[str]) -> str:
     """What a trait is, whatever its window; nothing for one that there is no more."""
-    return PERIOD.split(TRAITS[columns[0]].definition)[0] if columns else ""
+    if not columns:
+        return ""
+    trait = TRAITS[columns[0]]
+    return trait.definition.removesuffix(f", last {trait.window} days")
 
 
 def _uplift(page: Page) -> list[dict[str, str]]:

@@ -43,7 +43,7 @@ def under_profile_keys(session: Session, tables: Tables, day: date) -> Tables:
     The result holds until the next call on the session: it reads tables that the next one replaces.
     """
     found = session.frame(IDENTITIES, day, day)
-    return under_one_key(tables, owners(found, session.lend)) if found.height else tables
+    return under_one_key(tables, owners(found, session.lend))
 
 
 def compute_identities(session: Session, as_of: AsOf, settings: IdentitySettings) -> pl.DataFrame:

@@ -176,10 +176,10 @@ _ANONYMOUS = nw.col("customer_key").is_null()
 
 
 def _rekeyed(rows: Frame, table: str, who: Owners) -> Frame:
-    if who.merged is None:
-        return rows
     own = ("member_key",) if table == "customers" else ()
     rows = rows.with_columns(nw.col("customer_key").alias(name) for name in own)
+    if who.merged is None:
+        return rows
     for name in CUSTOMER_KEYS[table]:
         key = nw.coalesce("profile_key", name).alias(name)
         rows = rows.join(who.merged, left_on=name, right_on="member_key", how="left").select(

@@ -41,7 +41,8 @@ TRAITS = (
 def partners(tables: Tables, as_of: AsOf, attributes: Sequence[str] = ()) -> Frame:
     """``customer_key`` and ``TRAITS``, one row per customer of the population.
 
-    ``attributes`` is the white list. An identifier that several customers share names none of them.
+    ``tables`` are ``under_one_key``, ``attributes`` is the white list. An identifier that several customers
+    share names none of them.
     """
     customers = population(tables, as_of)
     if not attributes:
@@ -60,9 +61,7 @@ def _named(tables: Tables, customers: Frame, as_of: AsOf) -> Frame:
 
     Of a customer with several ids the newest addresses of each id count.
     """
-    rows = known_by(tables["customers"], as_of, "updated_day")
-    own = "member_key" if "member_key" in rows.collect_schema().names() else "customer_key"
-    versions = newest(rows, (own,), "updated_at")
+    versions = newest(known_by(tables["customers"], as_of, "updated_day"), ("member_key",), "updated_at")
     names = [customers.with_columns(identifier_key=nw.col("customer_key"))]
     for column in MATCH_KEYS:
         given = versions.filter(nw.col(column).list.len() > 0).select(

@@ -1,7 +1,6 @@
 """Every family gives equal rows in DuckDB and on Polars, whatever the tables hold."""
 
 from datetime import date, timedelta
-from functools import partial
 
 import numpy as np
 import polars as pl
@@ -14,10 +13,15 @@ from customer_profiles.features.canary import planted_future
 from customer_profiles.features.catalogue import FAMILIES as WITH_DEFAULTS
 from customer_profiles.features.catalogue import FAMILY_TRAITS, TRAITS
 from customer_profiles.features.customer_features import customer_features
+from customer_profiles.features.identities import Owners, under_one_key
 from customer_profiles.features.partners import partners
 
 D = date(2026, 3, 31)
-FAMILIES = WITH_DEFAULTS | {"partners": partial(partners, attributes=("income", "pets"))}
+NOBODY = Owners(None, None)
+"""No two ids are one customer."""
+FAMILIES = WITH_DEFAULTS | {
+    "partners": lambda tables, as_of: partners(under_one_key(tables, NOBODY), as_of, ("income", "pets"))
+}
 
 
 def _random_rows(seed: int) -> dict[str, list[dict]]:

@@ -12,6 +12,8 @@ from customer_profiles.features.partners import partners
 
 D = date(2026, 3, 31)
 LISTED = ("income", "pets")
+NOBODY = Owners(None, None)
+"""No two ids are one customer."""
 
 
 @pytest.fixture
@@ -23,7 +25,8 @@ def told(cleaned, evening, on_polars):
     ) -> dict[str, dict | None]:
         people = [{"updated_day": D - timedelta(days=9), **customer} for customer in customers]
         tables = on_polars(cleaned(customers=people, partner_attributes=[about(**row) for row in rows]))
-        found = partners(tables, evening(day=day), attributes).collect("polars").to_native()
+        found = partners(under_one_key(tables, NOBODY), evening(day=day), attributes)
+        found = found.collect("polars").to_native()
         return {key: json.loads(text) if text else None for key, text in found.iter_rows()}
 
     return compute
@@ -123,6 +126,6 @@ def test_the_trait_is_equal_on_duckdb(told, cleaned, evening, on_duckdb) -> None
     ]
     rows = [{"identifier_key": "e"}, {"identifier_key": "q", "value": 'x"\\y\n'}, {"attribute": "pets"}]
     tables = on_duckdb(cleaned(customers=people, partner_attributes=[about(**row) for row in rows]))
-    found = partners(tables, evening(), LISTED).to_native().pl()
+    found = partners(under_one_key(tables, NOBODY), evening(), LISTED).to_native().pl()
     expected = told(people, *rows)
     assert {key: json.loads(text) for key, text in found.iter_rows()} == expected

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -12,14 +11,12 @@ from datetime import date
 import polars as pl
 
 from customer_profiles.collection.door import Door, receive
-from customer_profiles.collection.formats import sheet_names
 from customer_profiles.collection.reading import LINE, Delivery, DeliveryError, Part, ReadFile
-from customer_profiles.collection.sources.files import odd_days, rows_of_days
+from customer_profiles.collection.sources.doubts import doubts_of
+from customer_profiles.collection.sources.files import rows_of_days
 from customer_profiles.collection.sources.finding import delivered_days, find_delivery, lacking_sources
 from customer_profiles.collection.sources.home import Home
-from customer_profiles.collection.sources.mapping import path_into
-from customer_profiles.collection.sources.rows import rows_beside
-from customer_profiles.collection.sources.schema import FilesSource, SqlSource
+from customer_profiles.collection.sources.schema import SqlSource
 from customer_profiles.contracts import CONTRACTS, Pii
 from customer_profiles.contracts.columns import columns_of
 from customer_profiles.contracts.stored import delivered_columns, key_columns, required_columns
@@ -79,11 +76,6 @@ def check_table(home: Home, settings: CollectionSettings, table: str, day: date 
         return TableCheck(table, day, (), wrong=str(error))
 
 
-def _odd_days(home: Home, table: str) -> list[str]:
-    sources = (source for source in home.tables.get(table, ()) if not isinstance(source, SqlSource))
-    return [doubt for source in sources for doubt in odd_days(source, table, home)]
-
-
 def _fullest(home: Home, table: str) -> date | None:
     rows: Counter[date] = Counter()
     for source in home.tables.get(table, ()):
@@ -121,99 +113,9 @@ def _checked(
         repaired=_counted(sound["repairs"]),
         unknown_columns=received.unknown_columns,
         absent_columns=tuple(name for name in delivered_columns(table) if name not in cells.columns),
-        doubts=(
-            *_names_of_nothing(home, delivery, files),
-            *_sheets_left_out(home, delivery),
-            *_joined_nowhere(home, delivery),
-            *_without_order(home, delivery),
-            *_odd_days(home, delivery.table),
-            *_holding_nothing(home, delivery, cells.filter(split)),
-            *_given_back_in_vain(sound),
-        ),
+        doubts=doubts_of(delivery, home, files, sound),
         sample=masked(cells.filter(split).head(SAMPLE_ROWS), table),
     )
-
-
-def _names_of_nothing(home: Home, delivery: Delivery, files: list[ReadFile]) -> list[str]:
-    """Columns that a source names beside its mapping, where a misspelt one fails nothing, but no file has."""
-    held = {name for file in files if file.originals is not None for name in file.originals.columns}
-    sources = [source for source in home.tables.get(delivery.table, ()) if source.holds(delivery.day)]
-    doubts = []
-    for key in ("numbers", "ignore"):
-        names = [name for source in sources for name in getattr(source, key)]
-        if nowhere := [name for name in names if path_into(name, held) is None]:
-            doubts.append(f"`{key}` names {', '.join(nowhere)}, but no column is called so")
-    return doubts
-
-
-def _holding_nothing(home: Home, delivery: Delivery, cells: pl.DataFrame) -> list[str]:
-    """Optional columns that a source maps, of which no row holds anything: perhaps a misspelt path."""
-    sources = [source for source in home.tables.get(delivery.table, ()) if source.holds(delivery.day)]
-    mapped = {name: how.column for source in sources for name, how in source.columns.items() if how.column}
-    empty = [
-        f"{name} ({column})"
-        for name, column in mapped.items()
-        if name not in required_columns(delivery.table)
-        and name in cells.columns
-        and cells.height
-        and not (cells[name].str.strip_chars() != "").any()
-    ]
-    return [f"empty in all rows of the day: {', '.join(empty)}"] if empty else []
-
-
-def _given_back_in_vain(rows: pl.DataFrame) -> list[str]:
-    """Refunds above what their line cost: of an order's, told on its first line, only a part would count."""
-    if "refunded_minor" not in rows.columns:
-        return []
-    above = rows.filter(pl.col("refunded_minor") > pl.col("amount_minor").abs()).height
-    if not above:
-        return []
-    return [
-        f"refunded_minor is above amount_minor in {above:,} of {rows.height:,} rows, and counts up to it "
-        f"alone; spread what a whole order got back: x * line / SUM(line) OVER (PARTITION BY order)"
-    ]
-
-
-def _sheets_left_out(home: Home, delivery: Delivery) -> list[str]:
-    """Sheets of the delivery's workbooks that no source of the table reads."""
-    sources = [source for source in home.tables.get(delivery.table, ()) if isinstance(source, FilesSource)]
-    named = {name for source in sources for name in source.sheets}
-    books = {part.file for part in delivery.parts if part.file and part.file.name.endswith(".xlsx")}
-    doubts = []
-    for book in sorted(books if "*" not in named else ()):
-        left = [name for name in sheet_names(book)[0 if named else 1 :] if name not in named]
-        if left:
-            doubts.append(f"{book.name}: its sheets {', '.join(left)} are not read; name them in `sheets`")
-    return doubts
-
-
-def _joined_nowhere(home: Home, delivery: Delivery) -> list[str]:
-    """Rows of joined files that are joined to nothing, since a later one holds the same of ``on``."""
-    sources = [source for source in home.tables.get(delivery.table, ()) if isinstance(source, FilesSource)]
-    doubts = []
-    for source in sources:
-        for join in source.join if source.holds(delivery.day) else ():
-            rows = rows_beside(source, join, delivery.table, delivery.day, home).unique()
-            on = list(join.on.values())
-            if nowhere := rows.height - rows.select(on).unique().height:
-                doubts.append(
-                    f"join {join.path}: of rows with the same {', '.join(on)} the last is joined, "
-                    f"{nowhere:,} of {rows.height:,} are not; if each should be a row of {delivery.table}, "
-                    f"make that file the `path` and join this one to it"
-                )
-    return doubts
-
-
-def _without_order(home: Home, delivery: Delivery) -> list[str]:
-    """Columns that number the rows of a query in the order in which they come, if it states none."""
-    sources = [source for source in home.tables.get(delivery.table, ()) if isinstance(source, SqlSource)]
-    return [
-        f"{name}: `place_in` numbers rows as the database happens to return them; end the query with ORDER BY"
-        for source in sources
-        if source.holds(delivery.day) and not re.search(r"\border\s+by\b", source.query, re.IGNORECASE)
-        for name, column in source.columns.items()
-        if column.place_in
-    ]
 
 
 def _first_pieces(delivery: Delivery) -> tuple[list[list[ReadFile]], bool]:

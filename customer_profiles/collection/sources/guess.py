@@ -296,6 +296,7 @@ def _is_no_number(found: str, cells: pl.DataFrame) -> bool:
 
 
 UNIT_PRICES = {"price", "unitprice", "单价", "价格"}
+"""Names of an amount that is a piece's where pieces are told, not the line's."""
 MISTAKEN: dict[str, Callable[[str, pl.DataFrame], bool]] = {
     "status": _is_a_place,
     "discount_minor": _is_a_rate,

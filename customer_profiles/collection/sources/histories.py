@@ -43,7 +43,7 @@ CELL, ORIGINAL, RULE = "cell ", "original ", "rule"
 
 @dataclass(frozen=True)
 class History:
-    """A file for all days. ``rows`` are its mapped rows, laid down again if they were put away.
+    """A file for all days, and its mapped ``rows``.
 
     ``days`` has the numbers of every day's rows, and ``left_out`` of all rows whether a rule leaves them out.
     A day between the first and the last on which no row arrived was delivered too, without rows: else a
@@ -99,16 +99,16 @@ def history_of(source: Found, table: str, file: Path, home: Home) -> History:
     name = name_of(file, home)
     if not file.is_file():
         raise refusal(table, EVERY_DAY, name)("it is no file that can be read; correct `path`")
-    mapped, state = _mapped(source, table, file, home), state_of_file(file, home)
-    known = home.histories.get(mapped)
+    key, state = _key(source, table, file, home), state_of_file(file, home)
+    known = home.histories.get(key)
     if known is None or known[0] != state:
-        known = home.histories[mapped] = state, _split(source, table, file, home)
+        known = home.histories[key] = state, _split(source, table, file, home)
     history: History = known[1]
     return history
 
 
-def _mapped(source: Found, table: str, file: Path, home: Home) -> tuple[str, ...]:
-    """Names a file as a source maps it."""
+def _key(source: Found, table: str, file: Path, home: Home) -> tuple[str, ...]:
+    """Tells a file as one source maps it."""
     return table, source.model_dump_json(), name_of(file, home)
 
 
@@ -135,7 +135,7 @@ def _split(source: Found, table: str, file: Path, home: Home) -> History:
     if days is None:
         assert first is not None
         raise refuse(_why_no_day(first, _times(source, table, first.cells)))
-    home.laid[_mapped(source, table, file, home)] = Rows(shelf, frames, starts[:-1])
+    home.laid[_key(source, table, file, home)] = Rows(shelf, frames, starts[:-1])
     return History(
         file,
         name_of(file, home),
@@ -148,10 +148,11 @@ def _split(source: Found, table: str, file: Path, home: Home) -> History:
 
 
 def _rows(source: Found, table: str, file: Path, home: Home) -> Rows:
-    mapped = _mapped(source, table, file, home)
-    if mapped not in home.laid:
+    """The rows as they lie there, laid down again if they were put away."""
+    key = _key(source, table, file, home)
+    if key not in home.laid:
         _split(source, table, file, home)
-    rows: Rows = home.laid[mapped]
+    rows: Rows = home.laid[key]
     return rows
 
 

@@ -175,14 +175,15 @@ def _in_rows_of(source: FilesSource, read: ReadFile, before: int, refuse: Refuse
 
     A row without entries stays one, so that nothing is lost.
     """
-    if source.rows_of is None:
+    if not source.rows_of:
         return read
-    for name in [source.rows_of] if isinstance(source.rows_of, str) else source.rows_of:
+    for name in source.rows_of:
         read = _in_entries(name, read, refuse)
     return replace(read, places=read.places.with_columns(row_number=pl.int_range(1, pl.len() + 1) + before))
 
 
 def _in_entries(name: str, read: ReadFile, refuse: Refuse) -> ReadFile:
+    """Every entry of a list as a row, the entry under the list's name."""
     path = path_into(name, read.cells.columns)
     if path is None:
         raise refuse(f"rows_of names {name!r}, but it has {read.cells.columns}; correct `rows_of`")

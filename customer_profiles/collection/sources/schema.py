@@ -259,8 +259,8 @@ class FilesSource(_Mapped, _LaidOut):
     path: DayPath = Field(
         description="glob, from the home or absolute; `{day}` is 2026-03-01 (`{day:%Y%m%d}`)"
     )
-    rows_of: str | tuple[str, ...] | None = Field(
-        None,
+    rows_of: Names = Field(
+        (),
         description="a list within each row, such as `items`: every entry becomes a row (`items.sku`); "
         "`[items, items.taxes]` goes on to a list within the entries",
     )

@@ -1,0 +1,109 @@
+"""What ``sources.yaml`` may have meant otherwise: what fails nothing, and yet is seldom wanted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+import polars as pl
+
+from customer_profiles.collection.formats import sheet_names
+from customer_profiles.collection.reading import LINE, Delivery, ReadFile
+from customer_profiles.collection.sources.files import odd_days
+from customer_profiles.collection.sources.home import Home
+from customer_profiles.collection.sources.mapping import path_into
+from customer_profiles.collection.sources.rows import rows_beside
+from customer_profiles.collection.sources.schema import FilesSource, Source, SqlSource
+from customer_profiles.contracts.stored import required_columns
+
+
+def doubts_of(
+    delivery: Delivery, home: Home, files: Sequence[ReadFile], sound: pl.DataFrame
+) -> tuple[str, ...]:
+    """What is doubtful about the sources of a delivery: of its ``files``, of which ``sound`` rows came."""
+    sources = [source for source in home.tables.get(delivery.table, ()) if source.holds(delivery.day)]
+    of_files = [source for source in sources if isinstance(source, FilesSource)]
+    return (
+        *_names_of_nothing(sources, files),
+        *_sheets_left_out(of_files, delivery),
+        *_joined_nowhere(of_files, delivery, home),
+        *_without_order(sources),
+        *(doubt for each in sources if each.kind != "sql" for doubt in odd_days(each, delivery.table, home)),
+        *_holding_nothing(sources, delivery, files),
+        *_given_back_in_vain(sound),
+    )
+
+
+def _names_of_nothing(sources: Sequence[Source], files: Sequence[ReadFile]) -> Iterator[str]:
+    """Columns that a source names beside its mapping, where a misspelt one fails nothing, but no file has."""
+    held = {name for file in files if file.originals is not None for name in file.originals.columns}
+    for key in ("numbers", "ignore"):
+        names = [name for source in sources for name in getattr(source, key)]
+        if nowhere := [name for name in names if path_into(name, held) is None]:
+            yield f"`{key}` names {', '.join(nowhere)}, but no column is called so"
+
+
+def _sheets_left_out(sources: Sequence[FilesSource], delivery: Delivery) -> Iterator[str]:
+    """Sheets of the delivery's workbooks that no source of the table reads."""
+    named = {name for source in sources for name in source.sheets}
+    books = {part.file for part in delivery.parts if part.file and part.file.name.endswith(".xlsx")}
+    for book in sorted(books if "*" not in named else ()):
+        left = [name for name in sheet_names(book)[0 if named else 1 :] if name not in named]
+        if left:
+            yield f"{book.name}: its sheets {', '.join(left)} are not read; name them in `sheets`"
+
+
+def _joined_nowhere(sources: Sequence[FilesSource], delivery: Delivery, home: Home) -> Iterator[str]:
+    """Rows of joined files that are joined to nothing, since a later one holds the same of ``on``."""
+    for source in sources:
+        for join in source.join:
+            rows = rows_beside(source, join, delivery.table, delivery.day, home).unique()
+            on = list(join.on.values())
+            if nowhere := rows.height - rows.select(on).unique().height:
+                yield (
+                    f"join {join.path}: of rows with the same {', '.join(on)} the last is joined, "
+                    f"{nowhere:,} of {rows.height:,} are not; if each should be a row of {delivery.table}, "
+                    f"make that file the `path` and join this one to it"
+                )
+
+
+def _without_order(sources: Sequence[Source]) -> Iterator[str]:
+    """Columns that number the rows of a query in the order in which they come, if it states none."""
+    for source in sources:
+        if isinstance(source, SqlSource) and not re.search(r"\border\s+by\b", source.query, re.IGNORECASE):
+            for name in (name for name, column in source.columns.items() if column.place_in):
+                yield (
+                    f"{name}: `place_in` numbers rows as the database happens to return them; end the query "
+                    f"with ORDER BY"
+                )
+
+
+def _holding_nothing(
+    sources: Sequence[Source], delivery: Delivery, files: Sequence[ReadFile]
+) -> Iterator[str]:
+    """Optional columns that a source maps, of which no row holds anything: perhaps a misspelt path."""
+    mapped = {name: how.column for source in sources for name, how in source.columns.items() if how.column}
+    rows = sum(file.places[LINE].null_count() for file in files)
+    empty = [
+        f"{name} ({column})"
+        for name, column in mapped.items()
+        if name not in required_columns(delivery.table) and not any(_tells(file, name) for file in files)
+    ]
+    if rows and empty:
+        yield f"empty in all rows of the day: {', '.join(empty)}"
+
+
+def _tells(file: ReadFile, name: str) -> bool:
+    return name in file.cells.columns and bool((file.cells[name].str.strip_chars() != "").any())
+
+
+def _given_back_in_vain(sound: pl.DataFrame) -> Iterator[str]:
+    """Refunds above what their line cost: of an order's, told on its first line, only a part would count."""
+    if "refunded_minor" not in sound.columns:
+        return
+    above = sound.filter(pl.col("refunded_minor") > pl.col("amount_minor").abs()).height
+    if above:
+        yield (
+            f"refunded_minor is above amount_minor in {above:,} of {sound.height:,} rows, and counts up to "
+            f"it alone; spread what a whole order got back: x * line / SUM(line) OVER (PARTITION BY order)"
+        )
