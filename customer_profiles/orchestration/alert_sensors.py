@@ -4,10 +4,12 @@ Each also looks whether the other, the daemon and the schedules are awake.
 """
 
 from collections.abc import Mapping
+from functools import partial
 
 import dagster as dg
 
 from customer_profiles.orchestration.alerts import tell
+from customer_profiles.orchestration.platform import Platform, watched_home
 from customer_profiles.settings import Settings
 
 RUNNING = dg.DefaultSensorStatus.RUNNING
@@ -32,8 +34,11 @@ def alert_sensors(settings: Settings, environ: Mapping[str, str]) -> list[dg.Sen
         default_status=RUNNING,
         description="Deliveries and profiles that are not there by their hour.",
     )
-    def late_day_alert(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-        told = tell(settings, environ, context.instance, sensor="late_day_alert", log=context.log)
+    def late_day_alert(
+        context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]
+    ) -> dg.SkipReason:
+        home = partial(watched_home, platform)
+        told = tell(settings, environ, context.instance, sensor="late_day_alert", home=home, log=context.log)
         return dg.SkipReason(str(told))
 
     return [failure_alert, late_day_alert]

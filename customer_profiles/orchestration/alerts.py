@@ -5,13 +5,14 @@ its end. They share one outbox, so that whoever comes second finds nothing left 
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.load import load_home
 from customer_profiles.orchestration.destinations import FILE, destinations, send, write_down
 from customer_profiles.orchestration.observations import (
@@ -80,16 +81,18 @@ def tell(
     *,
     sensor: str | None = None,
     days: bool = True,
+    home: Callable[[], Home] | None = None,
     now: datetime | None = None,
     log: logging.Logger = SILENT,
 ) -> Told:
     """Evaluate what has happened since the last time, and send what waits.
 
-    ``sensor`` is the one that asks, if one does; without ``days`` nobody looks for late days.
+    ``sensor`` is the one that asks, if one does; without ``days`` nobody looks for late days. ``home`` is
+    asked for it then; by default it is loaded.
     """
     moment = now or datetime.now(UTC)
     with open_alerts(settings) as outbox:
-        changed = evaluate(outbox, settings, environ, instance, moment, sensor=sensor, days=days)
+        changed = evaluate(outbox, settings, environ, instance, moment, sensor=sensor, days=days, home=home)
         sent = deliver(outbox, settings, environ, moment, log)
         return Told(*changed, sent, len(outbox.waiting()))
 
@@ -103,6 +106,7 @@ def evaluate(
     *,
     sensor: str | None = None,
     days: bool = True,
+    home: Callable[[], Home] | None = None,
 ) -> tuple[int, int]:
     """Read on, fold, and put messages into the outbox, in one transaction.
 
@@ -116,7 +120,9 @@ def evaluate(
         after = min(before[0], newest) if before else max(newest - FARTHEST_BACK, 0)
         seen = observations_of(instance, events_between(instance, after, newest))
         if days and is_awaited(settings, instance):
-            seen += late(load_home(settings, environ), settings, instance, now)
+            looked_at = home() if home else load_home(settings, environ)
+            seen += late(looked_at, settings, instance, now)
+            looked_at.put_away()
         seen += _awake(outbox, settings, instance, now, sensor)
         outbox.move(name, newest, now)
         if sensor:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from pydantic import ByteSize, TypeAdapter
 
 from customer_profiles.collection.door import Door
 from customer_profiles.collection.sources.home import Home
-from customer_profiles.collection.sources.load import load_home
+from customer_profiles.collection.sources.load import FILE, load_home
 from customer_profiles.privacy.pseudonyms import Pseudonyms
 from customer_profiles.privacy.sealing import Seal
 from customer_profiles.privacy.secrets import Secrets, load_partner_secrets, load_secrets
@@ -97,3 +98,23 @@ class Platform:
             Seal(self.secrets.seal),
             load_partner_secrets(self.settings.collection.partner_hmac_variables, self.variables),
         )
+
+
+def mapping_of(settings: Settings) -> str:
+    """The hash of ``sources.yaml`` as it stands now."""
+    file = settings.home / FILE
+    return hashlib.sha256(file.read_bytes() if file.is_file() else b"").hexdigest()[:16]
+
+
+def watched_home(platform: Platform) -> Home:
+    """The home for those who look every few minutes: the same as long as ``sources.yaml`` stays as it is.
+
+    The platform's own keeps the sources that it first read. Who has looked puts the rows away, since this one
+    lives for weeks.
+    """
+    return _home(platform, mapping_of(platform.settings))
+
+
+@lru_cache(maxsize=1)
+def _home(platform: Platform, mapping: str) -> Home:
+    return load_home(platform.settings, platform.variables)

@@ -192,7 +192,7 @@ def run_range(platform: Platform, first: date, last: date, *, rebuild: bool = Fa
 def _tell(platform: Platform, instance: dg.DagsterInstance) -> str:
     """Alerts of this run, unless a sensor was quicker. They never fail a run that worked."""
     try:
-        return str(tell(platform.settings, platform.variables, instance))
+        return str(tell(platform.settings, platform.variables, instance, home=lambda: platform.home))
     except OutboxError as error:
         return str(error)
 

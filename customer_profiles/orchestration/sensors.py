@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -14,11 +13,10 @@ import dagster as dg
 from customer_profiles.collection.reading import DeliveryError
 from customer_profiles.collection.sources.finding import delivered_days, find_delivery
 from customer_profiles.collection.sources.home import Home
-from customer_profiles.collection.sources.load import FILE, load_home
 from customer_profiles.collection.sources.rows import joined_files
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.orchestration.jobs import DAILY_PROFILES
-from customer_profiles.orchestration.platform import Platform
+from customer_profiles.orchestration.platform import Platform, mapping_of, watched_home
 from customer_profiles.settings import Settings
 
 SECONDS_BETWEEN_TICKS = 30
@@ -51,8 +49,9 @@ def deliveries_sensor(settings: Settings) -> dg.SensorDefinition:
         " a refused one its day again when sources.yaml has changed.",
     )
     def watch(context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]) -> dg.SensorResult:
-        mapping = _mapping(settings)
-        now = delivered_files(_home(platform, mapping))
+        mapping, home = mapping_of(settings), watched_home(platform)
+        now = delivered_files(home)
+        home.put_away()
         before: dict[str, State] = json.loads(context.cursor) if context.cursor else {}
         last_day = datetime.now(ZoneInfo(settings.timezone)).date() - timedelta(days=1)
         states = {name: [file.size, file.written, mapping] for name, file in now.items()}
@@ -64,18 +63,6 @@ def deliveries_sensor(settings: Settings) -> dg.SensorDefinition:
         return dg.SensorResult(run_requests=requests, cursor=json.dumps(cursor))
 
     return watch
-
-
-def _mapping(settings: Settings) -> str:
-    """The hash of ``sources.yaml`` as it stands now."""
-    file = settings.home / FILE
-    return hashlib.sha256(file.read_bytes() if file.is_file() else b"").hexdigest()[:16]
-
-
-@lru_cache(maxsize=1)
-def _home(platform: Platform, mapping: str) -> Home:
-    """The home with the sources of a ``mapping``: the platform's own keeps those that it first read."""
-    return load_home(platform.settings, platform.variables)
 
 
 def delivered_files(home: Home) -> dict[str, Watched]:
@@ -91,7 +78,6 @@ def delivered_files(home: Home) -> dict[str, Watched]:
                 files[f"{table}: {file}"] = _watched(table, day, file)._replace(joined=True)
         except (DeliveryError, FileNotFoundError):
             continue
-    home.put_away()  # this process lives for weeks
     return files
 
 

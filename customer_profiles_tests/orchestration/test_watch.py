@@ -18,12 +18,15 @@ from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatu
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._daemon.types import DaemonHeartbeat
 
+from customer_profiles.collection.sources import rows
 from customer_profiles.collection.sources.load import load_home
+from customer_profiles.definitions import build
 from customer_profiles.orchestration.alerts import open_alerts, tell
 from customer_profiles.orchestration.doctor import examine
 from customer_profiles.orchestration.instance import open_instance
 from customer_profiles.orchestration.jobs import DAILY_SCHEDULE
 from customer_profiles.orchestration.observations import log_name
+from customer_profiles.orchestration.platform import Platform, watched_home
 from customer_profiles.orchestration.watch import PROFILES, is_awaited, late
 from customer_profiles.privacy.secrets import load_secrets
 from customer_profiles.quality.freshness import expected_were_delivered, late_days
@@ -181,3 +184,29 @@ def test_the_doctor_finds_open_secrets_a_held_warehouse_unread_events_and_waitin
 def test_the_doctor_changes_nothing_in_a_home_that_is_empty(tmp_path: Path) -> None:
     examine(load_settings(tmp_path), {})
     assert not any(tmp_path.iterdir())
+
+
+def test_who_looks_every_few_minutes_reads_a_file_for_all_days_once(
+    tmp_path: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns = "{order_id: No, ordered_at: At}"
+    sources = f"tables: {{orders: [{{kind: files, path: all.csv, columns: {columns}}}]}}"
+    (tmp_path / "sources.yaml").write_text(sources)
+    (tmp_path / "all.csv").write_text("No,At\nA,2026-03-01\nB,2026-03-02\n")
+    platform = Platform(load_settings(tmp_path, first_day=FIRST, freshness=HOURS), {})
+    definitions = build(platform.settings, {"platform": platform})
+    read, original = list[Path](), rows.read_pieces
+    monkeypatch.setattr(rows, "read_pieces", lambda file, *more: read.append(file) or original(file, *more))
+
+    def tick(sensor: str) -> None:
+        resources = {"platform": platform}
+        context = dg.build_sensor_context(instance, definitions=definitions, resources=resources)
+        definitions.resolve_sensor_def(sensor).evaluate_tick(context)
+
+    for sensor in ("late_day_alert", "deliveries_sensor", "late_day_alert"):
+        tick(sensor)
+        assert len(read) == 1
+        assert not watched_home(platform).laid
+    (tmp_path / "sources.yaml").write_text(sources.replace("order_id: No, ", ""))
+    tick("late_day_alert")
+    assert len(read) == 2
