@@ -41,8 +41,9 @@ from customer_profiles.profiles.tables import COUNTS as PROFILE_COUNTS
 from customer_profiles.quality import statistics
 from customer_profiles.quality.coarse import binned
 from customer_profiles.quality.counts import Watched, count, watched_rows
-from customer_profiles.quality.drift import World, drift_of_day
+from customer_profiles.quality.drift import drift_of_day
 from customer_profiles.quality.history import History, day_number, histories, trailing
+from customer_profiles.quality.references import World
 from customer_profiles.settings import CollectionSettings, DriftSettings
 from customer_profiles.simulation import simulate
 from customer_profiles.warehouse import Session, Table, Warehouse

@@ -202,10 +202,12 @@ def _run(
     from customer_profiles.orchestration.screen import progress_of_assets, show_report
 
     platform = Platform(settings, os.environ)
-    start, end = range_of_days(platform, first, last)
-    for reason in (*lacking_sources(platform.home), *ending_early(platform, end)):
+    with out.status("looking at what was delivered"):  # years in one file take their time
+        start, end = range_of_days(platform, first, last)
+        doubts = (*lacking_sources(platform.home), *ending_early(platform, end))
+        state = fingerprint(platform, start, end)
+    for reason in doubts:
         out.print(f"WARN {reason}", style="yellow", markup=False, soft_wrap=True)
-    state = fingerprint(platform, start, end)
     before = load_report(settings.home)
     same = before is not None and before.fingerprint == state and before.in_service == in_service(settings)
     if before is not None and before.succeeded and same and not rebuild:

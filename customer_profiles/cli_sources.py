@@ -45,9 +45,10 @@ def check(
 
     settings = load_settings(home)
     found = load_home(settings, os.environ)
-    checks = [
-        check_table(found, settings.collection, table, day.date() if day else None) for table in CONTRACTS
-    ]
+    with out.status("reading one day"):
+        checks = [
+            check_table(found, settings.collection, table, day.date() if day else None) for table in CONTRACTS
+        ]
     for checked in checks:
         _show(checked)
     _show_families(checks)

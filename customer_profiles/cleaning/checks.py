@@ -14,9 +14,9 @@ from customer_profiles.contracts.stored import key_columns
 from customer_profiles.orchestration.checks import contract_check, day_check, drift_check, suite_check
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.quality.claims import Suite
-from customer_profiles.quality.drift import World
 from customer_profiles.quality.finding import Finding
 from customer_profiles.quality.reconciliation import orphans_are_few, rows_add_up
+from customer_profiles.quality.references import World
 from customer_profiles.quality.suites import table_suite
 from customer_profiles.settings import Settings
 from customer_profiles.warehouse import Session

@@ -20,10 +20,10 @@ from customer_profiles.orchestration.partitions import days_of
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.quality.claims import Suite, finding_of
 from customer_profiles.quality.contract import breaches, contract_finding, wrong_columns
-from customer_profiles.quality.drift import World
 from customer_profiles.quality.drift_table import findings
 from customer_profiles.quality.finding import Finding
 from customer_profiles.quality.measuring import COURSE, drift_rows, plot_of_day
+from customer_profiles.quality.references import World
 from customer_profiles.settings import Settings
 from customer_profiles.warehouse import Session, Table
 from customer_profiles.warehouse.tables import SQL_TYPES

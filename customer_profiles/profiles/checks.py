@@ -20,8 +20,8 @@ from customer_profiles.profiles.drift import (
     world_of,
 )
 from customer_profiles.profiles.tables import COUNTS, CUSTOMER_PROFILES, DRIFT
-from customer_profiles.quality.drift import World
 from customer_profiles.quality.finding import Finding
+from customer_profiles.quality.references import World
 from customer_profiles.warehouse import Session
 
 

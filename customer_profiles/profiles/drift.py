@@ -23,8 +23,8 @@ from customer_profiles.profiles.tables import COUNTS
 from customer_profiles.projection.projection import Projection
 from customer_profiles.projection.service import load_projection
 from customer_profiles.quality.counts import NO_COLUMN, Watched, count, labelled, watched
-from customer_profiles.quality.drift import World
 from customer_profiles.quality.history import day_number
+from customer_profiles.quality.references import World
 from customer_profiles.segments.segmentation import Segmentation
 from customer_profiles.segments.service import load_segmentation
 from customer_profiles.segments.tables import SEGMENTS

@@ -13,57 +13,42 @@ Saturday differs from the week, and a broken Saturday differs from the Saturdays
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
 from customer_profiles.quality import statistics
 from customer_profiles.quality.coarse import Binned, binned
-from customer_profiles.quality.counts import DIGITS, SHARES
+from customer_profiles.quality.counts import SHARES
 from customer_profiles.quality.creeping import slow_fall_test, slow_level_test
 from customer_profiles.quality.history import WEEK, History, trailing
+from customer_profiles.quality.references import (
+    EARLIER,
+    FROZEN,
+    NEWEST,
+    NONE,
+    TRAILING,
+    YOUNG_DAYS,
+    World,
+    frozen_days,
+    grows,
+    has_outgrown,
+    newest_days,
+    only_aged,
+    recent_days,
+)
 from customer_profiles.quality.thresholds import thresholds
 from customer_profiles.quality.volumes import Test, clock_test, level_test, mean_test, share_test, volume_test
 from customer_profiles.settings import DriftSettings
 
 Verdict = Literal["error", "warn", "chance", "stable", "too few rows", "too few days"]
 FEWEST_DAYS = 7
-GROWN = 1.1
-"""A trait that counts all history grows with it: where the shop's history is this much longer than that
-of the reference, only the newest days before are comparable."""
-NEWEST_DAYS, NEWEST_WITHIN = 2, 7
-OUTGROWN = 1.5
-"""A home of so many times the customers from whom the model learned has other customers by nature: that they
-differ from those of training is no error."""
-YOUNG_DAYS = 14
-"""In a shop of fewer days not even the newest are comparable: each day's history is much of all."""
-TRAILING, FROZEN, EARLIER, NEWEST = "trailing", "frozen", "earlier", "newest"
 LATENESS = "(days late)"
-NONE = np.empty(0, dtype=np.int64)
 FEWEST_TESTS, SERIOUS = 100, 0.1
 """One watched table warns as rarely as many do. An error needs so much less chance than a warning."""
 URGENCY: dict[str, int] = {"error": 3, "warn": 2, "chance": 1}
-
-
-@dataclass(frozen=True)
-class World:
-    """What a day is held against beside its own history.
-
-    ``frozen`` maps a table to the day numbers from which the model in service learned. ``growing`` names
-    (table, column) pairs that count all history, whose length is told from ``first_day`` on; ``ageing``
-    those of them to which each day adds one for everybody.
-    ``frozen_is_error``: whether a difference from the frozen days can be more than a warning. ``panel``:
-    whether each day holds the same customers again, computed now and then.
-    """
-
-    frozen: Mapping[str, Sequence[int]] = field(default_factory=dict)
-    growing: frozenset[tuple[str, str]] = frozenset()
-    ageing: frozenset[tuple[str, str]] = frozenset()
-    first_day: int = 0
-    frozen_is_error: bool = False
-    panel: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,7 +91,7 @@ def drift_of_day(columns: Iterable[History], day: int, world: World, settings: D
     Worst first.
     """
     columns, measured = list(columns), list[Measured]()
-    serious = world.frozen_is_error and not _has_outgrown(columns, day, world)
+    serious = world.frozen_is_error and not has_outgrown(columns, day, world)
     for history in columns:
         place = int(np.searchsorted(history.days, day))
         if place < len(history.days) and history.days[place] == day:
@@ -128,7 +113,7 @@ def _measured(history: History, today: int, world: World, settings: DriftSetting
         return _measured_volume(history, today, world, settings)
     if history.rows[today] == 0:
         return []
-    frozen = _frozen(history, world)
+    frozen = frozen_days(history, world)
     if history.version and today in frozen:
         return []  # what the model says of a day that it learned from was counted to compare with
     before = trailing(history, today, settings.trailing_days)
@@ -136,13 +121,13 @@ def _measured(history: History, today: int, world: World, settings: DriftSetting
         before = np.setdiff1d(before, frozen)  # outputs counted on days of training are no days of service
     elif history.kind == "missing":
         before = before[history.counts[before, 1] > 0]  # where all is NULL, nothing was to be observed
-    if _grows(history, today, before, frozen, world):
+    if grows(history, today, before, frozen, world):
         young = history.days[today] - world.first_day < YOUNG_DAYS
-        newest = NONE if young else _newest(history, today, before)
+        newest = NONE if young else newest_days(history, today, before)
         drift, tests = _against_days(history, today, newest, NEWEST, 1, settings)
-        aged = (history.table, history.column) in world.ageing and _only_aged(history, today, newest)
+        aged = (history.table, history.column) in world.ageing and only_aged(history, today, newest)
         return [(drift, [] if aged else tests)]
-    recent = _recent(history, today, before, world, settings)
+    recent = recent_days(history, today, before, world, settings)
     measured = [_against_days(history, today, recent, TRAILING, FEWEST_DAYS, settings)]
     learned_from = frozen.size and today <= frozen[-1]
     if frozen.size and history.kind not in SHARES and not learned_from:
@@ -156,10 +141,10 @@ def _measured_volume(history: History, today: int, world: World, settings: Drift
     """A table's rows, against the same weekdays of eight weeks and against the weeks before the last two."""
     drift = _blank(history, today, TRAILING, 0)
     before = trailing(history, today, settings.trailing_days)
-    if len(_recent(history, today, before, world, settings)) < FEWEST_DAYS:
+    if len(recent_days(history, today, before, world, settings)) < FEWEST_DAYS:
         return [(replace(drift, verdict="too few days"), [])]
     days = np.arange(max(today - 2 * settings.trailing_days, 0), today)
-    sudden = volume_test(history, today, _recent(history, today, days, world, settings))
+    sudden = volume_test(history, today, recent_days(history, today, days, world, settings))
     slow = slow_fall_test(history, today, settings)
     if sudden is None:
         return [(replace(drift, moved="a table that comes and goes"), [])]
@@ -311,17 +296,6 @@ def _judged(
     return replace(drift, **max(found, key=lambda f: (URGENCY.get(f["verdict"], 0), f["value"] / f["warn"])))
 
 
-def _has_outgrown(columns: Iterable[History], day: int, world: World) -> bool:
-    """Whether a day holds so many times the rows of the days that the model learned from."""
-    counted = [history for history in columns if history.kind == "rows" and day in history.days]
-    learned = [(history, _frozen(history, world)) for history in counted]
-    return any(
-        history.rows[history.days == day][0] > OUTGROWN * history.rows[places].mean()
-        for history, places in learned
-        if places.size
-    )
-
-
 def _excess(drift: Drift) -> float:
     return drift.value / drift.warn if drift.value is not None and drift.warn else 0.0
 
@@ -365,59 +339,3 @@ def _family(history: History) -> str:
     if history.column == LATENESS:
         return "lateness"
     return {"rows": "volume"}.get(history.kind, history.kind)
-
-
-def compared_with(
-    history: History, today: int, reference: str, world: World, settings: DriftSettings
-) -> np.ndarray:
-    """Places of the days that stand for a reference."""
-    before = trailing(history, today, settings.trailing_days)
-    if reference == FROZEN:
-        return _frozen(history, world)
-    if reference == NEWEST:
-        return _newest(history, today, before)
-    return _recent(history, today, before, world, settings)
-
-
-def _recent(
-    history: History, today: int, before: np.ndarray, world: World, settings: DriftSettings
-) -> np.ndarray:
-    """Those days before today that tell what is usual; of a panel, those of the last eight weeks.
-
-    A panel's older days were computed for the model's training alone, and may lie a year apart.
-    """
-    oldest = history.days[today] - 2 * settings.trailing_days
-    return before[history.days[before] >= oldest] if world.panel else before
-
-
-def _newest(history: History, today: int, before: np.ndarray) -> np.ndarray:
-    recent = history.days[before] >= history.days[today] - NEWEST_WITHIN
-    return np.asarray(before[recent][-NEWEST_DAYS:])
-
-
-def _only_aged(history: History, today: int, places: np.ndarray) -> bool:
-    """Whether the days that have passed since those at ``places`` explain all that moved.
-
-    Where all customers signed up on one day, each day holds a number that the days before do not. Numbers
-    lie in bins, which widen the distance by a bin's width at most.
-    """
-    if history.kind != "number" or not places.size:
-        return False
-    was, now = history.counts[places].sum(axis=0), history.counts[today]
-    passed = history.days[today] - np.average(history.days[places], weights=history.rows[places])
-    width = float(now @ np.abs(history.bins)) / now.sum() / 2 ** (DIGITS - 1)
-    return bool(statistics.earth_mover(was, now, history.bins) <= passed + width)
-
-
-def _frozen(history: History, world: World) -> np.ndarray:
-    """Places of the days from which the model learned."""
-    days = world.frozen.get(history.table)
-    return np.flatnonzero(np.isin(history.days, days) & (history.rows > 0)) if days else NONE
-
-
-def _grows(history: History, today: int, before: np.ndarray, frozen: np.ndarray, world: World) -> bool:
-    """Whether a trait that counts all history had markedly less of it on the reference's days."""
-    if (history.table, history.column) not in world.growing or not before.size:
-        return False
-    oldest = float(np.mean(history.days[np.union1d(before, frozen)]))
-    return bool(history.days[today] - world.first_day > GROWN * (oldest - world.first_day))

@@ -33,9 +33,9 @@ from customer_profiles.orchestration.partitions import (
 )
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.orchestration.run import failures_of
-from customer_profiles.quality.drift import World
 from customer_profiles.quality.finding import Finding
 from customer_profiles.quality.measuring import measure_days
+from customer_profiles.quality.references import World
 from customer_profiles.settings import load_settings
 from customer_profiles.warehouse import Session, Table, WarehouseError
 
