@@ -46,7 +46,8 @@ class Layout:
 
     ``header`` names the columns of a CSV without a header line; ``fixed`` gives the first and last
     character of each column of a fixed-width line, from 1; ``sheets`` are those of a workbook; ``escape`` is
-    a backslash where one takes the meaning from the sign behind it.
+    a backslash where one takes the meaning from the sign behind it. ``decimal`` is the sign between whole
+    part and fraction in its text, with which its numbers are written too: 1.5 is no text.
     """
 
     format: str
@@ -59,6 +60,7 @@ class Layout:
     skip_lines: int = 0
     fixed: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     sheets: tuple[str, ...] = ()
+    decimal: str = "."
 
     @property
     def is_utf8(self) -> bool:
@@ -267,7 +269,7 @@ def _read_ndjson(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFra
     ragged: Ragged = []
     with open_text(file, layout) as stream:
         for number, line in enumerate((line for line in lines_of(stream) if line.strip()), start=1):
-            row = json_row(line)
+            row = json_row(line, layout.decimal)
             if row is None:
                 ragged.append((number, line.decode("utf-8-sig")))
                 continue
@@ -283,10 +285,10 @@ def _read_ndjson(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFra
     return rows, ragged
 
 
-def json_row(line: bytes) -> dict[str, str | None] | None:
+def json_row(line: bytes, decimal: str = ".") -> dict[str, str | None] | None:
     """The cells of one line as text; None if it is not one JSON object that names each cell once."""
     try:
-        row = _decoded(line.decode("utf-8-sig", "surrogatepass"))
+        row = DECODERS[decimal](line.decode("utf-8-sig", "surrogatepass"))
         if not isinstance(row, dict):
             return None
         cells = {name: json_text(value) for name, value in row.items()}
@@ -305,7 +307,13 @@ def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 # made once: json.loads and json.dumps make a new one at each call with an option
-_decoded = json.JSONDecoder(object_pairs_hook=_named_once).decode
+DECODERS = {
+    ".": json.JSONDecoder(object_pairs_hook=_named_once).decode,
+    ",": json.JSONDecoder(
+        object_pairs_hook=_named_once, parse_float=lambda number: number.replace(".", ",")
+    ).decode,
+}
+"""Read JSON, by the sign with which its fractions are written as text."""
 _encoded = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -316,21 +324,20 @@ def json_text(value: Any) -> str | None:
     return str(value) if type(value) is int else _encoded(value)
 
 
-def _read_parquet(file: Path, _: Layout, refuse: Refuse) -> tuple[pl.DataFrame, Ragged]:
+def _read_parquet(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFrame, Ragged]:
     try:
         rows = pl.read_parquet(file)
     except pl.exceptions.PolarsError as error:
         reason = str(error).splitlines()[0]
         raise refuse(f"it is not a whole Parquet file: {reason}; deliver it again") from error
     rows.columns = tidy_names(rows.columns, refuse)
-    return rows.with_columns(plain(rows[name]) for name in rows.columns), []
+    return rows.with_columns(plain(rows[name], layout.decimal) for name in rows.columns), []
 
 
-def plain(column: pl.Series) -> pl.Series:
-    """Cells that have no text of their own as text: nested, binary and floating ones."""
-    if column.dtype.is_float():
-        whole = (column == column.floor()) & (column.abs() <= EXACT_FLOAT)
-        return column.cast(pl.Int64, strict=False).cast(pl.String).zip_with(whole, column.cast(pl.String))
+def plain(column: pl.Series, decimal: str = ".") -> pl.Series:
+    """Cells that have no text of their own as text: nested, binary and floating ones, and decimals."""
+    if column.dtype.is_float() or column.dtype.is_decimal():
+        return _digits(column).str.replace(".", decimal, literal=True)
     if column.dtype == pl.Duration:
         return column.dt.to_string("iso")
     if column.dtype == pl.Binary:
@@ -340,11 +347,19 @@ def plain(column: pl.Series) -> pl.Series:
             return column.bin.encode("hex")
     if column.dtype.is_nested():
         cells = [
-            None if cell is None else json.dumps(cell, ensure_ascii=False, default=str)
+            None if cell is None else _encoded(DECODERS[decimal](json.dumps(cell, default=str)))
             for cell in column.to_list()
         ]
         return pl.Series(column.name, cells, dtype=pl.String)
     return column
+
+
+def _digits(numbers: pl.Series) -> pl.Series:
+    """Floats and decimals as text; whole floats without a fraction."""
+    if numbers.dtype.is_decimal():
+        return numbers.cast(pl.String)
+    whole = (numbers == numbers.floor()) & (numbers.abs() <= EXACT_FLOAT)
+    return numbers.cast(pl.Int64, strict=False).cast(pl.String).zip_with(whole, numbers.cast(pl.String))
 
 
 def _read_fixed(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFrame, Ragged]:
@@ -380,9 +395,7 @@ def _read_xlsx(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFrame
         absent = [name for name in names if name not in book.sheet_names]
         if absent:
             raise refuse(f"it has no sheets {absent}, but {book.sheet_names}; correct `sheets`")
-        sheets = [
-            book.load_sheet(name, header_row=layout.skip_lines, dtypes="string").to_polars() for name in names
-        ]
+        sheets = [_sheet(book, name, layout) for name in names]
     except fastexcel.FastExcelError as error:
         raise refuse(
             f"it is not a whole Excel workbook: {str(error).splitlines()[0]}; deliver it again"
@@ -391,6 +404,16 @@ def _read_xlsx(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFrame
         sheet.columns = tidy_names(sheet.columns, refuse)
     rows = pl.concat(sheets, how="diagonal")
     return rows.filter(~pl.all_horizontal(pl.all().is_null())), []
+
+
+def _sheet(book: Any, name: str, layout: Layout) -> pl.DataFrame:
+    """A sheet's cells as text. In a column of numbers alone a point is no sign of the text."""
+    cells: pl.DataFrame = book.load_sheet(name, header_row=layout.skip_lines, dtypes="string").to_polars()
+    if layout.decimal == ".":
+        return cells
+    typed = book.load_sheet(name, header_row=layout.skip_lines, schema_sample_rows=None)
+    numbers = [cells.columns[told.index] for told in typed.available_columns() if told.dtype == "float"]
+    return cells.with_columns(pl.col(numbers).str.replace(".", layout.decimal, literal=True))
 
 
 def sheet_names(file: Path) -> list[str]:

@@ -91,7 +91,7 @@ def _ndjson_pieces(file: Path, layout: Layout, refuse: Refuse) -> Iterator[Piece
     ragged: Ragged = []
     with open_text(file, layout) as stream:
         for number, line in enumerate((line for line in lines_of(stream) if line.strip()), start=1):
-            row = json_row(line)
+            row = json_row(line, layout.decimal)
             if row is None:
                 ragged.append((number, line.decode("utf-8-sig")))
             else:
@@ -120,7 +120,7 @@ def _fixed_pieces(file: Path, layout: Layout, refuse: Refuse) -> Iterator[Piece]
             first += len(some)
 
 
-def _parquet_pieces(file: Path, _: Layout, refuse: Refuse) -> Iterator[Piece]:
+def _parquet_pieces(file: Path, layout: Layout, refuse: Refuse) -> Iterator[Piece]:
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -129,7 +129,7 @@ def _parquet_pieces(file: Path, _: Layout, refuse: Refuse) -> Iterator[Piece]:
             for batch in whole.iter_batches(ROWS):
                 rows = pl.DataFrame(pl.from_arrow(pa.Table.from_batches([batch])))
                 rows.columns = tidy_names(rows.columns, refuse)
-                yield rows.with_columns(plain(rows[name]) for name in rows.columns), []
+                yield rows.with_columns(plain(rows[name], layout.decimal) for name in rows.columns), []
     except pa.ArrowException as error:
         reason = str(error).splitlines()[0]
         raise refuse(f"it is not a whole Parquet file: {reason}; deliver it again") from error

@@ -24,11 +24,10 @@ from customer_profiles.collection.sources.mapping import maps_piece_by_piece
 from customer_profiles.collection.sources.places import on_day
 from customer_profiles.collection.sources.schema import FilesSource
 from customer_profiles.settings import CollectionSettings
+from customer_profiles_tests.collection.conftest import OwnData, workbook
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from customer_profiles_tests.collection.conftest import OwnData
 
 OWN_DAY = date(2026, 3, 3)
 ORDER = {
@@ -293,6 +292,48 @@ def test_what_is_computed_of_numbers_with_a_comma_is_a_number(own: OwnData) -> N
     rows = own.rows()
     assert column(rows, "discount_minor") == [75, 20]
     assert column(rows, "amount_minor") == [123450, 10]
+
+
+@pytest.mark.parametrize("form", ["parquet", "ndjson", "xlsx"])
+@pytest.mark.parametrize("large", [False, True])
+def test_under_a_decimal_comma_a_number_is_a_number_still(
+    own: OwnData, monkeypatch: pytest.MonkeyPatch, form: str, large: bool
+) -> None:
+    monkeypatch.setattr(reading, "LARGE_FILE", 0 if large else pieces.LARGE_FILE)
+    amounts = [1.234, 1234.5, 12.0, 7.25]
+    rows = [
+        {"No": str(n), "At": "2026-03-03", "Who": "c", "Paid": paid, "Off": {"sum": paid}, "Text": "1.234,50"}
+        for n, paid in enumerate(amounts)
+    ]
+    frame, file = pl.DataFrame(rows), own.folder / f"o_2026-03-03.{form}"
+    if form == "parquet":
+        frame.with_columns(Back=pl.col("Paid").cast(pl.Decimal(10, 3))).write_parquet(file)
+    elif form == "ndjson":
+        frame.with_columns(Back="Paid").write_ndjson(file)
+    else:
+        names = ["No", "At", "Who", "Paid", "Text"]
+        workbook(file, [names, *([row[name] for name in names] for row in rows)])
+    nested = {} if form == "xlsx" else {"refunded_minor": "Back", "discount_minor": "Off.sum"}
+    money = {"amount_minor": "Paid", **nested, "coupon_id": "Text"}
+    columns = ORDER | {name: {"column": paid, "minor_units": 2} for name, paid in money.items()}
+    own.says({"path": f"o_{{day}}.{form}", "decimal": ",", "columns": columns})
+    rows = own.rows()
+    for name in ("amount_minor", *nested):
+        assert column(rows, name) == [123, 123450, 1200, 725]
+    assert column(rows, "coupon_id") == ["123450"] * 4
+
+
+@pytest.mark.parametrize(
+    ("decimal", "written"), [(",", "12.00"), (",", "12.0"), (".", "10000000000000000"), (",", "1.5")]
+)
+def test_an_amount_that_cannot_be_read_is_never_taken_for_minor_units(
+    own: OwnData, decimal: str, written: str
+) -> None:
+    own.put("o_2026-03-03.csv", f"No;At;Who;Paid\nA;2026-03-03;c;{written}\n")
+    own.says({"path": "o_{day}.csv", "delimiter": ";", "decimal": decimal, "columns": ORDER})
+    (row,) = own.rows()
+    assert row["amount_minor"] is None
+    assert row["broken_rules"] == ["amount_minor|unparsable"]
 
 
 def test_an_export_whose_columns_changed_is_two_sources(own: OwnData) -> None:

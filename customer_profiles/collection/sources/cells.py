@@ -1,6 +1,6 @@
 """How files write numbers, amounts and times, as the door reads them: plain, in minor units, ISO 8601.
 
-Expressions over one column of text. What cannot be read is NULL; of a time it stays, marked as no time.
+Expressions over one column of text. What cannot be read is NULL; of a time or an amount it stays, marked.
 """
 
 from __future__ import annotations
@@ -9,7 +9,14 @@ from datetime import date
 
 import polars as pl
 
-from customer_profiles.collection.parsing import DATE_ONLY, NO_DATE, PARSERS, in_zone
+from customer_profiles.collection.parsing import (
+    DATE_ONLY,
+    NO_DATE,
+    PARSERS,
+    WHOLE,
+    WHOLE_AS_DECIMAL,
+    in_zone,
+)
 from customer_profiles.collection.sources.schema import DAYS_SINCE, EPOCHS, HOURS_ALONE, Column, with_minutes
 
 SIGNS = r"[\p{Sc}\s'’元]"
@@ -28,7 +35,7 @@ EXACT_AMOUNT = 2**53
 WITHOUT_ZONE = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?$"
 ISO = r"^\d{4}-\d{2}-\d{2}"
 UNMAPPED = "!"
-"""Stands before a time that is not of its ``date_format`` but would be read as another one."""
+"""Stands before a time or an amount that cannot be mapped but would be read as another one."""
 HOURS = (*HOURS_ALONE, "%T", "%R", "%s", "%X", "%c", "%+", "%r")
 DAY_MICROSECONDS = 86_400_000_000
 MOST_DAYS = 3_000_000
@@ -59,6 +66,13 @@ def whole_minor_units(amount: pl.Expr, digits: int) -> pl.Expr:
     """A decimal amount in whole minor units, halves to the even one; NULL if too large or not finite."""
     minor = (amount * 10**digits).round(NOISE_DIGITS).round(0, mode="half_to_even")
     return pl.when(minor.abs() <= EXACT_AMOUNT).then(minor).cast(pl.Int64, strict=False)
+
+
+def amount(cell: pl.Expr, decimal: str, digits: int) -> pl.Expr:
+    """A decimal amount in minor units of so many digits."""
+    minor = whole_minor_units(as_number(cell, decimal), digits).cast(pl.String)
+    misread = cell.str.contains(WHOLE) | cell.str.contains(WHOLE_AS_DECIMAL)
+    return pl.coalesce(minor, pl.when(misread).then(pl.lit(UNMAPPED) + cell).otherwise(cell))
 
 
 def iso_time(name: str, column: Column, kind: str, decimal: str, zone: str, business_zone: str) -> pl.Expr:

@@ -12,6 +12,7 @@ import polars as pl
 
 from customer_profiles.collection.door import Door, receive
 from customer_profiles.collection.reading import LINE, Delivery, DeliveryError, Part, ReadFile
+from customer_profiles.collection.sources.cells import UNMAPPED
 from customer_profiles.collection.sources.doubts import doubts_of
 from customer_profiles.collection.sources.files import rows_of_days
 from customer_profiles.collection.sources.finding import delivered_days, find_delivery, lacking_sources
@@ -153,7 +154,7 @@ def masked(cells: pl.DataFrame, table: str) -> pl.DataFrame:
     """The table's columns of delivered rows as text; personal data is shown by its shape alone."""
     columns = columns_of(CONTRACTS[table])
     known = [name for name in delivered_columns(table) if name in cells.columns]
-    shown = cells.select(pl.col(known).cast(pl.String))
+    shown = cells.select(pl.col(known).cast(pl.String).str.strip_prefix(UNMAPPED))
     personal = [name for name in known if (columns[name].metadata or {})["pii"] is not Pii.NONE]
     return shown.with_columns(
         pl.col(name).str.slice(0, LONGEST_SHAPE).str.replace_all(r"\p{L}", "a").str.replace_all(r"\p{N}", "9")

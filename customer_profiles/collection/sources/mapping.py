@@ -20,10 +20,10 @@ from customer_profiles.collection.reading import LINE, ReadFile
 from customer_profiles.collection.refusals import none_known
 from customer_profiles.collection.sources.cells import (
     KEPT_AS_TEXT,
+    amount,
     as_number,
     iso_time,
     plain_number,
-    whole_minor_units,
 )
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.schema import Column, LogSource, Source
@@ -252,7 +252,7 @@ def _as_the_door_reads(
     if column.values:
         cell = cell.replace(dict(column.values))
     if column.minor_units is not None:
-        return _or_itself(cell, whole_minor_units(as_number(cell, decimal), column.minor_units))
+        return amount(cell, decimal, column.minor_units)
     if kind in NUMBERS:
         return _or_itself(cell, plain_number(cell, decimal))
     if kind in ("moment", "date"):

@@ -53,6 +53,7 @@ def layout_of(source: FilesSource, file: Path, home: Home) -> Layout | None:
         source.skip_lines,
         source.fixed,
         source.sheets,
+        source.decimal,
     )
 
 

@@ -176,7 +176,10 @@ class _Mapped(_Strict):
         description="table's column: file's column, or how it is made; one of the same name needs no line",
     )
     numbers: Names = Field((), description="file's columns that expressions see as numbers, not as text")
-    decimal: Literal[".", ","] = Field(".", description="the sign between whole part and fraction")
+    decimal: Literal[".", ","] = Field(
+        ".",
+        description="the sign between whole part and fraction in text; a file's own numbers need none",
+    )
     timezone: Zone | None = Field(None, description="zone of times without one; by default business time")
     drop: Mapping[str, Expression] = Field(
         default_factory=dict, description="rule's name: rows for which it holds are left out, and counted"
