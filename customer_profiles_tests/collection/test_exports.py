@@ -635,6 +635,17 @@ def test_a_refund_above_what_its_line_cost_is_told(own: OwnData) -> None:
     assert column(own.rows(), "refunded_minor") == [30, 270, 200]
 
 
+def test_amounts_with_a_fraction_that_count_as_minor_units_are_told(own: OwnData) -> None:
+    own.put(
+        "o_2026-03-03.csv", "No,At,Who,Paid\nA,2026-03-03,c,100.00\nB,2026-03-03,c,99.50\nC,2026-03-03,c,7\n"
+    )
+    own.says({"path": "o_{day}.csv", "columns": {**ORDER, "amount_minor": "Paid"}})
+    (doubt,) = check.check_table(own.home(), CollectionSettings(), "orders").doubts
+    assert doubt.startswith("amount_minor is written with a fraction in 1 of 2 rows, such as 100.00, and was")
+    own.says({"path": "o_{day}.csv", "columns": ORDER})
+    assert check.check_table(own.home(), CollectionSettings(), "orders").doubts == ()
+
+
 @pytest.mark.parametrize("chunk", [1, 2, 3, 1 << 20])
 def test_columns_are_parted_by_two_signs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
     monkeypatch.setattr(formats, "CHUNK", chunk)

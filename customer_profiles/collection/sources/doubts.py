@@ -14,7 +14,7 @@ from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.mapping import path_into
 from customer_profiles.collection.sources.rows import rows_beside
 from customer_profiles.collection.sources.schema import FilesSource, Source, SqlSource
-from customer_profiles.contracts.stored import required_columns
+from customer_profiles.contracts.stored import columns_with, required_columns
 
 
 def doubts_of(
@@ -30,6 +30,7 @@ def doubts_of(
         *_without_order(sources),
         *(doubt for each in sources if each.kind != "sql" for doubt in odd_days(each, delivery.table, home)),
         *_holding_nothing(sources, delivery, files),
+        *_written_with_a_fraction(delivery.table, sound),
         *_given_back_in_vain(sound),
     )
 
@@ -95,6 +96,16 @@ def _holding_nothing(
 
 def _tells(file: ReadFile, name: str) -> bool:
     return name in file.cells.columns and bool((file.cells[name].str.strip_chars() != "").any())
+
+
+def _written_with_a_fraction(table: str, sound: pl.DataFrame) -> Iterator[str]:
+    """Amounts such as 100.00, which count as 100 minor units if nobody says that they have a fraction."""
+    for name in columns_with(table, "unit", "minor units"):
+        if many := int(sound["repairs"].list.contains(f"{name}|decimal_to_whole").sum()):
+            yield (
+                f"{name} is written with a fraction in {many:,} of {sound.height:,} rows, such as 100.00, "
+                f"and was taken for 100 minor units (cents); if it is not, say `minor_units: 2`"
+            )
 
 
 def _given_back_in_vain(sound: pl.DataFrame) -> Iterator[str]:
