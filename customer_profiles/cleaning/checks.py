@@ -7,15 +7,17 @@ import dagster as dg
 
 from customer_profiles.cleaning.clean import row_fates
 from customer_profiles.cleaning.drift import world_of
+from customer_profiles.cleaning.fates import displaced
 from customer_profiles.cleaning.orphans import orphan_counts
 from customer_profiles.cleaning.tables import CLEANED, COUNTS, DRIFT
+from customer_profiles.collection.tables import RAW
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.contracts.stored import key_columns
 from customer_profiles.orchestration.checks import contract_check, day_check, drift_check, suite_check
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.quality.claims import Suite
 from customer_profiles.quality.finding import Finding
-from customer_profiles.quality.reconciliation import orphans_are_few, rows_add_up
+from customer_profiles.quality.reconciliation import keys_tell_apart, orphans_are_few, rows_add_up
 from customer_profiles.quality.references import World
 from customer_profiles.quality.suites import table_suite
 from customer_profiles.settings import Settings
@@ -27,6 +29,8 @@ NAMES_CUSTOMERS = [
 NAMES_PRODUCTS = [
     table for table in CONTRACTS if table != "products" and "product_id" in CONTRACTS[table].columns()
 ]
+MADE_KEYS = ("orders", "events")
+"""Tables whose key is often made by the mapping: places of lines, hashes of columns."""
 ORPHANS = {
     "customers": "orphans are kept; a customer who was never delivered has no profile",
     "products": "orphans are kept",
@@ -53,6 +57,25 @@ def rows_reconcile(table: str) -> dg.AssetChecksDefinition:
         find,
         blocking=True,
         after=[["quarantine", "rows"]],
+    )
+
+
+def keys_tell_rows_apart(table: str) -> dg.AssetChecksDefinition:
+    """Few rows are lost to another one of their key: a key made of too little swallows lines of an order."""
+
+    def find(platform: Platform, days: list[date]) -> Mapping[date, Finding]:
+        key = key_columns(table)
+        with platform.warehouse() as warehouse:
+            counts = warehouse.collect(displaced(warehouse.read(RAW[table], days[0], days[-1]), key))
+        return {
+            day: keys_tell_apart(rows, lost, key) for day, rows, lost in counts.iter_rows() if day in days
+        }
+
+    return day_check(
+        ["cleaned", table],
+        "keys_tell_rows_apart",
+        "few rows of a delivery have the key of another one, without being a copy of it",
+        find,
     )
 
 
@@ -115,6 +138,7 @@ def arrives_as_usual(table: str) -> dg.AssetChecksDefinition:
 
 CHECKS = [
     *(rows_reconcile(table) for table in CONTRACTS),
+    *(keys_tell_rows_apart(table) for table in MADE_KEYS),
     *(contract_check(CLEANED[table], key_columns(table)) for table in CONTRACTS),
     *(expectations_are_met(table) for table in CONTRACTS),
     *(references_are_known(table, "customers", "customer_key") for table in NAMES_CUSTOMERS),

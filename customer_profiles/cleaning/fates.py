@@ -37,6 +37,15 @@ def standing(raw: Rows, key: Sequence[str]) -> Rows:
     return nw.concat([once, often.unique(same, keep="last", order_by=["source", "row_number"])])
 
 
+def displaced(raw: Rows, key: Sequence[str]) -> Rows:
+    """Per delivery day: its valid rows, and those of them that a later row of their key displaces."""
+    rows = nw.col("rows")
+    per_key = _sound(raw).group_by("delivery_day", *key).agg(rows=nw.len())
+    return per_key.group_by("delivery_day").agg(
+        rows.sum().cast(nw.Int64), (rows - 1).sum().cast(nw.Int64).alias("displaced")
+    )
+
+
 def first_arrivals(rows: Rows, key: Sequence[str], arrived: Rows, *, days: int) -> Rows:
     """Of rows that stand in the deliveries of so many ``days``, those whose key came in no earlier one.
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from customer_profiles.quality.finding import Finding
 
+MOST_DISPLACED, FEW_DISPLACED = 0.05, 5
+"""Share of a delivery's rows that may have the key of another one; so many rows may, whatever their share."""
 FATES = ("accepted", "repaired", "quarantined", "duplicate")
 
 
@@ -43,6 +45,20 @@ def rows_add_up(counts: Mapping[str, Mapping[str, int]]) -> Finding:
             }
             for table, of in counts.items()
         ],
+    )
+
+
+def keys_tell_apart(rows: int, displaced: int, key: Sequence[str]) -> Finding:
+    """Hold that few rows of a delivery have the ``key`` of a later one, which then counts alone."""
+    share = displaced / rows if rows else 0.0
+    says = f"{displaced:,} of {rows:,} rows ({share:.2%}) have the {', '.join(key)} of another one"
+    few = share <= MOST_DISPLACED or displaced <= FEW_DISPLACED
+    return Finding(
+        passed=few,
+        value=round(share, 6),
+        threshold={"warn": MOST_DISPLACED},
+        says=says if few else f"{says}: of each key the last row counts alone, though they are no copies",
+        severity="warn",
     )
 
 

@@ -9,8 +9,11 @@ import polars as pl
 import pytest
 
 from customer_profiles.cleaning.clean import clean_day, clean_days, days_to_run_again, quarantine_days
+from customer_profiles.cleaning.fates import displaced
 from customer_profiles.cleaning.orphans import orphan_counts
 from customer_profiles.cleaning.tables import CLEANED, QUARANTINE
+from customer_profiles.collection.tables import RAW
+from customer_profiles.contracts.stored import key_columns
 
 DAY = date(2026, 3, 3)
 NEXT, LATER = DAY + timedelta(days=1), DAY + timedelta(days=2)
@@ -57,6 +60,17 @@ def test_of_one_key_the_newest_row_of_a_delivery_wins(shop, sound, table: str) -
     cleaned = shop.take(table, rows)
     assert (cleaned["row_number"].to_list(), cleaned[note].to_list()) == ([3], ["third"])
     assert fates(shop, table) == {"accepted": 1, "duplicate": 2}
+
+
+def test_rows_that_others_of_their_key_displace_are_counted_copies_and_later_deliveries_are_not(
+    shop, sound
+) -> None:
+    line, other = sound("orders"), sound("orders", line_number="2")
+    shop.take("orders", [line, line, sound("orders", amount_minor="7"), sound("orders", quantity="0"), other])
+    shop.take("orders", [line], day=NEXT)
+    raw = shop.warehouse.read(RAW["orders"], DAY, NEXT)
+    counts = shop.warehouse.collect(displaced(raw, key_columns("orders")).sort("delivery_day"))
+    assert counts.rows() == [(DAY, 3, 1), (NEXT, 1, 0)]
 
 
 def test_the_newest_row_is_that_of_the_last_file(shop, sound) -> None:

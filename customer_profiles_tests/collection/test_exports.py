@@ -635,6 +635,18 @@ def test_a_refund_above_what_its_line_cost_is_told(own: OwnData) -> None:
     assert column(own.rows(), "refunded_minor") == [30, 270, 200]
 
 
+def test_lines_that_one_key_swallows_are_told(own: OwnData) -> None:
+    lines = "A,2026-03-03,c,1,x\nA,2026-03-03,c,2,y\nA,2026-03-03,c,2,y\nB,2026-03-03,c,2,x\n"
+    own.put("o_2026-03-03.csv", "No,At,Who,Paid,What\n" + lines)
+    columns = ORDER | {"line_number": {"constant": 1}, "product_id": "What"}
+    own.says({"path": "o_{day}.csv", "columns": columns})
+    (doubt,) = check.check_table(own.home(), CollectionSettings(), "orders").doubts
+    assert doubt.startswith("1 of 3 rows have the order_id, line_number, status_at of another one")
+    assert "they differ in amount_minor, product_id; if" in doubt
+    own.says({"path": "o_{day}.csv", "columns": columns | {"line_number": {"place_in": "No"}}})
+    assert check.check_table(own.home(), CollectionSettings(), "orders").doubts == ()
+
+
 def test_amounts_with_a_fraction_that_count_as_minor_units_are_told(own: OwnData) -> None:
     own.put(
         "o_2026-03-03.csv", "No,At,Who,Paid\nA,2026-03-03,c,100.00\nB,2026-03-03,c,99.50\nC,2026-03-03,c,7\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from customer_profiles.quality.reconciliation import orphans_are_few, rows_add_up
+from customer_profiles.quality.reconciliation import keys_tell_apart, orphans_are_few, rows_add_up
 
 GOOD = {"received": 10, "accepted": 6, "repaired": 1, "quarantined": 2, "duplicate": 1}
 
@@ -36,3 +36,14 @@ def test_orphans_warn_above_one_share_and_fail_above_another(orphans, passed, se
 
 def test_no_rows_have_no_orphans():
     assert orphans_are_few(0, 0, warn_share=0.01, error_share=0.05).passed
+
+
+@pytest.mark.parametrize(
+    ("rows", "displaced", "passed"),
+    [(0, 0, True), (10, 5, True), (1_000, 50, True), (1_000, 51, False), (9, 6, False)],
+)
+def test_many_rows_of_one_key_warn(rows, displaced, passed):
+    finding = keys_tell_apart(rows, displaced, ["order_id", "line_number"])
+    assert (finding.passed, finding.severity) == (passed, "warn")
+    assert f"{displaced} of {rows:,} rows" in finding.says
+    assert "have the order_id, line_number of another one" in finding.says

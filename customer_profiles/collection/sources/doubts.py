@@ -14,7 +14,12 @@ from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.mapping import path_into
 from customer_profiles.collection.sources.rows import rows_beside
 from customer_profiles.collection.sources.schema import FilesSource, Source, SqlSource
-from customer_profiles.contracts.stored import columns_with, required_columns
+from customer_profiles.contracts.stored import (
+    columns_with,
+    delivered_columns,
+    key_columns,
+    required_columns,
+)
 
 
 def doubts_of(
@@ -30,6 +35,7 @@ def doubts_of(
         *_without_order(sources),
         *(doubt for each in sources if each.kind != "sql" for doubt in odd_days(each, delivery.table, home)),
         *_holding_nothing(sources, delivery, files),
+        *_displaced(delivery.table, sound),
         *_written_with_a_fraction(delivery.table, sound),
         *_given_back_in_vain(sound),
     )
@@ -96,6 +102,23 @@ def _holding_nothing(
 
 def _tells(file: ReadFile, name: str) -> bool:
     return name in file.cells.columns and bool((file.cells[name].str.strip_chars() != "").any())
+
+
+def _displaced(table: str, sound: pl.DataFrame) -> Iterator[str]:
+    """Rows that another one of their key displaces, though they say something else."""
+    key = list(key_columns(table))
+    if not (lost := sound.height - sound.select(key).unique().height):
+        return
+    told = [name for name in delivered_columns(table) if name in sound.columns and name not in key]
+    unlike = (
+        sound.group_by(key).agg(pl.col(told).n_unique() > 1).select(pl.col(told).any()).row(0, named=True)
+    )
+    differ = [name for name, differs in unlike.items() if differs]
+    yield (
+        f"{lost:,} of {sound.height:,} rows have the {', '.join(key)} of another one, and the last of each "
+        f"counts alone, though they differ in {', '.join(differ) or 'columns that are not kept'}; if each is "
+        f"a row of its own, make a key that tells them apart (`place_in`, `hash_of`)"
+    )
 
 
 def _written_with_a_fraction(table: str, sound: pl.DataFrame) -> Iterator[str]:
