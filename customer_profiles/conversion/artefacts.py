@@ -203,7 +203,7 @@ def _served(history: Sequence[Promotion]) -> list[str]:
     served: list[str] = []
     for change in history:
         if change.act == "rolled back":
-            served.pop()
+            served = served[:-1]
         else:
             served.append(change.version)
     return served

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,8 @@ from customer_profiles.settings import Mendable
 
 FEWEST = 10
 """Fewest rows of either class, and fewest customers, that five folds can learn from."""
+
+ISO_DATE = re.compile(r"\d{4}(-\d\d|$)")
 
 
 class TooFewExamples(Mendable, ValueError):  # noqa: N818
@@ -64,6 +67,27 @@ def aligned(name: str, values: Any, rows: int) -> np.ndarray:
     if missing:
         raise ValueError(f"{name} is missing in {missing} of {rows} rows: fill it, or leave these rows out")
     return array
+
+
+def snapshots(as_of: Any, rows: int) -> np.ndarray:
+    """Return the place (rows,) of each row's snapshot among all of them, 0 the oldest.
+
+    Raises ``ValueError`` for what does not sort by time: types that are not alike, and text that is not
+    ISO 8601.
+    """
+    values = aligned("as_of", as_of, rows)
+    try:
+        different, place = np.unique(values, return_inverse=True)
+    except TypeError as error:
+        kinds = ", ".join(sorted({type(value).__name__ for value in values}))
+        raise ValueError(f"as_of has values that cannot be put in order: {kinds}; give one type") from error
+    unordered = [each for each in different.tolist() if isinstance(each, str) and not ISO_DATE.match(each)]
+    if unordered:
+        raise ValueError(
+            f"as_of is text that does not sort by time, such as {unordered[0]!r};"
+            " give dates, numbers or ISO 8601 (2026-03-31)"
+        )
+    return np.asarray(place)
 
 
 def binary(label: Any, rows: int) -> np.ndarray:

@@ -14,8 +14,11 @@ MISSING = "(missing)"
 FEW = 20
 """Text that reads as numbers is a category all the same if it has no more distinct values than this."""
 MILLISECONDS_A_DAY = 86_400_000
-BEYOND_ARROW = (TypeError, NotImplementedError, OverflowError)
-"""What Arrow raises of values that it cannot hold."""
+BEYOND_ARROW = (
+    *(TypeError, NotImplementedError, OverflowError),
+    *(pl.exceptions.ComputeError, pl.exceptions.PanicException),
+)
+"""What Arrow raises of values that it cannot hold, and Polars of types of Arrow's that it cannot."""
 
 
 class InputsError(Mendable, ValueError):
@@ -42,7 +45,7 @@ def as_frame(table: Any) -> pl.DataFrame:
     try:
         frame: pl.DataFrame = nw.from_native(table, eager_only=True).to_polars()
     except BEYOND_ARROW as error:
-        if odd := _odd_types(table) if is_pandas else []:
+        if odd := _odd_types(table) if named else []:
             raise InputsError(
                 f"no types to learn from: {', '.join(odd)}; convert or drop these columns"
             ) from error
@@ -81,12 +84,17 @@ def unread(frame: pl.DataFrame) -> list[str]:
 
 
 def require(frame: pl.DataFrame, columns: Sequence[str]) -> None:
-    """Raise ``InputsError`` naming the ``columns`` that the table lacks."""
+    """Raise ``InputsError`` naming ``columns`` that the table lacks, or holds as lists, structs or bytes."""
     absent = [name for name in columns if name not in frame.columns]
     if absent:
         raise InputsError(
             f"the table lacks {len(absent)} of the model's {len(columns)} columns: {', '.join(absent)};"
             " deliver them, or train again without them"
+        )
+    unreadable = [f"{name} ({frame.schema[name]})" for name in columns if not _is_scalar(frame.schema[name])]
+    if unreadable:
+        raise InputsError(
+            f"the model reads numbers and text, but the table holds neither in {', '.join(unreadable)}"
         )
 
 
@@ -129,6 +137,11 @@ def texts(column: pl.Series) -> pl.Series:
 def _once(columns: Sequence[str]) -> list[str]:
     """Each name once; one name alone is not taken for a list of letters."""
     return list(dict.fromkeys([columns] if isinstance(columns, str) else columns))
+
+
+def _is_scalar(dtype: pl.DataType) -> bool:
+    """Whether a cell is one value that reads as a number or as text."""
+    return not dtype.is_nested() and dtype not in (pl.Binary, pl.Object)
 
 
 def _counts(dtype: pl.DataType) -> bool:
@@ -175,13 +188,14 @@ def _without_mixed_columns(table: Any) -> Any:
 
 
 def _odd_types(table: Any) -> list[str]:
-    """Columns of a pandas table that Arrow cannot hold, such as complex, sparse or endless numbers."""
+    """Columns of a pandas or Arrow table that cannot be held, such as complex, sparse or endless numbers."""
     import pyarrow as pa
 
     odd = []
-    for name, column in table.items():
+    for name in getattr(table, "column_names", None) or table.columns:
+        column = table[name]
         try:
-            pa.array(column)
+            pl.from_arrow(pa.array(column))
         except BEYOND_ARROW:
-            odd.append(f"{name} ({column.dtype})")
+            odd.append(f"{name} ({getattr(column, 'dtype', None) or column.type})")
     return odd

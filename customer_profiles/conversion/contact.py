@@ -29,14 +29,18 @@ def contact_table(
     rate = lists["buyers"].to_numpy() / (share * tested)
     error = (lists["high"] - lists["low"]).to_numpy() / (2 * NORMAL_95 * share * tested)
     spread = NORMAL_95 * np.sqrt((size * error) ** 2 + size * rate * (1 - np.minimum(rate, 1)))
-    buyers = {"": size * rate, "_low": size * rate - spread, "_high": size * rate + spread}
+    middle = size * rate
+    buyers = {
+        end: np.clip(count, 0, size)
+        for end, count in {"": middle, "_low": middle - spread, "_high": middle + spread}.items()
+    }
     promised = lists["expected_buyers"].to_numpy() * customers / tested
     columns = {
         "share": share,
         "customers": size.astype(int),
         "cutoff": lists["cutoff"].to_numpy(),
-        **{f"buyers{end}": np.clip(count, 0, size) for end, count in buyers.items()},
-        **{f"precision{end}": np.clip(count / np.maximum(size, 1), 0, 1) for end, count in buyers.items()},
+        **{f"buyers{end}": count for end, count in buyers.items()},
+        **{f"precision{end}": count / np.maximum(size, 1) for end, count in buyers.items()},
         **{f"recall{end}": lists[f"recall{end}"].to_numpy() for end in ("", "_low", "_high")},
         **{f"profit_minor{end}": _profit(count, size, conversion) for end, count in buyers.items()},
         "expected_profit_minor": _profit(promised, size, conversion),

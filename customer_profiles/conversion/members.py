@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,19 @@ AT_ONCE = 16_384
 """Rows that a prediction computes at once."""
 MOST_STEPS = 400
 """About how many batches a pass over the rows is cut into, at most."""
+RANGES: dict[str, tuple[type, float, float]] = {
+    "seed": (int, 0, 2**31 - 1),
+    "members": (int, 2, np.inf),
+    "hidden": (int, 1, np.inf),
+    "epochs": (int, 1, np.inf),
+    "patience": (int, 1, np.inf),
+    "bends": (int, 0, np.inf),
+    "dropout": (float, 0, 0.99),
+    "sparsity": (float, 0, np.inf),
+    "weight_decay": (float, 0, np.inf),
+    "learning_rate": (float, 0, np.inf),
+}
+"""Least and most of a model's parameters; a row needs a member that learns from it, and one that does not."""
 Arrays = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Inputs (rows, inputs), label (rows,) 0 or 1, and fold (rows,) of some rows."""
 
@@ -34,6 +47,18 @@ class Recipe:
     weight_decay: float
     epochs: int
     patience: int
+
+
+def require_sound(parameters: Mapping[str, Any]) -> None:
+    """Raise ``ValueError`` naming the first of a model's ``parameters`` that is not in its range."""
+    for name, (kind, least, most) in RANGES.items():
+        values = parameters[name]
+        for value in values if isinstance(values, tuple) else (values,):
+            allowed = int | np.integer if kind is int else int | float | np.number
+            if not isinstance(value, allowed) or not least <= value <= most:
+                number = "a whole number" if kind is int else "a number"
+                upto = f" to {most:.10g}" if most < np.inf else " on"
+                raise ValueError(f"{name} is {values!r}: {number} from {least:g}{upto} is needed")
 
 
 @dataclass

@@ -16,17 +16,17 @@ import polars as pl
 from customer_profiles.conversion.batches import (
     Batch,
     Part,
-    aligned,
     binary,
     folds,
     require_enough,
     sampled,
+    snapshots,
 )
 from customer_profiles.conversion.calibration import Calibration, fit_calibration
 from customer_profiles.conversion.columns import InputsError, as_frame, column_kinds, unread
 from customer_profiles.conversion.inputs import Inputs
 from customer_profiles.conversion.learnt import BoostedShape, Learnt, Network, learn_network, learn_trees
-from customer_profiles.conversion.members import AT_ONCE, Recipe
+from customer_profiles.conversion.members import AT_ONCE, Recipe, require_sound
 from customer_profiles.conversion.shapes import (
     DETAILED,
     LINEAR,
@@ -141,13 +141,7 @@ class ConversionModel:
     ) -> None:
         if shapes is not None and (not shapes or not set(shapes) <= set(SHAPES)):
             raise ValueError(f"shapes are {shapes!r}; choose some of {', '.join(SHAPES)}")
-        if members < 2:
-            raise ValueError(f"members is {members}: each row needs one that does not learn from it")
-        if epochs < 1:
-            raise ValueError(f"epochs is {epochs}: at least one pass is needed")
-        if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**31:
-            raise ValueError(f"seed is {seed!r}: a whole number from 0 to {2**31 - 1} is needed")
-        self.seed = int(seed)
+        self.seed = seed
         self.numeric = numeric
         self.categories = categories
         self.projection = projection
@@ -155,27 +149,29 @@ class ConversionModel:
         self.epochs = epochs
         self.patience = patience
         self.members = members
-        self.hidden = hidden
+        self.hidden = tuple(hidden) if isinstance(hidden, list | tuple) else (hidden,)
         self.dropout = dropout
         self.sparsity = sparsity
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.bends = bends
         self.report = report
+        require_sound(vars(self))
+        self.seed = int(seed)
 
     def fit(self, table: Any, label: Any, customer_key: Any = None, as_of: Any = None) -> Self:
         """Learn from ``table``, one row per example, and ``label`` (rows,) of 0 and 1.
 
         ``table`` is a pandas, Polars or Arrow table. ``customer_key`` (rows,) keeps rows of one customer
         in one fold; without it every row is a customer of its own. ``as_of`` (rows,) tells each row's
-        snapshot: with several, shapes count alike, and calibration looks at the newest one alone.
-        Raises ``TooFewExamples``, ``InputsError`` if no column tells rows apart, or ``ValueError`` for a
-        label that is not 0 and 1.
+        snapshot, as a number, a time or ISO 8601: with several, shapes count alike, and calibration looks
+        at the newest one alone. Raises ``TooFewExamples``, ``InputsError`` if no column tells rows apart,
+        or ``ValueError`` for a label that is not 0 and 1.
         """
         frame = as_frame(table)
         target = binary(label, frame.height)
         fold = folds(customer_key, frame.height, self.members, self.seed)
-        snapshot = np.zeros(len(target)) if as_of is None else aligned("as_of", as_of, frame.height)
+        snapshot = np.zeros(len(target)) if as_of is None else snapshots(as_of, frame.height)
         rows = Part(frame, target, fold, snapshot == max(snapshot, default=0))
         if len(target) <= SAMPLE:
             self._count([len(target)], target.sum(), rows)

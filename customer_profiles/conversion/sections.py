@@ -51,7 +51,8 @@ RIVALS = {
     "rfm_rule": "points for how recently, how often and for how much one bought",
     "logistic_regression": "a weighted sum of the inputs",
     "hist_gradient_boosting": "boosted decision trees alone",
-    "seed_recipe": "a small network on principal components",
+    "seed_recipe": "a small network on principal components of the rows that lack nothing (the base rate, if "
+    "these are under 100)",
     "champion": "the model that served until now",
 }
 """What a marketer reads of the models that stand beside the page's."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.markup import escape
 from rich.table import Table
 
@@ -41,7 +41,8 @@ def show_rows(console: Console, rows: Sequence[dict[str, str]]) -> None:
         numbers = place > 0 and all(_is_number(row.get(name, "")) for row in rows)
         words = [word for row in rows for word in row.get(name, "").split()]
         longest = max(map(len, words), default=0) if numbers else None
-        table.add_column(escape(name), justify="right" if numbers else "left", min_width=longest)
+        justify: JustifyMethod = "right" if numbers else "left"
+        table.add_column(escape(name), justify=justify, min_width=longest, overflow="fold")
     for row in rows:
         table.add_row(*(escape(row.get(name, "")) for name in names))
     console.print(table)

@@ -21,6 +21,8 @@ from customer_profiles.settings import Mendable
 
 POINTER, CHECKSUMS = "champion.json", "manifest.json"
 UNFINISHED = ".unfinished"
+VERSION = "(version)"
+"""The manifest's entry that tells of which version it is, so that a folder under another name is refused."""
 
 
 class ArtefactError(Mendable, RuntimeError):
@@ -48,7 +50,9 @@ def store_version(place: Path, write: Callable[[Path], None]) -> Path:
     unfinished.mkdir(parents=True)
     write(unfinished)
     files = sorted(path for path in unfinished.rglob("*") if path.is_file())
-    sums = {path.relative_to(unfinished).as_posix(): _checksum(path) for path in files}
+    sums = {path.relative_to(unfinished).as_posix(): _checksum(path) for path in files} | {
+        VERSION: place.name
+    }
     (unfinished / CHECKSUMS).write_text(json.dumps(sums, indent=1), encoding="utf-8")
     shutil.rmtree(place, ignore_errors=True)
     unfinished.rename(place)
@@ -146,6 +150,9 @@ def damaged_files(folder: Path) -> list[str]:
         return [f"{CHECKSUMS} is not JSON"]
     if not isinstance(sums, dict) or not sums:
         return [f"{CHECKSUMS} names no file"]
+    version = sums.pop(VERSION, folder.name)
+    if version != folder.name:
+        return [f"it holds version {version}"]
     return [
         f"{name} {'differs' if (folder / name).exists() else 'is missing'}"
         for name, checksum in sums.items()

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -201,6 +202,22 @@ def test_a_version_that_is_damaged_cannot_be_rolled_back_to(three):
     with pytest.raises(ArtefactError, match=r"v2 is damaged.*page\.json differs"):
         roll_back(three, LABEL, by="mei", reason="why")
     assert serves(three) == "v3"
+
+
+def test_a_version_under_the_name_of_another_is_refused(three):
+    shutil.rmtree(room(three, LABEL) / "v3")
+    (room(three, LABEL) / "v2").rename(room(three, LABEL) / "v3")
+    with pytest.raises(ArtefactError, match=r"v3 is damaged or not whole \(it holds version v2\)"):
+        load(champion(three, LABEL).folder)
+
+
+def test_a_history_that_begins_with_a_rollback_leads_nowhere(three):
+    pointer = room(three, LABEL) / "champion.json"
+    notes = json.loads(pointer.read_text())
+    notes["history"] = [notes["history"][-1] | {"act": "rolled back"}]
+    pointer.write_text(json.dumps(notes))
+    with pytest.raises(ArtefactError, match="no other version of purchase served before v3"):
+        roll_back(three, LABEL, by="mei", reason="why")
 
 
 @pytest.mark.parametrize("sums", ["", "[]", "{}", None])

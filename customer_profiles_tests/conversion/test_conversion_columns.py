@@ -9,7 +9,14 @@ import pyarrow as pa
 import pytest
 
 from customer_profiles.conversion import ConversionModel
-from customer_profiles.conversion.columns import InputsError, as_frame, column_kinds, texts, with_numbers
+from customer_profiles.conversion.columns import (
+    InputsError,
+    as_frame,
+    column_kinds,
+    require,
+    texts,
+    with_numbers,
+)
 
 
 def kinds(**columns):
@@ -87,6 +94,18 @@ def test_pandas_columns_of_odd_types_are_named():
             as_frame(table.assign(wave=odd))
     with pytest.raises(InputsError, match=r"no types to learn from: serial \(object"):
         as_frame(table.assign(serial=[10**30, 10**30 + 1]))
+
+
+def test_arrow_columns_that_polars_cannot_hold_are_named():
+    waits = pa.array([(1, 2, 3)] * 2, type=pa.month_day_nano_interval())
+    with pytest.raises(InputsError, match=r"no types to learn from: wait \(month_day_nano_interval\)"):
+        as_frame(pa.table({"age": [1, 2], "wait": waits}))
+
+
+def test_a_list_where_the_model_reads_a_number_or_text_is_named():
+    frame = pl.DataFrame({"age": [[1], [2]], "city": [{"name": "a"}] * 2, "spend": [1, 2]})
+    with pytest.raises(InputsError, match=r"holds neither in age \(List\(Int64\)\), city \(Struct"):
+        require(frame, frame.columns)
 
 
 def test_columns_that_are_not_read_are_told():

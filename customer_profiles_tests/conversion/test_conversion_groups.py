@@ -114,6 +114,12 @@ def test_a_small_list_leaves_more_to_chance():
     assert width[400] > 1.5 * width[40_000]
 
 
+def test_no_list_loses_more_than_its_contacts_cost_or_gains_more_than_all_of_them_bring():
+    for row in lists(100):
+        bounds = -100 * row["customers"], (2_000 - 100) * row["customers"]
+        assert bounds[0] <= row["profit_minor_low"] <= row["profit_minor_high"] <= bounds[1]
+
+
 def test_the_range_of_a_list_covers_what_new_customers_do():
     row = next(row for row in lists(ROWS) if row["share"] == 0.1)
     covered = 0

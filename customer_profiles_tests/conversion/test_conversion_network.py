@@ -1,5 +1,7 @@
 """The network: what it learns, repeats, keeps apart, stores and refuses."""
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -8,7 +10,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 
 from customer_profiles.conversion import Batch, ConversionModel, InputsError, ModelFileError, network
-from customer_profiles.conversion.batches import TooFewExamples, folds
+from customer_profiles.conversion.batches import TooFewExamples, folds, snapshots
 from customer_profiles.conversion.calibration import fit_calibration, logit_of, sigmoid
 from customer_profiles.conversion.leaks import roc_auc
 from customer_profiles.conversion.members import batch_size, passes
@@ -214,14 +216,25 @@ def test_a_shape_that_there_is_not_is_named():
         ConversionModel(shapes=["round"])
 
 
-def test_every_row_needs_a_member_that_does_not_learn_from_it():
-    with pytest.raises(ValueError, match="members is 1"):
-        ConversionModel(members=1)
-    with pytest.raises(ValueError, match="epochs is 0: at least one pass"):
-        ConversionModel(epochs=0)
-    for seed in (None, -1, 2**31, 0.5):
-        with pytest.raises(ValueError, match="a whole number from 0 to 2147483647"):
-            ConversionModel(seed)
+@pytest.mark.parametrize(
+    ("parameter", "says"),
+    [
+        ({"members": 1}, "members is 1: a whole number from 2 on"),
+        ({"members": 2.5}, "members is 2.5: a whole number"),
+        ({"epochs": 0}, "epochs is 0: a whole number from 1 on"),
+        ({"patience": -3}, "patience is -3: a whole number from 1 on"),
+        ({"bends": "all"}, "bends is 'all': a whole number from 0 on"),
+        ({"hidden": 64.0}, r"hidden is \(64.0,\): a whole number from 1 on"),
+        ({"hidden": (64, 0)}, r"hidden is \(64, 0\): a whole number from 1 on"),
+        ({"dropout": 1.5}, "dropout is 1.5: a number from 0 to 0.99"),
+        ({"weight_decay": -0.1}, "weight_decay is -0.1: a number from 0 on"),
+        ({"sparsity": float("nan")}, "sparsity is nan: a number from 0 on"),
+        *(({"seed": seed}, "a whole number from 0 to 2147483647") for seed in (None, -1, 2**31, 0.5)),
+    ],
+)
+def test_a_parameter_out_of_its_range_is_named(parameter, says):
+    with pytest.raises(ValueError, match=says):
+        ConversionModel(**parameter)
 
 
 def test_the_linear_shape_is_the_mean_of_logistic_regressions_that_each_leave_a_fold_out():
@@ -336,6 +349,16 @@ def test_whose_rows_are_and_when_is_told_of_every_row():
             ConversionModel().fit(frame, label, **told)
         with pytest.raises(ValueError, match="200 rows need as many values"):
             ConversionModel().fit(frame, label, **{name: values[:9] for name, values in told.items()})
+
+
+def test_snapshots_that_do_not_sort_by_time_are_refused():
+    days = [date(2026, 1, 31), date(2026, 2, 1)]
+    for told in (days, [str(day) for day in days], [20260131, 20260201], pl.Series(days)):
+        assert snapshots(told, 2).tolist() == [0, 1]
+    with pytest.raises(ValueError, match=r"text that does not sort by time, such as '01.02.2026'"):
+        snapshots(["31.01.2026", "01.02.2026"], 2)
+    with pytest.raises(ValueError, match="cannot be put in order: date, str; give one type"):
+        snapshots([days[0], "2026-02-01"], 2)
 
 
 def test_batches_grow_and_passes_shrink_with_the_rows():
