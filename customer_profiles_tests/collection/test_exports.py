@@ -174,6 +174,38 @@ def test_entries_of_a_list_within_entries_become_lines(own: OwnData) -> None:
         own.receive()
 
 
+@pytest.mark.parametrize("stated", [{}, {"format": "ndjson"}])
+@pytest.mark.parametrize("pieces_of", [1, 9])
+def test_a_name_that_no_object_of_a_day_or_piece_holds_is_null(
+    own: OwnData, monkeypatch: pytest.MonkeyPatch, stated: dict[str, str], pieces_of: int
+) -> None:
+    monkeypatch.setattr(reading, "LARGE_FILE", 1)
+    monkeypatch.setattr(pieces, "ROWS", pieces_of)
+    order = {"At": "2026-03-03 10:00:00", "Who": "c", "Paid": 1}
+    own.put("o_2026-03-03.ndjson", documents(order | {"No": "1"}, order | {"No": "2"}))
+    columns = {**ORDER, "coupon_id": "coupon", "product_id": "items.sku"}
+    own.says({"path": "o_{day}.ndjson", "rows_of": "items", "columns": columns, **stated})
+    rows = own.rows()
+    assert column(rows, "order_id") == ["1", "2"]
+    assert column(rows, "coupon_id") == column(rows, "product_id") == [None, None]
+    checked = check.check_table(own.home(), CollectionSettings(), "orders")
+    assert checked.doubts == (
+        "`rows_of` names items, but no column is called so",
+        "empty in all rows of the day: coupon_id (coupon), product_id (items.sku)",
+    )
+
+
+def test_objects_that_hold_nothing_of_what_is_mapped_are_refused_and_none_are_a_day_without_rows(
+    own: OwnData,
+) -> None:
+    own.put("o_2026-03-03.ndjson", documents({"Nummer": "1"}))
+    own.says({"path": "o_{day}.ndjson", "columns": ORDER})
+    with pytest.raises(DeliveryError, match=r"sources.yaml maps its columns .*'No'.*correct the mapping"):
+        own.receive()
+    own.put("o_2026-03-03.ndjson", "\n")
+    assert own.rows() == []
+
+
 def test_a_list_that_is_not_there_is_said(own: OwnData) -> None:
     own.put("o_2026-03-03.csv", "No,At\nA,2026-03-03\n")
     own.says(BY_ENTRY | {"path": "o_{day}.csv"})

@@ -37,8 +37,8 @@ def doubts_of(
 def _names_of_nothing(sources: Sequence[Source], files: Sequence[ReadFile]) -> Iterator[str]:
     """Columns that a source names beside its mapping, where a misspelt one fails nothing, but no file has."""
     held = {name for file in files if file.originals is not None for name in file.originals.columns}
-    for key in ("numbers", "ignore"):
-        names = [name for source in sources for name in getattr(source, key)]
+    for key in ("rows_of", "numbers", "ignore"):
+        names = [name for source in sources for name in getattr(source, key, ())]
         if nowhere := [name for name in names if path_into(name, held) is None]:
             yield f"`{key}` names {', '.join(nowhere)}, but no column is called so"
 

@@ -185,6 +185,8 @@ def _in_rows_of(source: FilesSource, read: ReadFile, before: int, refuse: Refuse
 def _in_entries(name: str, read: ReadFile, refuse: Refuse) -> ReadFile:
     """Every entry of a list as a row, the entry under the list's name."""
     path = path_into(name, read.cells.columns)
+    if path is None and read.of_objects:
+        return read
     if path is None:
         raise refuse(f"rows_of names {name!r}, but it has {read.cells.columns}; correct `rows_of`")
     held = read.cells.select(path).to_series()
