@@ -19,11 +19,11 @@ from customer_profiles.collection.parsing import as_text
 from customer_profiles.collection.reading import LINE, ReadFile
 from customer_profiles.collection.refusals import none_known
 from customer_profiles.collection.sources.cells import (
-    KEPT_AS_TEXT,
     as_number,
     iso_time,
     plain_number,
     whole_minor_units,
+    without_marks,
 )
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.schema import Column, LogSource, Source
@@ -165,7 +165,8 @@ def _with_paths(
 ) -> pl.DataFrame:
     """The cells, with a column for every path into a nested one: ``buyer.id``, ``items[0].sku``.
 
-    What objects do not name is NULL, but for objects that name nothing of what is mapped.
+    All that is looked at is without the marks of a spreadsheet. What objects do not name is NULL, but for
+    objects that name nothing of what is mapped.
     """
     used = used_columns(source)
     found = {name: path_into(name, cells.columns) for name in sorted(used - set(cells.columns))}
@@ -182,10 +183,11 @@ def _with_paths(
             f"deliver them"
         )
     nothing = pl.Series([None], dtype=pl.String).new_from_index(0, cells.height)
-    return cells.with_columns(
+    rows = cells.with_columns(
         (nothing if path is None else cells.select(path).to_series()).alias(name)
         for name, path in found.items()
     )
+    return rows.with_columns(without_marks(rows[name]) for name in used)
 
 
 def path_into(name: str, columns: Collection[str]) -> pl.Expr | None:
@@ -252,7 +254,7 @@ def _as_the_door_reads(
     name: str, kind: str, decimal: str, column: Column, source: Source, home: Home
 ) -> pl.Expr:
     """A cell as text of a kind of column: recoded, in minor units, a plain number, an ISO time."""
-    cell = pl.col(name).str.replace(KEPT_AS_TEXT, "$1$2")
+    cell = pl.col(name)
     if column.values:
         cell = cell.replace(dict(column.values))
     if column.minor_units is not None:
