@@ -270,6 +270,13 @@ def test_remarks_above_the_names_and_marks_of_a_spreadsheet_are_no_cells(tmp_pat
     assert (columns["customer_id"], columns["order_id"]) == ("用户标识", "商户订单号")
 
 
+def test_commas_within_cells_part_no_columns(tmp_path: Path) -> None:
+    rows = '"User-ID";"Location";"Age"\n"1";"nyc, new york, usa";NULL\n"2";"porto, n/a, portugal";"18"\n'
+    table, source, _ = guessed(tmp_path, "u.csv", rows)
+    assert (table, source["delimiter"], source["columns"]["customer_id"]) == ("customers", ";", "User-ID")
+    assert "skip_lines" not in source
+
+
 def test_a_sheets_title_is_no_name_and_merged_cells_are_to_be_filled(tmp_path: Path) -> None:
     title = ["订单报表", "", "", "", ""]
     names = ["订单号", "下单时间", "会员号", "数量", "金额(元)"]
@@ -281,6 +288,22 @@ def test_a_sheets_title_is_no_name_and_merged_cells_are_to_be_filled(tmp_path: P
         "order_id: 订单号 is empty in 1 of 2 rows; merged cells? say fill_down: [订单号, 下单时间, 会员号]"
         in text
     )
+
+
+@pytest.mark.parametrize(
+    ("cell", "told"),
+    [
+        ('"Heroes', {"quote": ""}),
+        ('"a \\"b\\" c"', {"escape": "\\"}),
+        ('{"a": "b \\"c\\" d"}', {}),
+        ('"a ""b"" c"', {}),
+        ('"a;b"', {}),
+    ],
+)
+def test_what_quotation_marks_mean_is_told(tmp_path: Path, cell: str, told: dict[str, str]) -> None:
+    rows = f"order_id;user_id;date;note\n1;u;2026-03-03;{cell}\n2;v;2026-03-03;plain\n"
+    _, source, _ = guessed(tmp_path, "o.csv", rows)
+    assert {key: source[key] for key in ("quote", "escape") if key in source} == told
 
 
 def test_what_is_no_workbook_is_named(tmp_path: Path) -> None:

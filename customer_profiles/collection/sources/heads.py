@@ -97,7 +97,7 @@ def _lines_before_names(rows: list[list[str]]) -> int:
 def _table(lines: list[str], told: dict[str, Any], given: list[str]) -> tuple[dict[str, Any], pl.DataFrame]:
     """A CSV's; columns of one without a header line are called as ``given``, or by their number."""
     delimiter, before, rows = max(
-        (_parted_by(sign, lines[: HEAD_ROWS + 1], given) for sign in DELIMITERS), key=_fewest_parts
+        (_parted_by(sign, lines[: HEAD_ROWS + 1], given) for sign in DELIMITERS), key=_how_well_parted
     )
     told |= {"skip_lines": before} if before else {}
     if len(rows[0]) == 1:
@@ -106,9 +106,7 @@ def _table(lines: list[str], told: dict[str, Any], given: list[str]) -> tuple[di
             "[first, last], ...}` by hand"
         )
     told |= {} if delimiter == "," else {"delimiter": "tab" if delimiter == "\t" else delimiter}
-    if any((row[-1:] and row[-1].endswith("\\")) or "\\N" in row for row in rows):
-        quoted = any(f'{delimiter}"' in line for line in lines)
-        told |= {"escape": "\\"} if quoted else {"quote": "", "escape": "\\"}
+    told |= _quoting(delimiter, rows, lines[before : HEAD_ROWS + 1])
     header = [name.strip() for name in rows[0]]
     if given or _are_cells(header):
         if given and len(given) != len(header):
@@ -132,8 +130,28 @@ def _parted_by(sign: str, lines: list[str], given: list[str]) -> tuple[str, int,
     return sign, before, rows[before:]
 
 
-def _fewest_parts(parted: tuple[str, int, list[list[str]]]) -> int:
-    return min(len(row) for row in parted[2][:20])
+def _quoting(delimiter: str, rows: list[list[str]], lines: list[str]) -> dict[str, str]:
+    """Whether a backslash takes the meaning from the sign behind it, and whether quotation marks are text."""
+    sign = re.escape(delimiter)
+    quote_escaped = re.compile(rf'(^|{sign})"([^"\\]|\\.)*\\"(?!{sign}|$)')
+    if any((row[-1:] and row[-1].endswith("\\")) or "\\N" in row for row in rows) or any(
+        quote_escaped.search(line) for line in lines
+    ):
+        quoted = any(f'{delimiter}"' in line for line in lines)
+        return {"escape": "\\"} if quoted else {"quote": "", "escape": "\\"}
+    without_quotes = [line.count(delimiter) + 1 for line in lines if line]
+    misread = [len(row) for row in rows if row] != without_quotes
+    return {"quote": ""} if misread and len(set(without_quotes)) == 1 else {}
+
+
+def _how_well_parted(parted: tuple[str, int, list[list[str]]]) -> tuple[bool, bool, int]:
+    """Of two signs the one that parts every line but for totals at the end, and the names with them."""
+    _, before, rows = parted
+    some = [len(row) for row in rows[:20]]
+    while len(some) > 1 and some[-1] <= 1:
+        some.pop()
+    fewest = min(some)
+    return fewest > 1, before == 0, fewest
 
 
 def _are_cells(line: list[str]) -> bool:
