@@ -197,7 +197,7 @@ def _original(delivered: pl.DataFrame, lines: pl.Series, broken: pl.Series) -> p
         .select(
             pl.when(pl.col(LINE).is_not_null())
             .then(pl.struct(LINE).struct.json_encode())
-            .otherwise(pl.struct(sorted(delivered.columns)).struct.json_encode())
+            .otherwise(pl.struct(sorted(delivered.columns) or LINE).struct.json_encode())
         )
     )
     nothing = pl.Series("original", [None], dtype=pl.String).new_from_index(0, broken.len())

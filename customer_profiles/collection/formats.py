@@ -72,6 +72,11 @@ class Layout:
         """Whether several bytes part the columns of a CSV, such as ``::``."""
         return self.format in ("csv", "csv.gz") and len(self.delimiter.encode()) > 1
 
+    @property
+    def is_of_objects(self) -> bool:
+        """Whether each row names its own cells."""
+        return self.format in ("ndjson", "ndjson.gz")
+
 
 def open_bytes(file: Path) -> BinaryIO:
     """A file's bytes, unpacked: gzip is told by its first bytes, whatever the name says."""

@@ -35,6 +35,7 @@ class ReadFile:
     a delivered column may have any name. ``originals`` are the cells as they were delivered, if a mapping
     made others of them: what is sealed of a quarantined row. ``filtered`` counts, by rule, the rows that
     ``sources.yaml`` leaves out. ``known_time_imputed``: the day of arrival was told from the rows' times.
+    ``of_objects``: each row names its own cells, so that a name which none of them holds is no mistake.
     """
 
     cells: pl.DataFrame
@@ -45,6 +46,7 @@ class ReadFile:
     originals: pl.DataFrame | None = None
     filtered: Mapping[str, int] = field(default_factory=dict)
     known_time_imputed: bool = False
+    of_objects: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def read_file(file: Path, source: str, layout: Layout, refuse: Refuse) -> ReadFi
     if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
         raise refuse("it was written to while it was read; run again once it is whole")
     cells, places = placed(cells, ragged, source)
-    return ReadFile(cells, places, source, before.st_size, sha256)
+    return ReadFile(cells, places, source, before.st_size, sha256, of_objects=layout.is_of_objects)
 
 
 def read_pieces(file: Path, source: str, layout: Layout, refuse: Refuse) -> Iterator[ReadFile]:
@@ -114,7 +116,7 @@ def read_pieces(file: Path, source: str, layout: Layout, refuse: Refuse) -> Iter
             cells, places = placed(rows, ragged, source, place)
             size = before.st_size if place == 0 else 0  # the sizes of its pieces add up to the file's
             place += places.height
-            yield ReadFile(cells, places, source, size, sha256)
+            yield ReadFile(cells, places, source, size, sha256, of_objects=layout.is_of_objects)
         after = file.stat()
     except (OSError, EOFError, zlib.error) as error:
         raise refuse(f"it cannot be read as {layout.format}: {error}; deliver it again") from error

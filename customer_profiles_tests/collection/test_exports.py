@@ -93,6 +93,36 @@ def test_files_are_joined_on_columns_of_other_names_and_in_other_layouts(own: Ow
     assert received.unknown_columns == ("status as delivered",)
 
 
+def test_what_excel_keeps_as_text_is_joined_and_counted_by_expressions(own: OwnData) -> None:
+    own.put("l_2026-03-03.csv", 'No,Pieces,Price\n="001",`2,`1.50\n="001",="1",2.00\n002\t,`1,3.00\n')
+    own.put("o.csv", 'No,At,Who\n001\t,2026-03-03,a\n="002",2026-03-03,b\n="003",2026-03-03,c\n')
+    price = {"expression": "Price * Pieces", "minor_units": 2}
+    columns = {**ORDER, "quantity": "Pieces", "amount_minor": price}
+    source = {"path": "l_{day}.csv", "join": [{"path": "o.csv", "on": "No"}], "numbers": ["Pieces", "Price"]}
+    own.says({**source, "columns": columns})
+    rows = own.rows()
+    assert column(rows, "order_id") == ["001", "001", "002"]
+    assert column(rows, "amount_minor") == [300, 200, 300]
+    assert len({row["customer_key"] for row in rows} - {None}) == 2
+
+
+def test_a_check_tells_of_a_join_that_finds_nothing(own: OwnData) -> None:
+    own.put("l_2026-03-03.csv", "No,At,Paid\n1,2026-03-03,1\n")
+    own.put("o.csv", "No,Who\n0001,a\n0002,b\n")
+    own.says({"path": "l_{day}.csv", "join": [{"path": "o.csv", "on": "No"}], "columns": ORDER})
+    (doubt,) = check.check_table(own.home(), CollectionSettings(), "orders").doubts
+    assert doubt.startswith(
+        "join o.csv: none of its 2 rows is joined to a row of the day; see that both files"
+    )
+    times = {"ordered_at": "Day", "status_at": "Day"}
+    own.put("o.csv", "No,Who,Day\n0001,a,2026-03-03\n")
+    own.says({"path": "l_*.csv", "join": [{"path": "o.csv", "on": "No"}], "columns": {**ORDER, **times}})
+    with pytest.raises(
+        DeliveryError, match=r"its times \(status_at, ordered_at\) are empty in every row; map"
+    ):
+        delivered_days(own.home(), "orders")
+
+
 def test_a_join_on_a_column_that_is_not_there_says_whose_it_is(own: OwnData) -> None:
     own.put("o_2026-03-03.csv", "No\n1\n")
     own.put("more.csv", "id\n1\n")
@@ -171,6 +201,38 @@ def test_entries_of_a_list_within_entries_become_lines(own: OwnData) -> None:
     own.says(source | {"rows_of": "hits.product"})
     with pytest.raises(DeliveryError, match=r"within a list; write `rows_of: \[hits, hits.product\]`"):
         own.receive()
+
+
+@pytest.mark.parametrize("stated", [{}, {"format": "ndjson"}])
+@pytest.mark.parametrize("pieces_of", [1, 9])
+def test_a_name_that_no_object_of_a_day_or_piece_holds_is_null(
+    own: OwnData, monkeypatch: pytest.MonkeyPatch, stated: dict[str, str], pieces_of: int
+) -> None:
+    monkeypatch.setattr(reading, "LARGE_FILE", 1)
+    monkeypatch.setattr(pieces, "ROWS", pieces_of)
+    order = {"At": "2026-03-03 10:00:00", "Who": "c", "Paid": 1}
+    own.put("o_2026-03-03.ndjson", documents(order | {"No": "1"}, order | {"No": "2"}))
+    columns = {**ORDER, "coupon_id": "coupon", "product_id": "items.sku"}
+    own.says({"path": "o_{day}.ndjson", "rows_of": "items", "columns": columns, **stated})
+    rows = own.rows()
+    assert column(rows, "order_id") == ["1", "2"]
+    assert column(rows, "coupon_id") == column(rows, "product_id") == [None, None]
+    checked = check.check_table(own.home(), CollectionSettings(), "orders")
+    assert checked.doubts == (
+        "`rows_of` names items, but no column is called so",
+        "empty in all rows of the day: coupon_id (coupon), product_id (items.sku)",
+    )
+
+
+def test_objects_that_hold_nothing_of_what_is_mapped_are_refused_and_none_are_a_day_without_rows(
+    own: OwnData,
+) -> None:
+    own.put("o_2026-03-03.ndjson", documents({"Nummer": "1"}))
+    own.says({"path": "o_{day}.ndjson", "columns": ORDER})
+    with pytest.raises(DeliveryError, match=r"sources.yaml maps its columns .*'No'.*correct the mapping"):
+        own.receive()
+    own.put("o_2026-03-03.ndjson", "\n")
+    assert own.rows() == []
 
 
 def test_a_list_that_is_not_there_is_said(own: OwnData) -> None:

@@ -249,3 +249,69 @@ def test_lists_of_objects_are_named(tmp_path: Path) -> None:
 def test_hours_without_minutes_are_told(tmp_path: Path) -> None:
     _, source, _ = guessed(tmp_path, "x.csv", "user_id,item_id,behavior_type,time\n1,2,pv,2014-12-06 02\n")
     assert source["columns"]["event_at"] == {"column": "time", "date_format": "%Y-%m-%d %H"}
+
+
+BILL = """#支付宝业务明细查询
+#起始日期：[2026年03月03日 00:00:00]   终止日期：[2026年03月04日 00:00:00]
+
+支付宝交易号,商户订单号,创建时间,用户标识,订单金额（元）,商品名称
+`42,`S1\t,2026-03-03 10:00:00\t,u1\t,9.90\t,"茶, 大杯"\t
+`43,`S2\t,2026-03-03 11:00:00\t,u2\t,19.90\t,茶\t
+#----业务明细列表结束----
+"""
+
+
+def test_remarks_above_the_names_and_marks_of_a_spreadsheet_are_no_cells(tmp_path: Path) -> None:
+    table, source, text = guessed(tmp_path, "b_20260303.csv", BILL.encode("gb18030"))
+    assert (table, source["skip_lines"], "delimiter" in source) == ("orders", 3, False)
+    assert "# skip_lines: the columns' names stand in line 4, below 3 of remarks" in text
+    columns = source["columns"]
+    assert columns["amount_minor"] == {"column": "订单金额（元）", "minor_units": 2}
+    assert (columns["customer_id"], columns["order_id"]) == ("用户标识", "商户订单号")
+
+
+def test_commas_within_cells_part_no_columns(tmp_path: Path) -> None:
+    rows = '"User-ID";"Location";"Age"\n"1";"nyc, new york, usa";NULL\n"2";"porto, n/a, portugal";"18"\n'
+    table, source, _ = guessed(tmp_path, "u.csv", rows)
+    assert (table, source["delimiter"], source["columns"]["customer_id"]) == ("customers", ";", "User-ID")
+    assert "skip_lines" not in source
+
+
+def test_a_sheets_title_is_no_name_and_merged_cells_are_to_be_filled(tmp_path: Path) -> None:
+    title = ["订单报表", "", "", "", ""]
+    names = ["订单号", "下单时间", "会员号", "数量", "金额(元)"]
+    rows = [title, names, ["A", "2026-03-03", "u", "1", "9.9"], ["", "", "", "2", "1.0"]]
+    workbook(tmp_path / "book.xlsx", rows, ["orders"])
+    text = guess_source(tmp_path / "book.xlsx", tmp_path)
+    assert "below 1 of remarks" in text
+    assert (
+        "order_id: 订单号 is empty in 1 of 2 rows; merged cells? say fill_down: [订单号, 下单时间, 会员号]"
+        in text
+    )
+
+
+@pytest.mark.parametrize(
+    ("cell", "told"),
+    [
+        ('"Heroes', {"quote": ""}),
+        ('"a \\"b\\" c"', {"escape": "\\"}),
+        ('{"a": "b \\"c\\" d"}', {}),
+        ('"a ""b"" c"', {}),
+        ('"a;b"', {}),
+    ],
+)
+def test_what_quotation_marks_mean_is_told(tmp_path: Path, cell: str, told: dict[str, str]) -> None:
+    rows = f"order_id;user_id;date;note\n1;u;2026-03-03;{cell}\n2;v;2026-03-03;plain\n"
+    _, source, _ = guessed(tmp_path, "o.csv", rows)
+    assert {key: source[key] for key in ("quote", "escape") if key in source} == told
+
+
+def test_what_is_no_workbook_is_named(tmp_path: Path) -> None:
+    (tmp_path / "o.xlsx").write_text("order_id,user_id\n1,2\n")
+    with pytest.raises(GuessError, match=r"o\.xlsx cannot be read: it is not a whole Excel workbook"):
+        guess_source(tmp_path / "o.xlsx", tmp_path)
+
+
+def test_what_is_not_found_is_not_said_to_be_taken_from_another_time(tmp_path: Path) -> None:
+    _, _, text = guessed(tmp_path, "o.csv", "order_id,user_id,amount\n1,2,3\n")
+    assert "# ordered_at: REQUIRED, not found; name the file's column" in text

@@ -28,8 +28,9 @@ GROUPED = {
     ",": r"^[+-]?\d{1,3}(\.\d{2,3})*\.\d{3}(,\d+)?$",
 }
 """A number with thousands set apart, in India lakhs too, by its decimal sign."""
-KEPT_AS_TEXT = r"""^="(.*)"$|^'(\+?\d+)$"""
-"""How Excel keeps digits from becoming a number: ``="00123"``, ``'00123``, ``'+1617``."""
+KEPT_AS_TEXT = r"""^\s*(?:="(.*)"|'(\+?\d+)|`([^`]*))\s*$"""
+"""How Excel is kept from making numbers of digits: ``="00123"``, ``'00123``, ``'+1617``, a backtick."""
+MAY_BE_KEPT_AS_TEXT = r"^\s*[='`]"
 EXACT_AMOUNT = 2**53
 """Minor units from which on a floating number is no longer exact."""
 WITHOUT_ZONE = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?$"
@@ -42,6 +43,13 @@ MOST_DAYS = 3_000_000
 """More of them lead past the year 9999."""
 NOISE_DIGITS = 6
 """2.675 * 100 is 267.49999999999994 in binary: what lies behind these digits of a minor unit is noise."""
+
+
+def without_marks(cells: pl.Series) -> pl.Series:
+    """Cells of text without the signs that keep a spreadsheet from making numbers of them."""
+    if not cells.str.contains(MAY_BE_KEPT_AS_TEXT).any():
+        return cells
+    return cells.str.replace(KEPT_AS_TEXT, "$1$2$3")
 
 
 def plain_number(cell: pl.Expr, decimal: str) -> pl.Expr:

@@ -31,7 +31,7 @@ def doubts_of(
     return (
         *_names_of_nothing(sources, files),
         *_sheets_left_out(of_files, delivery),
-        *_joined_nowhere(of_files, delivery, home),
+        *_joined_nowhere(of_files, delivery, home, files),
         *_without_order(sources),
         *(doubt for each in sources if each.kind != "sql" for doubt in odd_days(each, delivery.table, home)),
         *_holding_nothing(sources, delivery, files),
@@ -44,8 +44,8 @@ def doubts_of(
 def _names_of_nothing(sources: Sequence[Source], files: Sequence[ReadFile]) -> Iterator[str]:
     """Columns that a source names beside its mapping, where a misspelt one fails nothing, but no file has."""
     held = {name for file in files if file.originals is not None for name in file.originals.columns}
-    for key in ("numbers", "ignore"):
-        names = [name for source in sources for name in getattr(source, key)]
+    for key in ("rows_of", "numbers", "ignore"):
+        names = [name for source in sources for name in getattr(source, key, ())]
         if nowhere := [name for name in names if path_into(name, held) is None]:
             yield f"`{key}` names {', '.join(nowhere)}, but no column is called so"
 
@@ -60,12 +60,20 @@ def _sheets_left_out(sources: Sequence[FilesSource], delivery: Delivery) -> Iter
             yield f"{book.name}: its sheets {', '.join(left)} are not read; name them in `sheets`"
 
 
-def _joined_nowhere(sources: Sequence[FilesSource], delivery: Delivery, home: Home) -> Iterator[str]:
-    """Rows of joined files that are joined to nothing, since a later one holds the same of ``on``."""
+def _joined_nowhere(
+    sources: Sequence[FilesSource], delivery: Delivery, home: Home, files: Sequence[ReadFile]
+) -> Iterator[str]:
+    """Joined files that no row is joined to; rows of them that a later one with the same of ``on`` hides."""
     for source in sources:
         for join in source.join:
             rows = rows_beside(source, join, delivery.table, delivery.day, home).unique()
             on = list(join.on.values())
+            brought = [join.prefix + name for name in rows.columns if join.prefix or name not in on]
+            if not any(_holds(file.originals, name) for file in files for name in brought):
+                yield (
+                    f"join {join.path}: none of its {rows.height:,} rows is joined to a row of the day; see "
+                    f"that both files write {', '.join(on)} alike"
+                )
             if nowhere := rows.height - rows.select(on).unique().height:
                 yield (
                     f"join {join.path}: of rows with the same {', '.join(on)} the last is joined, "
@@ -94,14 +102,15 @@ def _holding_nothing(
     empty = [
         f"{name} ({column})"
         for name, column in mapped.items()
-        if name not in required_columns(delivery.table) and not any(_tells(file, name) for file in files)
+        if name not in required_columns(delivery.table)
+        and not any(_holds(file.cells, name) for file in files)
     ]
     if rows and empty:
         yield f"empty in all rows of the day: {', '.join(empty)}"
 
 
-def _tells(file: ReadFile, name: str) -> bool:
-    return name in file.cells.columns and bool((file.cells[name].str.strip_chars() != "").any())
+def _holds(cells: pl.DataFrame | None, name: str) -> bool:
+    return cells is not None and name in cells.columns and bool((cells[name].str.strip_chars() != "").any())
 
 
 def _displaced(table: str, sound: pl.DataFrame) -> Iterator[str]:

@@ -50,6 +50,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "category": {"constant": "uncategorised"},
 }
 """What stands in for a required column that the file does not hold."""
+NOT_FOUND = {"constant": ""}
+"""Stands for one that a person must name."""
 GUESSED = ("orders", "events", "texts", "customers", "products", "campaign_contacts")
 """Tables that are told from a file's columns; any other is named by ``--table``."""
 LOG = """\
@@ -86,6 +88,8 @@ def guess_source(file: Path, home: Path, table: str | None = None, header: Seque
         notes.insert(0, f"{unsure}, and a file of details is joined to the one whose rows it tells more of")
     if "header" in layout and not header:
         notes.insert(0, "header: no line names its columns; guess again with --header NAME,NAME,... in order")
+    if lines := layout.get("skip_lines"):
+        notes.insert(0, f"skip_lines: the columns' names stand in line {lines + 1}, below {lines} of remarks")
     notes += _lists(cells)
     source = {"kind": "files", "path": _path(file, home), **layout, "columns": columns}
     amount = columns.get("amount_minor")
@@ -129,7 +133,9 @@ def _lists(cells: pl.DataFrame) -> list[str]:
 
 
 def _letters(name: str) -> str:
-    return "".join(filter(str.isalnum, name)).casefold()
+    """A name without what parts its words and the unit behind it: ``Unit_Price (EUR)``, ``金额（元）``."""
+    bare = re.sub(r"(?<=.)\s*[(（][^()（）]*[)）]\s*$", "", name)
+    return "".join(filter(str.isalnum, bare)).casefold()
 
 
 def _found(column: str, cells: pl.DataFrame, taken: set[str]) -> str | None:
@@ -209,11 +215,19 @@ def _told_once(table: str, columns: dict[str, Any], cells: pl.DataFrame) -> list
         for name, how in columns.items()
         if name in required_columns(table)
     }
+    gaps = {name: int((~_tells(cells[found])).sum()) for name, found in mapped.items()}
+    if gaps["order_id"]:
+        merged = {mapped[name] for name in mapped if gaps[name] >= gaps["order_id"]}
+        down = ", ".join(name for name in cells.columns if name in merged)
+        return [
+            f"order_id: {order} is empty in {gaps['order_id']} of {cells.height} rows; merged cells? say "
+            f"fill_down: [{down}]; or leave out by `drop` what is no order"
+        ]
     return [
-        f"{name}: {found} is empty in {empty} of {cells.height} rows; told on an order's first line alone? "
-        f'expression: FIRST("{found}") OVER (PARTITION BY "{order}")'
+        f"{name}: {found} is empty in {gaps[name]} of {cells.height} rows; told on an order's first line "
+        f'alone? expression: FIRST("{found}") OVER (PARTITION BY "{order}")'
         for name, found in mapped.items()
-        if (empty := int((~_tells(cells[found])).sum()))
+        if gaps[name]
     ]
 
 
@@ -356,7 +370,7 @@ def _stand_in(table: str, name: str, columns: dict[str, Any], cells: pl.DataFram
 
 def _made_up(table: str, name: str, columns: dict[str, Any], cells: pl.DataFrame) -> tuple[Any, str]:
     """What a required column is made of that is neither held nor numbered: a person must look."""
-    times = [how for known, how in columns.items() if known.endswith("_at")]
+    times = [how for known, how in columns.items() if known.endswith("_at") and how != NOT_FOUND]
     if columns_of(CONTRACTS[table])[name].metadata["kind"] == "moment" and times:  # type: ignore[index]
         return times[0], f"{name}: taken from another time; correct it"
     price = _price(cells)
@@ -365,7 +379,7 @@ def _made_up(table: str, name: str, columns: dict[str, Any], cells: pl.DataFrame
         return how, f"amount_minor: pieces times {price}; correct it if that is a line's total"
     if name in DEFAULTS:
         return DEFAULTS[name], f"{name}: the same in every row; correct it"
-    return {"constant": ""}, f"{name}: REQUIRED, not found; name the file's column"
+    return NOT_FOUND, f"{name}: REQUIRED, not found; name the file's column"
 
 
 def _decimal_comma(cells: pl.DataFrame, columns: dict[str, Any]) -> bool:

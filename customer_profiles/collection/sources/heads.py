@@ -6,6 +6,7 @@ import codecs
 import csv
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from customer_profiles.collection.access_logs import COMBINED
 from customer_profiles.collection.escapes import PARTED
 from customer_profiles.collection.formats import READERS, json_text, open_bytes, plain
 from customer_profiles.collection.parsing import as_text
+from customer_profiles.collection.sources.cells import without_marks
 from customer_profiles.settings import Mendable
 
 HEAD_BYTES, HEAD_ROWS = 1_000_000, 200
@@ -57,26 +59,54 @@ def head_of(file: Path, header: Sequence[str] = ()) -> tuple[dict[str, Any], pl.
 
 def _workbook(file: Path) -> tuple[dict[str, Any], pl.DataFrame]:
     """An xlsx file's first sheet; if there are others, those that have its columns are named."""
-    sheets = pl.read_excel(file, sheet_id=0, infer_schema_length=0, read_options={"n_rows": HEAD_ROWS})
+    import fastexcel
+
+    try:
+        book = fastexcel.read_excel(file)
+    except fastexcel.FastExcelError as error:
+        raise GuessError("it is not a whole Excel workbook") from error
+    # as the rows lie: else empty ones at the top are not counted
+    grid = book.load_sheet(0, header_row=None, skip_rows=0, n_rows=HEAD_ROWS, dtypes="string").to_polars()
+    if grid.is_empty():
+        raise GuessError("its first sheet is empty")
+    before = _lines_before_names([[cell or "" for cell in row] for row in grid.rows()])
+    sheets = {
+        name: book.load_sheet(name, header_row=before, n_rows=HEAD_ROWS, dtypes="string").to_polars()
+        for name in book.sheet_names
+    }
     first = next(iter(sheets.values()))
     alike = [name for name, sheet in sheets.items() if sheet.columns == first.columns]
-    return {"sheets": alike} if len(sheets) > 1 else {}, _as_texts(first)
+    told: dict[str, Any] = {"skip_lines": before} if before else {}
+    return told | ({"sheets": alike} if len(sheets) > 1 else {}), _as_texts(first)
+
+
+def _lines_before_names(rows: list[list[str]]) -> int:
+    """How many lines stand before the names of the columns: a title, a period, remarks.
+
+    They fill less than half of the columns that most parted lines have. 0 if no line seems to hold names.
+    """
+    widths = Counter(len(row) for row in rows if len(row) > 1)
+    if not widths:
+        return 0
+    width = widths.most_common(1)[0][0]
+    filled = [2 * sum(cell.strip() != "" for cell in row) >= width for row in rows]
+    place = filled.index(True) if True in filled else 0
+    return 0 if _are_cells([name.strip() for name in rows[place]]) else place
 
 
 def _table(lines: list[str], told: dict[str, Any], given: list[str]) -> tuple[dict[str, Any], pl.DataFrame]:
     """A CSV's; columns of one without a header line are called as ``given``, or by their number."""
-    delimiter = max(DELIMITERS, key=lambda sign: min(line.count(sign) for line in lines[:20]))
-    one = [line.replace(delimiter, PARTED) for line in lines[: HEAD_ROWS + 1]]
-    rows = [[cell.replace(PARTED, delimiter) for cell in row] for row in csv.reader(one, delimiter=PARTED)]
+    delimiter, before, rows = max(
+        (_parted_by(sign, lines[: HEAD_ROWS + 1], given) for sign in DELIMITERS), key=_how_well_parted
+    )
+    told |= {"skip_lines": before} if before else {}
     if len(rows[0]) == 1:
         raise GuessError(
             "no sign parts its columns; if they have fixed widths, write a source with `fixed: {column: "
             "[first, last], ...}` by hand"
         )
     told |= {} if delimiter == "," else {"delimiter": "tab" if delimiter == "\t" else delimiter}
-    if any((row[-1:] and row[-1].endswith("\\")) or "\\N" in row for row in rows):
-        quoted = any(f'{PARTED}"' in line for line in one)
-        told |= {"escape": "\\"} if quoted else {"quote": "", "escape": "\\"}
+    told |= _quoting(delimiter, rows, lines[before : HEAD_ROWS + 1])
     header = [name.strip() for name in rows[0]]
     if given or _are_cells(header):
         if given and len(given) != len(header):
@@ -88,7 +118,40 @@ def _table(lines: list[str], told: dict[str, Any], given: list[str]) -> tuple[di
         rows.insert(0, header)
     header = [name or f"column_{number}" for number, name in enumerate(header, start=1)]
     whole = [row for row in rows[1:] if len(row) == len(header)]
-    return told, pl.DataFrame(whole, schema=dict.fromkeys(header, pl.String), orient="row")
+    cells = pl.DataFrame(whole, schema=dict.fromkeys(header, pl.String), orient="row")
+    return told, cells.select(without_marks(column) for column in cells)
+
+
+def _parted_by(sign: str, lines: list[str], given: list[str]) -> tuple[str, int, list[list[str]]]:
+    """A sign that may part columns, how many lines stand before their names, and the lines from there on."""
+    one = [line.replace(sign, PARTED) for line in lines]
+    rows = [[cell.replace(PARTED, sign) for cell in row] for row in csv.reader(one, delimiter=PARTED)]
+    before = 0 if given else _lines_before_names(rows)
+    return sign, before, rows[before:]
+
+
+def _quoting(delimiter: str, rows: list[list[str]], lines: list[str]) -> dict[str, str]:
+    """Whether a backslash takes the meaning from the sign behind it, and whether quotation marks are text."""
+    sign = re.escape(delimiter)
+    quote_escaped = re.compile(rf'(^|{sign})"([^"\\]|\\.)*\\"(?!{sign}|$)')
+    if any((row[-1:] and row[-1].endswith("\\")) or "\\N" in row for row in rows) or any(
+        quote_escaped.search(line) for line in lines
+    ):
+        quoted = any(f'{delimiter}"' in line for line in lines)
+        return {"escape": "\\"} if quoted else {"quote": "", "escape": "\\"}
+    without_quotes = [line.count(delimiter) + 1 for line in lines if line]
+    misread = [len(row) for row in rows if row] != without_quotes
+    return {"quote": ""} if misread and len(set(without_quotes)) == 1 else {}
+
+
+def _how_well_parted(parted: tuple[str, int, list[list[str]]]) -> tuple[bool, bool, int]:
+    """Of two signs the one that parts every line but for totals at the end, and the names with them."""
+    _, before, rows = parted
+    some = [len(row) for row in rows[:20]]
+    while len(some) > 1 and some[-1] <= 1:
+        some.pop()
+    fewest = min(some)
+    return fewest > 1, before == 0, fewest
 
 
 def _are_cells(line: list[str]) -> bool:

@@ -241,8 +241,14 @@ def _why_no_day(rows: ReadFile, times: Sequence[str]) -> str:
             f"{counted} lines cannot be split into columns; mend `delimiter`, `quote`, `escape` or `header`"
         )
     told = rows.cells[times[0]].filter(split).drop_nulls()
-    seen = f"; shaped like {shape(told[0].removeprefix(UNMAPPED))!r}" if told.len() else ""
-    return f"none of its times can be read ({', '.join(times)}{seen}); correct their `date_format`"
+    if told.is_empty():
+        return (
+            f"its times ({', '.join(times)}) are empty in every row; map them to the columns that hold them, "
+            f"or, if these are joined, see that both files write the columns of `on` alike"
+        )
+    seen = shape(told[0].removeprefix(UNMAPPED))
+    named = ", ".join(times)
+    return f"none of its times can be read ({named}; shaped like {seen!r}); correct their `date_format`"
 
 
 def _told(source: Found) -> date | Sequence[str]:

@@ -42,7 +42,8 @@ def read_log(
         cells, places = placed(rows, ragged, name, place)
         size = before.st_size if place == 0 else 0  # the sizes of its pieces add up to the file's
         place += places.height
-        read = ReadFile(cells.drop(RULE, WORDS), places, name, size, sha256)
+        own = cells.drop(RULE, WORDS)
+        read = ReadFile(own, places, name, size, sha256, of_objects=source.format == "ndjson")
         mapped, dropped = mapped_rows(source, table, read, above, home, refuse)
         used = {*_helpers(source), *source.fields.values()} - set(EVENT_COLUMNS)
         events = mapped.cells.select(name for name in mapped.cells.columns if name not in used)

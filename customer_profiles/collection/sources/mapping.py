@@ -19,11 +19,11 @@ from customer_profiles.collection.parsing import as_text
 from customer_profiles.collection.reading import LINE, ReadFile
 from customer_profiles.collection.refusals import none_known
 from customer_profiles.collection.sources.cells import (
-    KEPT_AS_TEXT,
     amount,
     as_number,
     iso_time,
     plain_number,
+    without_marks,
 )
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.schema import Column, LogSource, Source
@@ -78,7 +78,7 @@ def mapped_rows(
     cells = read.cells.select(
         as_text(dtype, pl.col(name)).alias(name) for name, dtype in read.cells.schema.items()
     )
-    rows = _with_paths(source, table, cells, refuse)
+    rows = _with_paths(source, table, cells, read.of_objects, refuse)
     seen = _as_expressions_see(source, rows)
     mapped = {
         name: _mapped(name, column, source, table, rows, seen, above, home, refuse)
@@ -160,17 +160,18 @@ def _used_elsewhere(source: Source, home: Home) -> set[str]:
     }
 
 
-def _with_paths(source: Source, table: str, cells: pl.DataFrame, refuse: Refuse) -> pl.DataFrame:
-    """The cells, with a column for every path into a nested one: ``buyer.id``, ``items[0].sku``."""
-    absent = sorted(used_columns(source) - set(cells.columns))
-    paths = {}
-    for name in absent:
-        if (path := path_into(name, cells.columns)) is not None:
-            paths[name] = path
-        elif getattr(source, "format", None) in ("ndjson", "ndjson.gz"):
-            paths[name] = pl.lit(None, pl.String)
-    missing = [name for name in absent if name not in paths]
-    if missing:
+def _with_paths(
+    source: Source, table: str, cells: pl.DataFrame, of_objects: bool, refuse: Refuse
+) -> pl.DataFrame:
+    """The cells, with a column for every path into a nested one: ``buyer.id``, ``items[0].sku``.
+
+    All that is looked at is without the marks of a spreadsheet. What objects do not name is NULL, but for
+    objects that name nothing of what is mapped.
+    """
+    used = used_columns(source)
+    found = {name: path_into(name, cells.columns) for name in sorted(used - set(cells.columns))}
+    missing = [name for name, path in found.items() if path is None]
+    if missing and not (of_objects and (len(missing) < len(used) or cells.is_empty())):
         # names of a file are shown only beside a known one: else its first line may be a row of cells
         known = (
             f"it has {cells.columns}"
@@ -181,7 +182,12 @@ def _with_paths(source: Source, table: str, cells: pl.DataFrame, refuse: Refuse)
             f"sources.yaml maps its columns {missing} to {table}, but {known}; correct the mapping, or "
             f"deliver them"
         )
-    return cells.with_columns(pl.Series(name, cells.select(path).to_series()) for name, path in paths.items())
+    nothing = pl.Series([None], dtype=pl.String).new_from_index(0, cells.height)
+    rows = cells.with_columns(
+        (nothing if path is None else cells.select(path).to_series()).alias(name)
+        for name, path in found.items()
+    )
+    return rows.with_columns(without_marks(rows[name]) for name in used)
 
 
 def path_into(name: str, columns: Collection[str]) -> pl.Expr | None:
@@ -248,7 +254,7 @@ def _as_the_door_reads(
     name: str, kind: str, decimal: str, column: Column, source: Source, home: Home
 ) -> pl.Expr:
     """A cell as text of a kind of column: recoded, in minor units, a plain number, an ISO time."""
-    cell = pl.col(name).str.replace(KEPT_AS_TEXT, "$1$2")
+    cell = pl.col(name)
     if column.values:
         cell = cell.replace(dict(column.values))
     if column.minor_units is not None:

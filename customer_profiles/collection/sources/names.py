@@ -5,7 +5,8 @@ from __future__ import annotations
 NAMES: dict[str, str] = {
     "customer_id": "customer_id user_id member_id buyer_id client_id customer_no cust_id uid visitor_id "
     "reviewer_id full_visitor_id household_key household_id hshd_num customer cust_code user_id_hash "
-    "客户编号 客户id 会员编号 会员号 会员id 用户编号 用户id 买家id 顾客编号 会员名",
+    "客户编号 客户id 会员编号 会员号 会员id 用户编号 用户id 买家id 顾客编号 会员名 "
+    "用户标识 下单帐号 下单账号 login_id",
     "order_id": "order_id order_no order_number invoice_no invoice invoice_id transaction_id basket_id "
     "receipt_no increment_id order name 订单编号 订单号 订单id 交易编号 交易号 小票号",
     "line_number": "line_number line_no line item_no order_item_id position 行号 明细行号 序号",
@@ -51,7 +52,7 @@ NAMES: dict[str, str] = {
     "event_at": "event_at event_time time timestamp event_timestamp ts datetime 事件时间 行为时间 时间",
     "event_name": "event_name event_type event action behavior_type behavior type 事件 行为类型 事件类型 "
     "行为",
-    "anonymous_id": "anonymous_id cookie_id device_id visitor_id 设备id 匿名id",
+    "anonymous_id": "anonymous_id cookie_id device_id visitor_id user_pseudo_id domain_userid 设备id 匿名id",
     "session_id": "session_id user_session session 会话id",
     "text_id": "text_id review_id comment_id 评论编号 评论id",
     "body": "body review text message comment content review_text review_body 评论 评论内容 内容",
@@ -65,7 +66,8 @@ _STATUS = {
     "paid": "approved invoiced processing authorized partially_refunded partially_paid 已付款 已支付 待发货 "
     "买家已付款，等待卖家发货 买家已付款,等待卖家发货",
     "shipped": "sent dispatched in_transit 已发货 待收货 卖家已发货，等待买家确认 卖家已发货,等待买家确认",
-    "completed": "complete delivered fulfilled done closed success 交易成功 已完成 已签收 完成",
+    "completed": "complete delivered fulfilled done closed success 交易成功 交易完成 支付成功 已完成 "
+    "已签收 完成",
     "cancelled": "canceled void voided expired unavailable failed 交易关闭 已取消 取消 已关闭",
     "refunded": "refund 已退款 退款成功 退款",
     "returned": "return 已退货 退货",

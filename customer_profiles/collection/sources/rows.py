@@ -17,6 +17,7 @@ import polars as pl
 from customer_profiles.collection.formats import READERS, Layout, Refuse, json_text
 from customer_profiles.collection.parsing import as_text
 from customer_profiles.collection.reading import LINE, ReadFile, read_file, read_pieces, refusal
+from customer_profiles.collection.sources.cells import without_marks
 from customer_profiles.collection.sources.deliveries import name_of
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.logs import read_log
@@ -123,6 +124,7 @@ def rows_beside(source: FilesSource, join: Join, table: str, day: date | str, ho
     others = pl.concat(frames, how="diagonal")
     if missing := [name for name in join.on.values() if name not in others.columns]:
         raise refuse(f"it cannot be joined on {missing}: it has no such columns; correct `on`")
+    others = others.with_columns(_as_key(others[name]) for name in join.on.values())
     return _left_in(join, others, refuse)
 
 
@@ -154,17 +156,20 @@ def _joined(cells: pl.DataFrame, join: Join, others: pl.DataFrame, refuse: Refus
     keys = list(join.on.values())
     new = [name for name in named if name not in keys or join.prefix]
     fresh = [name for name in new if named[name] not in cells.columns]
+    joined_on = [f"{KEY}{number}" for number in range(len(keys))]
     last = others.select(
-        *(pl.col(name).alias(f"{KEY}{number}") for number, name in enumerate(keys)),
+        *(pl.col(name).alias(key) for key, name in zip(joined_on, keys, strict=True)),
         *(pl.col(name).alias(named[name]) for name in fresh),
     )
-    return cells.join(
-        last,
-        left_on=list(join.on),
-        right_on=[f"{KEY}{number}" for number in range(len(keys))],
-        how="left",
-        maintain_order="left",
+    own = cells.with_columns(
+        _as_key(cells[name]).alias(key) for key, name in zip(joined_on, join.on, strict=True)
     )
+    return own.join(last, on=joined_on, how="left", maintain_order="left").drop(joined_on)
+
+
+def _as_key(cells: pl.Series) -> pl.Series:
+    """What two files may write unlike and mean alike: without marks of a spreadsheet and spaces around."""
+    return without_marks(cells).str.strip_chars()
 
 
 def _texts(cells: pl.DataFrame) -> pl.DataFrame:
@@ -186,6 +191,8 @@ def _in_rows_of(source: FilesSource, read: ReadFile, before: int, refuse: Refuse
 def _in_entries(name: str, read: ReadFile, refuse: Refuse) -> ReadFile:
     """Every entry of a list as a row, the entry under the list's name."""
     path = path_into(name, read.cells.columns)
+    if path is None and read.of_objects:
+        return read
     if path is None:
         raise refuse(f"rows_of names {name!r}, but it has {read.cells.columns}; correct `rows_of`")
     held = read.cells.select(path).to_series()
