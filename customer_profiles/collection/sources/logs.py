@@ -14,6 +14,7 @@ from customer_profiles.collection.access_logs import (
     events_of,
     read_access_log,
     read_application_log,
+    read_extended_log,
 )
 from customer_profiles.collection.formats import Ragged, Refuse
 from customer_profiles.collection.log_rules import EVENT_COLUMNS, REQUEST_FIELDS
@@ -23,7 +24,7 @@ from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.mapping import Above, mapped_rows, maps_piece_by_piece, path_into
 from customer_profiles.collection.sources.schema import LogSource
 
-READERS = {"combined": read_access_log, "ndjson": read_application_log}
+READERS = {"combined": read_access_log, "w3c": read_extended_log, "ndjson": read_application_log}
 RULE, WORDS = "rule that leaves out", "line as it is written"
 """Columns of our own, beside those of an application's log, which may have any name."""
 
@@ -87,7 +88,7 @@ def _together(pieces: list[tuple[pl.DataFrame, Ragged]]) -> tuple[pl.DataFrame, 
 
 def _helpers(source: LogSource) -> tuple[str, ...]:
     """What ``drop`` and ``columns`` may look at, and is not kept: it stands in the line."""
-    if source.format == "combined":
+    if source.format != "ndjson":
         return REQUEST_FIELDS
     parts = ("path", "query") if "url" in source.fields else ()
     return tuple(dict.fromkeys((*source.fields, *parts)))
@@ -95,7 +96,7 @@ def _helpers(source: LogSource) -> tuple[str, ...]:
 
 def _requests(source: LogSource, cells: pl.DataFrame) -> pl.DataFrame:
     """What each line tells of a request, and what it says of an event by itself."""
-    if source.format == "combined":
+    if source.format != "ndjson":
         return cells
     paths = {name: path_into(path, cells.columns) for name, path in source.fields.items()}
     told = {name: cells.select(path).to_series() for name, path in paths.items() if path is not None}
