@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 
 import polars as pl
 
@@ -14,7 +15,12 @@ from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.mapping import path_into
 from customer_profiles.collection.sources.rows import rows_beside
 from customer_profiles.collection.sources.schema import FilesSource, Source, SqlSource
+from customer_profiles.contracts import CONTRACTS
+from customer_profiles.contracts.columns import columns_of
 from customer_profiles.contracts.stored import required_columns
+
+LONG = timedelta(days=366)
+"""A delivery all of whose times are older than this is seldom one of its day."""
 
 
 def doubts_of(
@@ -31,6 +37,7 @@ def doubts_of(
         *(doubt for each in sources if each.kind != "sql" for doubt in odd_days(each, delivery.table, home)),
         *_holding_nothing(sources, delivery, files),
         *_given_back_in_vain(sound),
+        *_long_ago(delivery, sound),
     )
 
 
@@ -107,3 +114,16 @@ def _given_back_in_vain(sound: pl.DataFrame) -> Iterator[str]:
             f"refunded_minor is above amount_minor in {above:,} of {sound.height:,} rows, and counts up to "
             f"it alone; spread what a whole order got back: x * line / SUM(line) OVER (PARTITION BY order)"
         )
+
+
+def _long_ago(delivery: Delivery, sound: pl.DataFrame) -> Iterator[str]:
+    """Times of which even the latest is long past: seconds that are read as milliseconds are of 1970."""
+    columns = columns_of(CONTRACTS[delivery.table])
+    for name in required_columns(delivery.table):
+        if (columns[name].metadata or {})["kind"] == "moment":
+            latest = sound.select(pl.col(name).max().dt.date()).item()
+            if latest is not None and latest < delivery.day - LONG:
+                yield (
+                    f"{name}: the latest is of {latest}, long before {delivery.day}; is its `date_format` "
+                    f"right?"
+                )

@@ -27,6 +27,8 @@ from customer_profiles.collection.sources.schema import LogSource
 READERS = {"combined": read_access_log, "w3c": read_extended_log, "ndjson": read_application_log}
 RULE, WORDS = "rule that leaves out", "line as it is written"
 """Columns of our own, beside those of an application's log, which may have any name."""
+FIRST_OF_LIST = r'^\["((?:[^"\\]|\\.)*)".*\]$'
+"""A header as servers write it that list all of a name, such as Caddy: ``["curl/8.5.0"]``."""
 
 
 def read_log(
@@ -99,6 +101,10 @@ def _requests(source: LogSource, cells: pl.DataFrame) -> pl.DataFrame:
     if source.format != "ndjson":
         return cells
     paths = {name: path_into(path, cells.columns) for name, path in source.fields.items()}
-    told = {name: cells.select(path).to_series() for name, path in paths.items() if path is not None}
+    told = {
+        name: cells.select(path).to_series().str.replace(FIRST_OF_LIST, "$1")
+        for name, path in paths.items()
+        if path is not None
+    }
     said = [cells[name] for name in EVENT_COLUMNS if name in cells.columns]
     return completed(told, cells.height).with_columns(said)
