@@ -5,7 +5,10 @@ by rules that a team states once: who a line is about, what its address stands f
 lines stands nobody's behaviour.
 
 The line formats are Apache's ``combined``, which nginx writes too, and ``common``
-(httpd.apache.org/docs/2.4/logs.html); a virtual host in front, and fields behind, are allowed.
+(httpd.apache.org/docs/2.4/logs.html). A virtual host in front, the proxies behind an address, and fields
+at the end are allowed: only after a dash in the place of ``identd``, which all servers write today, can
+two words before it be told from two words of a user's name. ``w3c`` is W3C's extended format, which IIS and
+CloudFront write.
 """
 
 from __future__ import annotations
@@ -32,12 +35,15 @@ from customer_profiles.collection.repeats import Repeats
 
 LINES_AT_ONCE = 100_000
 QUOTED = r'(?:[^"\\]|\\.)*'
+PROXIES = r"(?:, ?[^\s,]+)*"
 COMBINED = (
-    r"^(?:\S+:\d+ )?(?P<address>\S+) \S+ (?P<user>.+?) \[(?P<time>[^\]]+)\] "
+    rf"^(?:(?:[^\s,]+ )?(?P<address>[^\s,]+){PROXIES} -|(?:\S+:\d+ )?(?P<identified>[^\s,]+){PROXIES} \S+)"
+    r" (?P<user>[^\[]+) \[(?P<time>[^\]]+)\] "
     rf'"(?P<request>{QUOTED})" (?P<status>\d{{3}}) (?:\d+|-)'
     rf'(?: "(?P<referrer>{QUOTED})" "(?P<agent>{QUOTED})")?(?: |$)'
 )
-REQUEST = r"^(?P<method>[A-Za-z]+) (?P<url>\S+)(?: HTTP/[\d.]+)?$"
+REQUEST = r"^(?P<method>[A-Za-z]+) (?P<url>\S.*?)(?: HTTP/[\d.]+)?$"
+NOBODY = ("-", '""')
 LOGGED_TIME = r"^(\d{2})/(\w{3})/(\d{4}):(\d{2}:\d{2}:\d{2}) ([+-]\d{4})$"
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 MONTH_NUMBERS = {f"-{name}-": f"-{number:02}-" for number, name in enumerate(MONTHS, start=1)}
@@ -50,6 +56,17 @@ DEVICES = (
     ("phone", r"(?i)mobi|iphone|android|harmony"),
     ("computer", r"(?i)windows|macintosh|linux|cros"),
 )
+EXTENDED = {
+    "address": "c-ip",
+    "user": "cs-username",
+    "method": "cs-method",
+    "url": "cs-uri-stem",
+    "status": "sc-status",
+    "referrer": "cs(Referer)",
+    "agent": "cs(User-Agent)",
+}
+"""What W3C calls a request's fields (w3.org/TR/WD-logfile)."""
+Row = Mapping[str, str | None]
 Lines = tuple[pl.Series, pl.DataFrame, Ragged]
 """Sound lines, their cells as text, and the lines that are none, with their numbers."""
 
@@ -66,20 +83,66 @@ def read_access_log(file: Path, longest_line: int, refuse: Refuse) -> Iterator[L
         yield texts.filter(sound), rows.filter(sound), _ragged(first, texts, sound)
 
 
+def read_extended_log(file: Path, longest_line: int, refuse: Refuse) -> Iterator[Lines]:
+    """Parts of a log of W3C's extended format, plain or gzip, with ``REQUEST_FIELDS`` as cells.
+
+    Its lines that begin with # are no rows; ``#Fields:`` names the cells of those that follow. Lines count
+    and files are refused as by ``read_access_log``.
+    """
+    first, names = 1, list[str]()
+    for _, lines, readable in _texts(file, longest_line, refuse):
+        texts, rows = list[str](), list[Row | None]()
+        for text, whole in zip(lines, readable, strict=True):
+            if text.startswith("#"):
+                names = text.split()[1:] if text.startswith("#Fields:") else names
+                continue
+            cells = text.split()
+            texts.append(text)
+            rows.append(dict(zip(names, cells, strict=True)) if whole and len(cells) == len(names) else None)
+        sound, table, ragged = _parted(first, pl.Series("line", texts, dtype=pl.String), rows)
+        yield sound, _asked(table), ragged
+        first += len(texts)
+
+
 def read_application_log(file: Path, longest_line: int, refuse: Refuse) -> Iterator[Lines]:
     """Parts of a log of one JSON object a line, plain or gzip, with its members as cells.
 
-    Lines count and files are refused as by ``read_access_log``.
+    What a container or syslog writes before the object stands in the line alone. Lines count and files are
+    refused as by ``read_access_log``.
     """
     for first, texts, readable in _texts(file, longest_line, refuse):
-        rows = [
-            json_row(text.encode()) if whole else None for text, whole in zip(texts, readable, strict=True)
-        ]
-        objects = [row for row in rows if row is not None]
-        names = dict.fromkeys(name for row in objects for name in row)
-        cells = pl.DataFrame(objects, schema=dict.fromkeys(names, pl.String))
-        sound = pl.Series([row is not None for row in rows], dtype=pl.Boolean)
-        yield texts.filter(sound), cells, _ragged(first, texts, sound)
+        yield _parted(
+            first,
+            texts,
+            [
+                json_row(text[max(text.find("{"), 0) :].encode()) if whole else None
+                for text, whole in zip(texts, readable, strict=True)
+            ],
+        )
+
+
+def _parted(first: int, texts: pl.Series, rows: list[Row | None]) -> Lines:
+    """Lines and their cells by name; a line that has none is ragged."""
+    found = [row for row in rows if row is not None]
+    names = dict.fromkeys(name for row in found for name in row)
+    sound = pl.Series([row is not None for row in rows], dtype=pl.Boolean)
+    cells = pl.DataFrame(found, schema=dict.fromkeys(names, pl.String))
+    return texts.filter(sound), cells, _ragged(first, texts, sound)
+
+
+def _asked(cells: pl.DataFrame) -> pl.DataFrame:
+    """The requests of lines of the extended format: their times are UTC, a sign stands for each space."""
+    told = {name: cells[field] for name, field in EXTENDED.items() if field in cells.columns}
+    if "user" in told:
+        told["user"] = told["user"].set(told["user"].is_in(NOBODY), None)
+    if "agent" in told:
+        told["agent"] = _unquoted_words(told["agent"])
+    if {"date", "time"} <= set(cells.columns):
+        told["time"] = cells["date"] + "T" + cells["time"] + "Z"
+    if "url" in told and "cs-uri-query" in cells.columns:
+        query = cells["cs-uri-query"]
+        told["url"] += pl.select(pl.when(query == "-").then(pl.lit("")).otherwise("?" + query)).to_series()
+    return completed(told, cells.height)
 
 
 def _texts(file: Path, longest_line: int, refuse: Refuse) -> Iterator[tuple[int, pl.Series, pl.Series]]:
@@ -120,10 +183,11 @@ def _split(lines: pl.Series) -> pl.DataFrame:
     stamp = pl.col("time").str.replace(LOGGED_TIME, "$3-$2-${1}T$4$5")
     rows = parts.with_columns(
         stamp.str.replace_many(MONTH_NUMBERS).alias("time"),
-        pl.when(pl.col("user") != "-").then("user").alias("user"),
+        pl.coalesce("address", "identified").alias("address"),
+        pl.when(~pl.col("user").is_in(NOBODY)).then("user").alias("user"),
         *(pl.col("request").str.extract_groups(REQUEST).struct.field(name) for name in ("method", "url")),
     )
-    return completed(rows.drop("request").to_dict(), lines.len())
+    return completed(rows.drop("request", "identified").to_dict(), lines.len())
 
 
 def completed(told: Mapping[str, pl.Series], height: int) -> pl.DataFrame:

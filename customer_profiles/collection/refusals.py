@@ -16,6 +16,7 @@ ENOUGH_ROWS = 10
 """From how many rows on a column that cannot be read is the file's fault, not a row's."""
 LONGEST_SHAPE = 40
 AGAIN = "deliver it again"
+MEND_THE_LAYOUT = "mend `format` in sources.yaml, or of a CSV `delimiter`, `quote`, `escape` or `header`"
 OF_TIMES, OF_CHOICES, OF_AMOUNTS = "`date_format`", "`values`", "`minor_units`, `decimal`"
 KEYS = {"moment": OF_TIMES, "date": OF_TIMES, "choice": OF_CHOICES, "currency": OF_CHOICES}
 """What a mapping says of columns of a kind that are written in another way."""
@@ -72,7 +73,7 @@ def require_right(told: Tally, share: float) -> None:
             continue
         counted = f"{many:,} of {told.rows:,}"
         if rule == UNREADABLE:
-            advice = "mend `delimiter`, `quote` or `escape` in sources.yaml" if told.mapped else AGAIN
+            advice = MEND_THE_LAYOUT if told.mapped else AGAIN
             raise DeliveryError(f"{place}: {counted} lines cannot be split into columns; {advice}")
         name = rule.partition("|")[0]
         advice = f"mend its mapping in sources.yaml{_by(told.delivery.table, name)}" if told.mapped else AGAIN

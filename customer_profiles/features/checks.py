@@ -8,8 +8,14 @@ import polars as pl
 from customer_profiles.collection.ledger import delivered
 from customer_profiles.features.as_of import AsOf
 from customer_profiles.features.catalogue import TRAITS
-from customer_profiles.features.compute import cleaned_tables, rows_with_a_planted_future, standing_links
+from customer_profiles.features.compute import (
+    cleaned_tables,
+    rows_with_a_planted_future,
+    standing_links,
+    under_profile_keys,
+)
 from customer_profiles.features.identities import IDENTIFIER
+from customer_profiles.features.partners import identifiers_named
 from customer_profiles.features.tables import CUSTOMER_FEATURES, IDENTITIES
 from customer_profiles.orchestration.checks import contract_check, day_check, suite_check
 from customer_profiles.orchestration.platform import Platform
@@ -23,6 +29,9 @@ YOUNGEST = 0
 
 FEW_SHARED, SHARED_SHARE, MOST_SHOWN = 10, 0.01, 20
 """Identifiers that link nobody are few up to this number or this share; so many are shown."""
+
+FEWEST_NAMED = 0.5
+"""Share of a partner's identifiers below which they are rather made in another way than of other people."""
 
 
 def the_future_changes_nothing(platform: Platform, days: list[date]) -> Mapping[date, Finding]:
@@ -68,6 +77,32 @@ def shared_identifiers_are_few(platform: Platform, days: list[date]) -> Mapping[
     }
 
 
+def partners_name_customers(platform: Platform, days: list[date]) -> Mapping[date, Finding]:
+    """As of the newest day, what share of each partner's identifiers names one of our customers."""
+    attributes = platform.settings.features.partner_attributes
+    with platform.warehouse() as warehouse:
+        as_of = AsOf(days[-1], delivered(warehouse, days[-1]))
+        if not attributes or not as_of.has("partner_attributes"):
+            return {}
+        tables = under_profile_keys(warehouse, cleaned_tables(warehouse, as_of), as_of.day)
+        counts = warehouse.collect(identifiers_named(tables, as_of, attributes))
+    if counts.is_empty():
+        return {}
+    shares = counts.with_columns(share=pl.col("named") / pl.col("identifiers")).sort("share", "partner")
+    worst = shares.row(0, named=True)
+    return {
+        as_of.day: Finding(
+            passed=worst["share"] >= FEWEST_NAMED,
+            value=worst["share"],
+            threshold=FEWEST_NAMED,
+            says=f"{worst['named']:,} of {worst['identifiers']:,} identifiers of {worst['partner']} name a "
+            f"customer",
+            severity="warn",
+            details=shares.head(MOST_SHOWN).to_dicts(),
+        )
+    }
+
+
 def traits_suite() -> Suite:
     """The claims about every trait of the catalogue."""
     return features_suite([(trait.name, trait.unit) for trait in TRAITS.values()], minimum_age=YOUNGEST)
@@ -80,6 +115,12 @@ CHECKS = [
         "shared_identifiers_are_few",
         "few identifiers are on so many customers that they link nobody",
         shared_identifiers_are_few,
+    ),
+    day_check(
+        ["features", "partners"],
+        "partners_name_customers",
+        "most identifiers of each partner name a customer of ours",
+        partners_name_customers,
     ),
     contract_check(CUSTOMER_FEATURES, ("customer_key",)),
     suite_check(CUSTOMER_FEATURES, lambda _: traits_suite()),

@@ -48,12 +48,29 @@ def partners(tables: Tables, as_of: AsOf, attributes: Sequence[str] = ()) -> Fra
     if not attributes:
         nothing = nw.lit(None, dtype=nw.String()).alias("partner_attributes")
         return observed(customers.with_columns(nothing), TRAITS, as_of)
-    listed = one_of(nw.col("attribute"), attributes) & ~nw.col("consent_reference").is_null()
-    told = known_by(tables[SOURCE], as_of, "observed_day").filter(listed)
+    told = _told(tables, as_of, attributes)
     whose = told.join(_named(tables, customers, as_of), on="identifier_key")
     lasts = nw.col("expires_day").is_null() | (nw.col("expires_day") > as_of.number)
     values = newest(whose, ("customer_key", "attribute"), "observed_at").filter(lasts)
     return observed(beside(customers, _as_json(values, attributes)), TRAITS, as_of)
+
+
+def identifiers_named(tables: Tables, as_of: AsOf, attributes: Sequence[str]) -> Frame:
+    """One row per ``partner``: its ``identifiers``, and how many of them are ``named`` customers.
+
+    ``tables`` are ``under_one_key``, ``attributes`` is the white list.
+    """
+    told = _told(tables, as_of, attributes).select("partner", "identifier_key").unique()
+    whose = told.join(_named(tables, population(tables, as_of), as_of), on="identifier_key", how="left")
+    return whose.group_by("partner").agg(
+        identifiers=nw.len().cast(nw.Int64()), named=nw.col("customer_key").count().cast(nw.Int64())
+    )
+
+
+def _told(tables: Tables, as_of: AsOf, attributes: Sequence[str]) -> Frame:
+    """What partners told by the day that may stand in a profile, of whomever."""
+    listed = one_of(nw.col("attribute"), attributes) & ~nw.col("consent_reference").is_null()
+    return known_by(tables[SOURCE], as_of, "observed_day").filter(listed)
 
 
 def _named(tables: Tables, customers: Frame, as_of: AsOf) -> Frame:

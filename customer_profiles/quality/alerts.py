@@ -40,6 +40,7 @@ MEANINGS = {
     "base_rate_is_steady": "more or fewer customers buy than the model learned: scores are off by as much",
     "customers_are_known": "the customers delivery is late or incomplete, or ids are written in another way",
     "products_are_known": "the products delivery is late or incomplete, or ids are written in another way",
+    "partners_name_customers": "the partner hashes in another way than agreed, or tells of other people",
     "expected_tables_were_delivered": "windows that need the day are NULL until the table is delivered",
     "the_future_changes_nothing": "features look past their day: the model's figures cannot be trusted",
     "model_still_knows_its_world": "customers or deliveries changed since training: scores may mislead",

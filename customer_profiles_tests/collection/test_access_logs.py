@@ -7,7 +7,13 @@ import polars as pl
 import pytest
 from pydantic import ValidationError
 
-from customer_profiles.collection.access_logs import completed, events_of, read_access_log
+from customer_profiles.collection.access_logs import (
+    completed,
+    events_of,
+    read_access_log,
+    read_application_log,
+    read_extended_log,
+)
 from customer_profiles.collection.log_rules import LogRules
 from customer_profiles.collection.repeats import Repeats
 
@@ -96,8 +102,31 @@ def test_who_had_logged_in_is_the_customer_if_no_pattern_tells(log) -> None:
 
 
 @pytest.mark.parametrize(
+    ("front", "address", "user"),
+    [
+        ("shop.cn 10.0.0.7 - -", "10.0.0.7", None),
+        ("shop.cn 10.0.0.7 - frank", "10.0.0.7", "frank"),
+        ("shop.cn:443 10.0.0.7 ident frank", "10.0.0.7", "frank"),
+        ("10.0.0.7, 10.0.0.1,10.0.0.2 - -", "10.0.0.7", None),
+        ("shop.cn 10.0.0.7, 10.0.0.1 - Frank Li", "10.0.0.7", "Frank Li"),
+        ("- - -", "-", None),
+        ("10.0.0.7 ident -", "10.0.0.7", None),
+        ("2001:db8::7 - Frank Li", "2001:db8::7", "Frank Li"),
+        ('10.0.0.7 - ""', "10.0.0.7", None),
+    ],
+)
+def test_what_stands_in_front_of_a_line_is_no_customers_name(
+    tmp_path: Path, front: str, address: str, user: str | None
+) -> None:
+    (tmp_path / "access.log").write_text(line().replace("10.0.0.7 - -", front) + "\n")
+    ((_, requests, ragged),) = read_access_log(tmp_path / "access.log", 1000, ValueError)
+    assert (requests.select("address", "user").rows(), ragged) == ([(address, user)], [])
+
+
+@pytest.mark.parametrize(
     ("logged", "rule"),
     [
+        (line("/sts 73/patch small.gif"), "files_of_a_page"),
         (line(agent="Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"), "bots"),
         (line(agent="Mozilla/5.0 (compatible; Baiduspider/2.0)"), "bots"),
         (line(agent="curl/8.5.0"), "bots"),
@@ -159,6 +188,51 @@ def test_common_lines_and_virtual_hosts_are_lines_too(log) -> None:
     events, broken = log(common, f"shop.cn:443 {line()}", line(more=" 0.003 cache=HIT"), line() + "\r")
     assert (len(events), broken) == (4, [])
     assert [event["device"] for event in events] == [None, "computer", "computer", "computer"]
+
+
+EXTENDED = """\
+#Software: Microsoft Internet Information Services 10.0
+#Version: 1.0
+#Fields: date time cs-method cs-uri-stem cs-uri-query cs-username c-ip cs(User-Agent) sc-status
+2026-03-03 08:00:00 GET /search q=red+shoes u7 10.0.0.7 Mozilla/5.0+(Windows+NT+10.0) 200
+2026-03-03 08:00:01 GET / - - 10.0.0.7 bingbot/2.0+(+http://www.bing.com) 200
+2026-03-03 08:00:02 GET /
+#Fields: date\ttime sc-status cs-uri-stem cs(Cookie)
+2026-03-03\t08:00:03\t404\t/gone\tuid=u8;%20cid=a1
+"""
+
+
+def test_the_extended_format_names_its_fields_itself_and_may_change_them(tmp_path: Path) -> None:
+    (tmp_path / "u_ex.log").write_text(EXTENDED)
+    ((texts, requests, ragged),) = read_extended_log(tmp_path / "u_ex.log", 1000, ValueError)
+    assert ragged == [(3, "2026-03-03 08:00:02 GET /")]
+    told = requests.select("time", "user", "path", "query", "agent")
+    assert told.row(0) == (
+        "2026-03-03T08:00:00Z",
+        "u7",
+        "/search",
+        "q=red+shoes",
+        "Mozilla/5.0 (Windows NT 10.0)",
+    )
+    assert requests["user"].to_list() == ["u7", None, None]
+    assert requests["query"].to_list() == ["q=red+shoes", None, None]
+    events, left_out = events_of(texts, requests, LogRules(customer_pattern=r"uid=(\w+)"), Repeats())
+    assert events["customer_id"].to_list() == ["u7", None, "u8"]
+    assert left_out.to_list() == [None, "bots", "not_served"]
+
+
+def test_an_extended_log_without_its_fields_has_no_rows(tmp_path: Path) -> None:
+    (tmp_path / "u_ex.log").write_text("2026-03-03 08:00:00 GET /\n")
+    ((texts, _, ragged),) = read_extended_log(tmp_path / "u_ex.log", 1000, ValueError)
+    assert (texts.len(), len(ragged)) == (0, 1)
+
+
+def test_what_a_container_writes_before_the_object_is_passed_over(tmp_path: Path) -> None:
+    front = "2026-03-03T08:00:00.1Z stdout F "
+    (tmp_path / "pod.log").write_text(f'{front}{{"user": "u7"}}\n{front}Traceback:\n{front}{{"user": \n')
+    ((texts, cells, ragged),) = read_application_log(tmp_path / "pod.log", 1000, ValueError)
+    assert cells.rows() == [("u7",)]
+    assert (texts.to_list(), [number for number, _ in ragged]) == ([f'{front}{{"user": "u7"}}'], [2, 3])
 
 
 def test_an_impossible_time_is_left_for_the_door_to_judge(log) -> None:

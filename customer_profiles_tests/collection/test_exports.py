@@ -682,6 +682,19 @@ def test_a_check_of_a_file_for_all_days_looks_at_the_fullest_day(own: OwnData) -
     assert (checked.day, checked.received) == (date(2026, 3, 4), 2)
 
 
+def test_seconds_that_are_read_as_milliseconds_are_told(own: OwnData) -> None:
+    own.put("o_2026-03-03.csv", "No,At,Who,Paid\nA,1772510400,c,1\nB,1740000000,c,1\n")
+
+    def doubts(form: str) -> tuple[str, ...]:
+        when = {"column": "At", "date_format": form}
+        own.says({"path": "o_{day}.csv", "columns": ORDER | {"ordered_at": when, "status_at": when}})
+        return check.check_table(own.home(), CollectionSettings(), "orders").doubts
+
+    assert doubts("epoch_s") == ()
+    told = "the latest is of 1970-01-21, long before 2026-03-03; is its `date_format` right?"
+    assert doubts("epoch_ms") == (f"status_at: {told}", f"ordered_at: {told}")
+
+
 def test_a_refund_above_what_its_line_cost_is_told(own: OwnData) -> None:
     own.put(
         "o_2026-03-03.csv", "No,At,Who,Paid,Back\nA,2026-03-03,c,1,3\nA,2026-03-03,c,9,\nB,2026-03-03,c,2,2\n"

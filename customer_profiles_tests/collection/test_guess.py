@@ -149,6 +149,9 @@ def test_encodings_are_told_apart(tmp_path: Path, text: str, encoding: str, told
 def test_a_web_servers_log_is_a_log(tmp_path: Path) -> None:
     table, source, _ = guessed(tmp_path, "access.log-260303", LINE * 3)
     assert (table, source["kind"], source["path"]) == ("events", "log", "access.log-{day:%y%m%d}")
+    assert source["format"] == "combined"
+    _, source, _ = guessed(tmp_path, "u_ex260303.log", "#Version: 1.0\n#Fields: date time c-ip\n")
+    assert (source["kind"], source["format"]) == ("log", "w3c")
 
 
 def test_a_databases_dump_has_numbered_columns_and_escapes(tmp_path: Path) -> None:

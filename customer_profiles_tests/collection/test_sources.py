@@ -496,7 +496,7 @@ def test_one_wrong_time_does_not_begin_the_days_that_are_proposed(own: OwnData) 
 def test_a_file_that_is_parted_otherwise_is_not_told_to_mend_its_times(own: OwnData) -> None:
     own.put("all.csv", "A;2026-03-03;c;1.00\n" * 3)
     own.says({"path": "all.csv", "columns": ORDER, "header": list(ROW)})
-    with pytest.raises(DeliveryError, match="3 of 3 lines cannot be split into columns; mend `delimiter`"):
+    with pytest.raises(DeliveryError, match="3 of 3 lines cannot be split into columns; mend `format`"):
         arrived(own)
     history(own, "Mar 3rd")
     with pytest.raises(DeliveryError, match=r"shaped like 'aaa 9aa'\); correct their `date_format`"):

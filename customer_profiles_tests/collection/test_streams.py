@@ -224,6 +224,15 @@ def test_an_application_says_itself_what_happened(home, log) -> None:
     assert json.loads(shop.open("events", raw, "extra", raw["extra_sealed"])) == {"experiment": "b"}
 
 
+def test_a_header_that_a_server_writes_as_a_list_is_its_first_entry(home, log) -> None:
+    shop = home(APPLICATION)
+    entry = {"ts": 1772510400000, "user": {"id": "C1"}, "action": "search"}
+    agents = (["curl/8.5.0", "x"], ["Mozilla/5.0 (Windows NT 10.0)"], "Mozilla/5.0")
+    log("app-2026-03-03.ndjson", *(json.dumps(entry | {"request": {"agent": agent}}) for agent in agents))
+    assert shop.load("events").rows == 2
+    assert ledger_of(shop)["filtered_by"] == ["bots: 1"]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [

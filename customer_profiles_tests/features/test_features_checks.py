@@ -13,7 +13,11 @@ from customer_profiles.collection.ledger import delivered, ledger
 from customer_profiles.collection.loading import load_day
 from customer_profiles.features.as_of import AsOf
 from customer_profiles.features.catalogue import FAMILY_TRAITS
-from customer_profiles.features.checks import shared_identifiers_are_few, the_future_changes_nothing
+from customer_profiles.features.checks import (
+    partners_name_customers,
+    shared_identifiers_are_few,
+    the_future_changes_nothing,
+)
 from customer_profiles.features.compute import compute_customer_features, compute_family, compute_identities
 from customer_profiles.features.tables import CUSTOMER_FEATURES, IDENTITIES
 from customer_profiles.orchestration.platform import Platform
@@ -87,3 +91,24 @@ def test_more_than_a_few_identifiers_that_link_nobody_are_told(
 
 def test_without_links_there_is_nothing_to_tell(tmp_path: Path) -> None:
     assert shared_identifiers_are_few(loaded(tmp_path, customers=CUSTOMERS), [DAY]) == {}
+
+
+@pytest.mark.parametrize(
+    ("known", "passed", "says"),
+    [(2, True, "2 of 4 identifiers of bank name a customer"), (1, False, "1 of 4 identifiers of bank")],
+)
+def test_a_partner_most_of_whose_identifiers_name_nobody_is_told(
+    tmp_path: Path, known: int, passed: bool, says: str
+) -> None:
+    (tmp_path / "settings.yaml").write_text("features: {partner_attributes: [income]}")
+    rows = [f"bank,{'C' if n < known else 'X'}{n},income,{AT},high,form 7\n" for n in range(4)]
+    rows += [f"bank,X{n},pets,{AT},cat,form 7\n" for n in range(9)]
+    header = "partner,identifier,attribute,observed_at,value,consent_reference\n"
+    platform = loaded(tmp_path, customers=CUSTOMERS, partner_attributes=header + "".join(rows))
+    finding = partners_name_customers(platform, [DAY])[DAY]
+    assert (finding.passed, finding.severity) == (passed, "warn")
+    assert finding.says.startswith(says)
+
+
+def test_of_partners_who_told_nothing_that_is_listed_there_is_nothing_to_tell(tmp_path: Path) -> None:
+    assert partners_name_customers(loaded(tmp_path, customers=CUSTOMERS), [DAY]) == {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 
 import polars as pl
 
@@ -20,6 +21,9 @@ from customer_profiles.contracts.stored import (
     key_columns,
     required_columns,
 )
+
+LONG = timedelta(days=366)
+"""A delivery all of whose times are older than this is seldom one of its day."""
 
 
 def doubts_of(
@@ -38,6 +42,7 @@ def doubts_of(
         *_displaced(delivery.table, sound),
         *_written_with_a_fraction(delivery.table, sound),
         *_given_back_in_vain(sound),
+        *_long_ago(delivery, sound),
     )
 
 
@@ -150,3 +155,12 @@ def _given_back_in_vain(sound: pl.DataFrame) -> Iterator[str]:
             f"refunded_minor is above amount_minor in {above:,} of {sound.height:,} rows, and counts up to "
             f"it alone; spread what a whole order got back: x * line / SUM(line) OVER (PARTITION BY order)"
         )
+
+
+def _long_ago(delivery: Delivery, sound: pl.DataFrame) -> Iterator[str]:
+    """Times of which even the latest is long past: seconds that are read as milliseconds are of 1970."""
+    moments = columns_with(delivery.table, "kind", "moment")
+    for name in (each for each in required_columns(delivery.table) if each in moments):
+        latest = sound.select(pl.col(name).max().dt.date()).item()
+        if latest is not None and latest < delivery.day - LONG:
+            yield f"{name}: the latest is of {latest}, long before {delivery.day}; is its `date_format` right?"

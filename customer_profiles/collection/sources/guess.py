@@ -59,6 +59,7 @@ LOG = """\
 tables:
   events:
   - kind: log
+    format: {format}
     path: {path}
     # anonymous_pattern: 'cid=(\\w+)'
     pages:
@@ -78,8 +79,8 @@ def guess_source(file: Path, home: Path, table: str | None = None, header: Seque
     layout, cells = head_of(file, header)
     if header and "header" not in layout:
         raise GuessError(f"{file} names its columns itself; leave --header out")
-    if layout == {"kind": "log"}:
-        return LOG.format(path=_path(file, home))
+    if layout.get("kind") == "log":
+        return LOG.format(path=_path(file, home), format=layout["format"])
     held = _held(cells)
     asked, table = table, table or max(GUESSED, key=lambda name: _fit(name, held))
     columns, notes = _columns(table, held)

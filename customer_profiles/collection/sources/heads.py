@@ -50,7 +50,9 @@ def head_of(file: Path, header: Sequence[str] = ()) -> tuple[dict[str, Any], pl.
         if form in ("ndjson", "ndjson.gz") or (form is None and lines[0].lstrip().startswith("{")):
             return _objects(lines[:HEAD_ROWS], told if form else {"format": "ndjson"} | told)
         if form is None and re.match(COMBINED, lines[0]):
-            return {"kind": "log"}, pl.DataFrame()
+            return {"kind": "log", "format": "combined"}, pl.DataFrame()
+        if form is None and any(line.startswith("#Fields:") for line in lines[:HEAD_ROWS]):
+            return {"kind": "log", "format": "w3c"}, pl.DataFrame()
         return _table(lines, told if form else {"format": "csv"} | told, list(header))
     except (OSError, EOFError, IndexError, ValueError, csv.Error, pl.exceptions.PolarsError) as error:
         reason = str(error).splitlines()[0] if str(error) else "it is empty"

@@ -19,7 +19,7 @@ from customer_profiles.collection.formats import Refuse
 from customer_profiles.collection.parsing import PARSERS
 from customer_profiles.collection.pieces import ROWS
 from customer_profiles.collection.reading import LINE, Part, ReadFile, refusal
-from customer_profiles.collection.refusals import shape
+from customer_profiles.collection.refusals import MEND_THE_LAYOUT, shape
 from customer_profiles.collection.sources.cells import UNMAPPED
 from customer_profiles.collection.sources.deliveries import name_of, state_of_file
 from customer_profiles.collection.sources.home import Home
@@ -237,9 +237,7 @@ def _why_no_day(rows: ReadFile, times: Sequence[str]) -> str:
     split = rows.places[LINE].is_null()
     if 2 * (~split).sum() > split.len():
         counted = f"{(~split).sum():,} of {split.len():,}"
-        return (
-            f"{counted} lines cannot be split into columns; mend `delimiter`, `quote`, `escape` or `header`"
-        )
+        return f"{counted} lines cannot be split into columns; {MEND_THE_LAYOUT}"
     told = rows.cells[times[0]].filter(split).drop_nulls()
     if told.is_empty():
         return (

@@ -14,6 +14,7 @@ from customer_profiles.collection.access_logs import (
     events_of,
     read_access_log,
     read_application_log,
+    read_extended_log,
 )
 from customer_profiles.collection.formats import Ragged, Refuse
 from customer_profiles.collection.log_rules import EVENT_COLUMNS, REQUEST_FIELDS
@@ -23,9 +24,11 @@ from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.mapping import Above, mapped_rows, maps_piece_by_piece, path_into
 from customer_profiles.collection.sources.schema import LogSource
 
-READERS = {"combined": read_access_log, "ndjson": read_application_log}
+READERS = {"combined": read_access_log, "w3c": read_extended_log, "ndjson": read_application_log}
 RULE, WORDS = "rule that leaves out", "line as it is written"
 """Columns of our own, beside those of an application's log, which may have any name."""
+FIRST_OF_LIST = r'^\["((?:[^"\\]|\\.)*)".*\]$'
+"""A header as servers write it that list all of a name, such as Caddy: ``["curl/8.5.0"]``."""
 
 
 def read_log(
@@ -88,7 +91,7 @@ def _together(pieces: list[tuple[pl.DataFrame, Ragged]]) -> tuple[pl.DataFrame, 
 
 def _helpers(source: LogSource) -> tuple[str, ...]:
     """What ``drop`` and ``columns`` may look at, and is not kept: it stands in the line."""
-    if source.format == "combined":
+    if source.format != "ndjson":
         return REQUEST_FIELDS
     parts = ("path", "query") if "url" in source.fields else ()
     return tuple(dict.fromkeys((*source.fields, *parts)))
@@ -96,9 +99,13 @@ def _helpers(source: LogSource) -> tuple[str, ...]:
 
 def _requests(source: LogSource, cells: pl.DataFrame) -> pl.DataFrame:
     """What each line tells of a request, and what it says of an event by itself."""
-    if source.format == "combined":
+    if source.format != "ndjson":
         return cells
     paths = {name: path_into(path, cells.columns) for name, path in source.fields.items()}
-    told = {name: cells.select(path).to_series() for name, path in paths.items() if path is not None}
+    told = {
+        name: cells.select(path).to_series().str.replace(FIRST_OF_LIST, "$1")
+        for name, path in paths.items()
+        if path is not None
+    }
     said = [cells[name] for name in EVENT_COLUMNS if name in cells.columns]
     return completed(told, cells.height).with_columns(said)

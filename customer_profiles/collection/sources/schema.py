@@ -304,8 +304,8 @@ class LogSource(_Mapped, LogRules):
     path: DayPath = Field(
         description="glob, from the home or absolute; `{day}` is 2026-03-01 (`{day:%Y%m%d}`)"
     )
-    format: Literal["combined", "ndjson"] = Field(
-        "combined", description="`combined`: Apache's and nginx's; or `ndjson`"
+    format: Literal["combined", "w3c", "ndjson"] = Field(
+        "combined", description="`combined`: Apache's and nginx's; `w3c`: of IIS and CloudFront; or `ndjson`"
     )
     fields: Mapping[str, str] = Field(
         default_factory=dict,
@@ -318,7 +318,7 @@ class LogSource(_Mapped, LogRules):
         if wrong := [name for name in self.fields if name not in REQUEST_FIELDS]:
             raise ValueError(f"fields names {wrong}; a request has {', '.join(REQUEST_FIELDS)}")
         if self.fields and self.format != "ndjson":
-            raise ValueError("fields are those of format: ndjson; in a combined log they have their places")
+            raise ValueError(f"fields are those of format: ndjson; in {self.format} they have their places")
         return self
 
 
