@@ -30,8 +30,8 @@ YOUNGEST = 0
 FEW_SHARED, SHARED_SHARE, MOST_SHOWN = 10, 0.01, 20
 """Identifiers that link nobody are few up to this number or this share; so many are shown."""
 
-FEWEST_NAMED = 0.5
-"""Share of a partner's identifiers below which they are rather made in another way than of other people."""
+FEWEST_NAMED = 0.01
+"""Share of a partner's identifiers below which they are made in another way, rather than of other people."""
 
 
 def the_future_changes_nothing(platform: Platform, days: list[date]) -> Mapping[date, Finding]:
@@ -119,7 +119,7 @@ CHECKS = [
     day_check(
         ["features", "partners"],
         "partners_name_customers",
-        "most identifiers of each partner name a customer of ours",
+        "the identifiers of each partner name customers of ours",
         partners_name_customers,
     ),
     contract_check(CUSTOMER_FEATURES, ("customer_key",)),

@@ -691,7 +691,7 @@ def test_seconds_that_are_read_as_milliseconds_are_told(own: OwnData) -> None:
         return check.check_table(own.home(), CollectionSettings(), "orders").doubts
 
     assert doubts("epoch_s") == ()
-    told = "the latest is of 1970-01-21, long before 2026-03-03; is its `date_format` right?"
+    told = "the latest is of 1970-01-21, long before 2026-03-03; see to its `date_format`"
     assert doubts("epoch_ms") == (f"status_at: {told}", f"ordered_at: {told}")
 
 

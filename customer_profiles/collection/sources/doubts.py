@@ -163,4 +163,4 @@ def _long_ago(delivery: Delivery, sound: pl.DataFrame) -> Iterator[str]:
     for name in (each for each in required_columns(delivery.table) if each in moments):
         latest = sound.select(pl.col(name).max().dt.date()).item()
         if latest is not None and latest < delivery.day - LONG:
-            yield f"{name}: the latest is of {latest}, long before {delivery.day}; is its `date_format` right?"
+            yield f"{name}: the latest is of {latest}, long before {delivery.day}; see to its `date_format`"
