@@ -103,7 +103,8 @@ def profit_chart(evaluation: Evaluation, model: str) -> bytes:
     axes.fill_between(cutoff, rows["profit_low"] / 100, rows["profit_high"] / 100, color=BLUE, alpha=0.15)
     axes.plot(cutoff, rows["expected_profit_minor"] / 100, color=ORANGE, label="expected by the model")
     axes.axhline(0, color=GREY, linestyle="--")
-    _name(axes, "Profit by cut-off", "contacted from this probability on, %", "profit, currency units")
+    tested = f"profit, currency units, of the {rows['customers'][-1]:,} customers of the test"
+    _name(axes, "Profit by cut-off", "contacted from this probability on, %", tested)
     return _png(figure)
 
 

@@ -147,7 +147,7 @@ def _reason(failure: Any) -> str:
     """Why a step failed, if we said it ourselves; the words of others may hold what was delivered."""
     if failure.user_failure_data and failure.user_failure_data.description:
         return str(failure.user_failure_data.description)
-    error = _innermost(failure)
+    error = what_went_wrong(failure.error)
     if error is None:
         return ""
     if error.cls_name in _mendable(Mendable):
@@ -156,13 +156,17 @@ def _reason(failure: Any) -> str:
 
 
 def _class_of(failure: Any) -> str:
-    error = _innermost(failure)
+    error = what_went_wrong(failure.error)
     return error.cls_name or "" if error else ""
 
 
-def _innermost(failure: Any) -> Any:
-    error = failure.error
-    while error and error.cause:  # Dagster wraps what went wrong in an error of its own
+def what_went_wrong(error: Any) -> Any:
+    """The error of a failed step that says it: our own, or else what lies innermost.
+
+    Dagster wraps what went wrong in an error of its own; what our errors were raised from says less.
+    """
+    ours = _mendable(Mendable)
+    while error and error.cause and error.cls_name not in ours:
         error = error.cause
     return error
 

@@ -32,7 +32,7 @@ from customer_profiles.orchestration.alerts import tell
 from customer_profiles.orchestration.code_version import code_version
 from customer_profiles.orchestration.instance import PROCESS_TAG, end_dead_runs, open_instance
 from customer_profiles.orchestration.jobs import EVERYTHING
-from customer_profiles.orchestration.observations import BLOCKED
+from customer_profiles.orchestration.observations import BLOCKED, what_went_wrong
 from customer_profiles.orchestration.partitions import GONE, RANGE_END, RANGE_START, REBUILD_TAG, RUN_AGAIN
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.settings import Mendable, Settings
@@ -308,9 +308,7 @@ def failures_of(result: dg.ExecuteInProcessResult, last: date) -> list[str]:
         if event.event_type == DagsterEventType.STEP_FAILURE:
             data: Any = event.event_specific_data
             told = data.user_failure_data.description if data.user_failure_data else None
-            error = data.error
-            while error and error.cause:  # Dagster wraps what went wrong in an error of its own
-                error = error.cause
+            error = what_went_wrong(data.error)
             reason = error.message.strip() if error else str(event.message)
             if error and error.cls_name == BLOCKED:
                 checks = ", ".join(line.replace(": ", " ") for line in reason.splitlines()[1:])

@@ -1,5 +1,6 @@
 """Assets that store day by day, and checks with a result per day."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -38,6 +39,7 @@ from customer_profiles.quality.measuring import measure_days
 from customer_profiles.quality.references import World
 from customer_profiles.settings import load_settings
 from customer_profiles.warehouse import Session, Table, WarehouseError
+from customer_profiles.warehouse.artefacts import ArtefactError
 
 KEY = dg.AssetKey(["raw", "numbers"])
 FIFTH, SIXTH, SEVENTH = date(2026, 1, 5), date(2026, 1, 6), date(2026, 1, 7)
@@ -129,6 +131,21 @@ def test_a_run_that_a_check_held_back_names_the_check_and_the_way_out(platform: 
         "raw/numbers numbers_are_few: an ERROR, see checks; what follows from it was held back. If "
         "2026-01-07 is not whole yet, leave it out: --to 2026-01-06"
     ]
+
+
+def test_a_run_tells_our_words_for_a_fault_and_not_those_it_was_raised_from(platform: Platform) -> None:
+    @dg.asset(key=KEY, partitions_def=DAILY, backfill_policy=ALL_DAYS_IN_ONE_RUN)
+    def unreadable() -> None:
+        try:
+            json.loads("{")
+        except ValueError as error:
+            raise ArtefactError("champion.json cannot be read; train again") from error
+
+    with dg.instance_for_test() as instance:
+        done = run_range(instance, platform, unreadable)
+    (told,) = failures_of(done, SEVENTH)
+    assert told.startswith("raw__numbers: ")
+    assert told.endswith("ArtefactError: champion.json cannot be read; train again")
 
 
 def test_days_that_a_long_run_passes_over_say_that_nothing_was_computed(platform: Platform) -> None:
