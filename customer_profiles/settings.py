@@ -272,7 +272,9 @@ class Settings(BaseSettings):
     )
 
     home: Path = Field(DEFAULT_HOME, description="the folder under which everything is written")
-    timezone: str = Field("Asia/Shanghai", description="business time: days, hours and weekdays")
+    timezone: str = Field(
+        "Asia/Shanghai", description="business time: days, hours and weekdays; a home keeps its first"
+    )
     first_day: date = Field(date(2026, 1, 1), description="first partition")
     owner: str = Field("team:data", description="owner shown in the UI: an e-mail or team:name")
     collection: CollectionSettings = CollectionSettings()

@@ -68,14 +68,15 @@ def waiting_releases(
         "delivery_day", "source", "release", maintain_order=True
     ):
         name, entry = released_source(str(source), str(release)), of_files.get(str(source))
-        if entry is None or name in of_files:
+        of_file = of_files.get(str(source).partition(RELEASED)[0])
+        if entry is None or of_file is None or name in of_files:
             continue
         numbers = rows["row_number"].to_list()
         read: Callable[[], Iterator[ReadFile]] = partial(
             _read, session, door, table, day, str(source), name, numbers
         )
         if table in door.home.tables:
-            read = partial(_read_mapped, door, table, entry, name, numbers)
+            read = partial(_read_mapped, door, table, of_file, name, numbers)
         part = Part(name, None, partial(_digest, read), read)
         waiting.append(Arrival(part, today, entry["file"], entry["file_day"]))
     return waiting
@@ -113,7 +114,7 @@ def _read(
 def _read_mapped(
     door: Door, table: str, entry: Mapping[str, Any], name: str, numbers: list[int]
 ) -> Iterator[ReadFile]:
-    """The same rows of a file that ``sources.yaml`` maps, read and mapped again.
+    """The same rows of a file that ``sources.yaml`` maps, read and mapped again; ``entry`` is the file's own.
 
     Not from their originals: a mapping can look at a row's neighbours, to number the lines of an order.
     """

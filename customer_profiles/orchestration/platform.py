@@ -15,11 +15,15 @@ from customer_profiles.collection.sources.load import FILE, load_home
 from customer_profiles.privacy.pseudonyms import Pseudonyms
 from customer_profiles.privacy.sealing import Seal
 from customer_profiles.privacy.secrets import Secrets, load_partner_secrets, load_secrets
-from customer_profiles.settings import Settings
+from customer_profiles.settings import Mendable, Settings
 from customer_profiles.warehouse import Session, Warehouse
 
 SMALL_WAREHOUSE = 1 / 4
 """Share of the memory limit up to which a warehouse is small: its rows are stored compressed."""
+
+
+class ZoneError(Mendable, ValueError):
+    """Business time is not the one in which the home was written."""
 
 
 class Platform:
@@ -49,10 +53,11 @@ class Platform:
         )
 
     def require_order(self) -> None:
-        """Refuse early what would make every step fail: a wrong secret, a damaged or locked file.
+        """Refuse early what would make every step fail: a wrong secret or zone, a damaged or locked file.
 
-        Raises ``SecretError`` or ``WarehouseError``.
+        Raises ``SecretError``, ``ZoneError`` or ``WarehouseError``.
         """
+        require_zone(self.settings)
         load_secrets(self.settings.secrets, self.variables)
         load_partner_secrets(self.settings.collection.partner_hmac_variables, self.variables)
         with self.warehouse(), self.vault():
@@ -90,6 +95,7 @@ class Platform:
     @cached_property
     def door(self) -> Door:
         """The door through which the home's deliveries come."""
+        require_zone(self.settings)
         return Door(
             self.home,
             self.settings.collection,
@@ -98,6 +104,25 @@ class Platform:
             Seal(self.secrets.seal),
             load_partner_secrets(self.settings.collection.partner_hmac_variables, self.variables),
         )
+
+
+def require_zone(settings: Settings) -> None:
+    """Raise ``ZoneError`` if the home was written in another business time: its rows hold days and hours.
+
+    The zone is noted beside the warehouse, when there is none yet.
+    """
+    note = settings.home / "timezone"
+    written = note.read_text().strip() if note.is_file() and settings.warehouse_file.is_file() else ""
+    if written and written != settings.timezone:
+        raise ZoneError(
+            f"timezone is {settings.timezone}, but {settings.home} was written in {written}: the days and "
+            f"hours of its rows would be of two zones. Say timezone: {written} in settings.yaml, or move "
+            f"warehouse.duckdb, vault.duckdb, models/, published/, alerts/, instance/ and last_run.json away "
+            f"and load everything anew"
+        )
+    if not written:
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.write_text(f"{settings.timezone}\n")
 
 
 def mapping_of(settings: Settings) -> str:

@@ -155,7 +155,7 @@ def _far_deliveries(platform: Platform, last: date) -> list[str]:
 def run_range(platform: Platform, first: date, last: date, *, rebuild: bool = False) -> RunResult:
     """Materialize and check every asset for the days from ``first`` to ``last`` in one run.
 
-    Raises ``SecretError`` or ``WarehouseError`` if no step could work.
+    Raises ``SecretError``, ``ZoneError`` or ``WarehouseError`` if no step could work.
     """
     from customer_profiles.definitions import build  # definitions import this package
 

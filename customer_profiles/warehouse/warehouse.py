@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -428,6 +429,11 @@ def _held(file: Path, error: duckdb.Error, waited: float) -> str:
 
 
 def _unreadable(file: Path, error: duckdb.Error) -> str:
+    if not os.access(file if file.exists() else file.parent, os.W_OK):
+        return (
+            f"{file} cannot be opened: it may not be written. Give this user the right to write "
+            f"{file.parent} and what lies in it, or name another home, then run again."
+        )
     return (
         f"{file} cannot be opened: {_first_line(error)}. If the file is damaged, move it away "
         f"(mv {file} {file}.damaged) and run again: it is rebuilt from the deliveries."

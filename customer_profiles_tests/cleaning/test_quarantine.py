@@ -144,7 +144,9 @@ MAPPED = {
 }
 
 
-def test_rows_of_a_mapped_file_are_mapped_again_with_their_neighbours(shop, tmp_path: Path) -> None:
+def test_rows_of_a_mapped_file_are_mapped_again_with_their_neighbours_as_often_as_it_is_mended(
+    shop, tmp_path: Path
+) -> None:
     def map_status(**values: str) -> None:
         columns = MAPPED | {"status": {"column": "State", "values": values}}
         orders = {"kind": "files", "path": "exports/{day}.csv", "columns": columns}
@@ -153,7 +155,7 @@ def test_rows_of_a_mapped_file_are_mapped_again_with_their_neighbours(shop, tmp_
 
     file = tmp_path / "exports" / f"{DAY}.csv"
     file.parent.mkdir()
-    lines = ["A,C1,2026-03-03 10:00:00,paid", "A,C1,2026-03-03 10:00:00,bezahlt"]
+    lines = [f"A,C1,2026-03-03 10:00:00,{state}" for state in ("paid", "bezahlt", "storno")]
     file.write_text("\n".join(["No,Who,When,State", *lines]) + "\n")
     map_status()
     shop.run("orders", DAY, NEXT)
@@ -163,7 +165,13 @@ def test_rows_of_a_mapped_file_are_mapped_again_with_their_neighbours(shop, tmp_
     shop.run("orders", NEXT)
     came = shop.warehouse.frame(CLEANED["orders"], NEXT, NEXT)
     assert came.select("row_number", "line_number", "status").rows() == [(2, 2, "paid")]
-    assert fates(shop, "orders", NEXT) == {"accepted": 1}
+    assert fates(shop, "orders", NEXT) == {"accepted": 1, "quarantined": 1}
+    assert release_rows(shop.warehouse, Chosen("orders", NEXT), NOW + timedelta(1)) == (1, 0)
+    map_status(bezahlt="paid", storno="cancelled")
+    shop.run("orders", NEXT)
+    came = shop.warehouse.frame(CLEANED["orders"], NEXT, NEXT)
+    assert came.select("row_number", "line_number", "status").rows() == [(2, 2, "paid"), (3, 3, "cancelled")]
+    assert fates(shop, "orders", NEXT) == {"accepted": 2, "quarantined": 1}
 
 
 def test_a_line_is_released_and_split_as_the_mapping_now_says(shop, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from customer_profiles.orchestration.instance import PROCESS_TAG, end_dead_runs, open_instance
 from customer_profiles.orchestration.jobs import schedules
-from customer_profiles.orchestration.platform import Platform
+from customer_profiles.orchestration.platform import Platform, ZoneError
 from customer_profiles.orchestration.report import Report, load_report, save_report, told_once
 from customer_profiles.orchestration.run import (
     RunError,
@@ -210,6 +210,20 @@ def test_a_wrong_secret_is_refused_before_the_run_starts(tmp_path: Path) -> None
         run_range(Platform(settings, other), FIRST, FIRST)
     assert not settings.instance.exists()
     assert not settings.warehouse_file.exists()
+
+
+def test_another_business_time_than_that_of_the_stored_rows_is_refused(tmp_path: Path) -> None:
+    first, other = (load_settings(tmp_path, timezone=zone) for zone in ("Asia/Shanghai", "Europe/Berlin"))
+    Platform(first, {}).require_order()
+    with pytest.raises(ZoneError, match=r"timezone is Europe/Berlin, but .* was written in Asia/Shanghai"):
+        run_range(Platform(other, {}), FIRST, FIRST)
+    with pytest.raises(ZoneError):
+        assert Platform(other, {}).door
+    Platform(first, {}).require_order()
+    first.warehouse_file.unlink()
+    Platform(other, {}).require_order()
+    with pytest.raises(ZoneError, match="was written in Europe/Berlin"):
+        Platform(first, {}).require_order()
 
 
 def test_a_damaged_vault_is_refused_before_the_run_starts(tmp_path: Path) -> None:

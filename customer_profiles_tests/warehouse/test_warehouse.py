@@ -159,6 +159,16 @@ def test_a_corrupt_file_is_named_with_what_to_do(tmp_path: Path) -> None:
         pass
 
 
+def test_a_file_that_may_not_be_written_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "warehouse.duckdb"
+    file.write_bytes(os.urandom(20_000))
+    monkeypatch.setattr(os, "access", lambda path, mode: path != file)  # root may write everything
+    with pytest.raises(WarehouseError, match=r"may not be written\. Give this user the right"):
+        Warehouse(file).session().__enter__()
+
+
 HOLD = """
 import sys, time
 from pathlib import Path
