@@ -270,6 +270,17 @@ def test_remarks_above_the_names_and_marks_of_a_spreadsheet_are_no_cells(tmp_pat
     assert (columns["customer_id"], columns["order_id"]) == ("用户标识", "商户订单号")
 
 
+def test_events_named_in_several_words_are_understood(tmp_path: Path) -> None:
+    at = {"messageId": "m", "timestamp": "2026-03-03T10:00:00Z", "userId": "u"}
+    names = ("Product Viewed", "Products Searched", "Order Completed")
+    rows = "".join(json.dumps({**at, "event": name}) + "\n" for name in names)
+    table, source, text = guessed(tmp_path, "e_2026-03-03.ndjson", rows)
+    assert (table, source["columns"]["event_id"]) == ("events", "messageId")
+    told = source["columns"]["event_name"]["values"]
+    assert (told["Product Viewed"], told["Products Searched"]) == ("product_view", "search")
+    assert "leave Order Completed out here by `drop`" in text
+
+
 def test_commas_within_cells_part_no_columns(tmp_path: Path) -> None:
     rows = '"User-ID";"Location";"Age"\n"1";"nyc, new york, usa";NULL\n"2";"porto, n/a, portugal";"18"\n'
     table, source, _ = guessed(tmp_path, "u.csv", rows)

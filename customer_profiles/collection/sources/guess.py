@@ -246,14 +246,19 @@ def _how(table: str, name: str, found: str, cells: pl.Series) -> tuple[Any, list
         strange = sorted({value for value in some if value.lower() not in spellings(metadata)})[:20]
         if strange:
             notes = [f"{name}: say what these values are, one of {', '.join(metadata['values'])}"]
-            if bought := [value for value in strange if value.lower() in PURCHASES]:
+            if bought := [value for value in strange if _word(value) in PURCHASES]:
                 notes.append(
                     f"{name}: who bought is told by `orders`: name this file there too (--table orders), and "
                     f"leave {', '.join(bought)} out here by `drop`"
                 )
             meanings = MEANINGS.get(name, {})
-            return {"column": found, "values": {v: meanings.get(v.lower(), v) for v in strange}}, notes
+            return {"column": found, "values": {v: meanings.get(_word(v), v) for v in strange}}, notes
     return found, []
+
+
+def _word(value: str) -> str:
+    """``Product Viewed`` and ``product_viewed`` are one word."""
+    return value.lower().replace(" ", "_")
 
 
 def _is_a_place(found: str, cells: pl.DataFrame) -> bool:

@@ -48,7 +48,7 @@ NAMES: dict[str, str] = {
     "contacted_at": "contacted_at contact_date sent_at send_date start_date 触达时间 发送时间",
     "opened_at": "opened_at open_date 打开时间",
     "clicked_at": "clicked_at click_date redemption_date 点击时间",
-    "event_id": "event_id log_id 事件编号 事件id",
+    "event_id": "event_id message_id insert_id log_id 事件编号 事件id",
     "event_at": "event_at event_time time timestamp event_timestamp ts datetime 事件时间 行为时间 时间",
     "event_name": "event_name event_type event action behavior_type behavior type 事件 行为类型 事件类型 "
     "行为",
@@ -75,7 +75,7 @@ _STATUS = {
 _EVENTS = {
     "page_view": "pageview view screen_view 浏览",
     "product_view": "view_item product_viewed viewcontent detail pv 商品浏览",
-    "search": "view_search_results site_search 搜索",
+    "search": "view_search_results site_search products_searched 搜索",
     "add_to_cart": "addtocart cart cart_add product_added 加购 加入购物车",
     "remove_from_cart": "removefromcart cart_remove product_removed",
     "checkout_start": "begin_checkout checkout initiatecheckout checkout_started",
