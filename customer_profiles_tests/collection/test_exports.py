@@ -94,6 +94,15 @@ def test_files_are_joined_on_columns_of_other_names_and_in_other_layouts(own: Ow
     assert received.unknown_columns == ("status as delivered",)
 
 
+def test_a_joined_file_whose_name_tells_no_format_has_the_sources(own: OwnData) -> None:
+    own.put("l_2026-03-03.asc", "No;At;Paid\n1;2026-03-03;1\n")
+    own.put("o.asc", "No;Who\n1;a\n")
+    source = {"path": "l_{day}.asc", "format": "csv", "delimiter": ";"}
+    own.says({**source, "join": [{"path": "o.asc", "on": "No"}], "columns": ORDER})
+    (row,) = own.rows()
+    assert row["customer_key"] is not None
+
+
 def test_what_excel_keeps_as_text_is_joined_and_counted_by_expressions(own: OwnData) -> None:
     own.put("l_2026-03-03.csv", 'No,Pieces,Price\n="001",`2,`1.50\n="001",="1",2.00\n002\t,`1,3.00\n')
     own.put("o.csv", 'No,At,Who\n001\t,2026-03-03,a\n="002",2026-03-03,b\n="003",2026-03-03,c\n')

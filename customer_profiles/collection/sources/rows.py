@@ -112,8 +112,9 @@ def rows_beside(source: FilesSource, join: Join, table: str, day: date | str, ho
     if not files:
         raise refuse("it is joined, but there is no such file; correct `path` of `join`")
     said = {key: getattr(join, key) for key in join.model_fields_set & set(FilesSource.model_fields)}
-    widths = {} if _by_ending(path) else source.fixed  # a CSV file can stand beside a fixed-width one
-    laid_out = source.model_copy(update={"format": None, "fixed": widths} | said)
+    # a CSV file can stand beside a fixed-width one
+    own: dict[str, Any] = {"format": None, "fixed": {}} if _by_ending(path) else {}
+    laid_out = source.model_copy(update=own | said)
     frames = []
     for file in files:
         layout = layout_of(laid_out, file, home)
