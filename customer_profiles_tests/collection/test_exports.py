@@ -650,6 +650,21 @@ def test_a_check_of_a_file_for_all_days_looks_at_the_fullest_day(own: OwnData) -
     assert (checked.day, checked.received) == (date(2026, 3, 4), 2)
 
 
+def test_a_line_returned_in_parts_is_told(own: OwnData) -> None:
+    own.put(
+        "o_2026-03-03.csv",
+        "No,At,Who,Paid\nA,2026-03-03 08:00:00,c,9\nA,2026-03-03 09:00:00,c,-1\nA,2026-03-03 10:00:00,c,-2\n",
+    )
+    status = {"expression": "CASE WHEN Paid LIKE '-%' THEN 'returned' ELSE 'paid' END"}
+    columns = {**ORDER, "line_number": {"constant": "1"}, "status": status}
+    columns["quantity"] = {"expression": "CASE WHEN Paid LIKE '-%' THEN -1 ELSE 1 END"}
+    own.says({"path": "o_{day}.csv", "columns": columns})
+    (doubt,) = check.check_table(own.home(), CollectionSettings(), "orders").doubts
+    assert doubt.startswith(
+        "of several returns of one line the newest counts: 1 of 2 are hidden; if each gave"
+    )
+
+
 def test_a_refund_above_what_its_line_cost_is_told(own: OwnData) -> None:
     own.put(
         "o_2026-03-03.csv", "No,At,Who,Paid,Back\nA,2026-03-03,c,1,3\nA,2026-03-03,c,9,\nB,2026-03-03,c,2,2\n"

@@ -31,6 +31,7 @@ def doubts_of(
         *(doubt for each in sources if each.kind != "sql" for doubt in odd_days(each, delivery.table, home)),
         *_holding_nothing(sources, delivery, files),
         *_given_back_in_vain(sound),
+        *_returned_in_parts(sound),
     )
 
 
@@ -115,4 +116,17 @@ def _given_back_in_vain(sound: pl.DataFrame) -> Iterator[str]:
         yield (
             f"refunded_minor is above amount_minor in {above:,} of {sound.height:,} rows, and counts up to "
             f"it alone; spread what a whole order got back: x * line / SUM(line) OVER (PARTITION BY order)"
+        )
+
+
+def _returned_in_parts(sound: pl.DataFrame) -> Iterator[str]:
+    """Returns of one line, of which the newest alone counts."""
+    if "status" not in sound.columns:
+        return
+    returned = sound.filter(pl.col("status") == "returned")
+    hidden = returned.height - returned.select("order_id", "line_number").unique().height
+    if hidden:
+        yield (
+            f"of several returns of one line the newest counts: {hidden:,} of {returned.height:,} are hidden; "
+            f"if each gave back a part, give it an order_id of its own, such as the refund's number"
         )
