@@ -103,6 +103,20 @@ def test_a_joined_file_whose_name_tells_no_format_has_the_sources(own: OwnData) 
     assert row["customer_key"] is not None
 
 
+def test_expressions_and_rules_see_cells_without_spaces_around_them(own: OwnData) -> None:
+    own.put(
+        "o_2026-03-03.csv",
+        "No,At,Done,Who,Paid,State\n1\t,2026-03-03,\t,c,1,ok\t\n1,2026-03-03,\t2026-03-04\t,c,1,ok\n"
+        "2,2026-03-03,,c,1,test\t\n",
+    )
+    done = {"expression": "COALESCE(NULLIF(Done, ''), At)"}
+    source = {"path": "o_{day}.csv", "drop": {"tests": "State = 'test'"}}
+    own.says({**source, "columns": {**ORDER, "status_at": done}})
+    rows = own.rows()
+    assert [row["status_at"].day for row in rows] == [3, 4]
+    assert column(rows, "line_number") == [1, 2]
+
+
 def test_what_excel_keeps_as_text_is_joined_and_counted_by_expressions(own: OwnData) -> None:
     own.put("l_2026-03-03.csv", 'No,Pieces,Price\n="001",`2,`1.50\n="001",="1",2.00\n002\t,`1,3.00\n')
     own.put("o.csv", 'No,At,Who\n001\t,2026-03-03,a\n="002",2026-03-03,b\n="003",2026-03-03,c\n')
@@ -660,9 +674,7 @@ def test_a_line_returned_in_parts_is_told(own: OwnData) -> None:
     columns["quantity"] = {"expression": "CASE WHEN Paid LIKE '-%' THEN -1 ELSE 1 END"}
     own.says({"path": "o_{day}.csv", "columns": columns})
     (doubt,) = check.check_table(own.home(), CollectionSettings(), "orders").doubts
-    assert doubt.startswith(
-        "of several returns of one line the newest counts: 1 of 2 are hidden; if each gave"
-    )
+    assert doubt.startswith("of several returns of a line the newest counts: 1 of 2 are hidden; if each gave")
 
 
 def test_a_refund_above_what_its_line_cost_is_told(own: OwnData) -> None:

@@ -111,6 +111,7 @@ def test_who_bought_is_told_by_orders(tmp_path: Path) -> None:
     ("name", "path"),
     [
         ("sales_260303.csv", "sales_{day:%y%m%d}.csv"),
+        ("订单_2026年03月03日.csv", "订单_{day:%Y年%m月%d日}.csv"),
         ("sales_201203.csv", "sales_201203.csv"),
         ("sales [1] 2026-03-03.csv", "sales [[]1] {day}.csv"),
     ],

@@ -127,6 +127,6 @@ def _returned_in_parts(sound: pl.DataFrame) -> Iterator[str]:
     hidden = returned.height - returned.select("order_id", "line_number").unique().height
     if hidden:
         yield (
-            f"of several returns of one line the newest counts: {hidden:,} of {returned.height:,} are hidden; "
+            f"of several returns of a line the newest counts: {hidden:,} of {returned.height:,} are hidden; "
             f"if each gave back a part, give it an order_id of its own, such as the refund's number"
         )

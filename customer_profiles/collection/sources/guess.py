@@ -410,6 +410,7 @@ def _path(file: Path, home: Path) -> str:
     """Relative to the home where it lies inside; a date in the name becomes ``{day}``."""
     place = file.resolve()
     name = re.sub(r"20\d{2}-\d{2}-\d{2}", "{day}", escape(place.name))
+    name = re.sub(r"20\d{2}年\d{2}月\d{2}日", "{day:%Y年%m月%d日}", name)
     name = re.sub(r"(?<!\d)20\d{2}[01]\d[0-3]\d(?!\d)", "{day:%Y%m%d}", name)
     # 201203 is a month or a week before it is a day of 2020
     name = re.sub(r"(?<!\d)2[1-9][01]\d[0-3]\d(?!\d)", "{day:%y%m%d}", name)

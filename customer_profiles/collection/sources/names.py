@@ -12,7 +12,7 @@ NAMES: dict[str, str] = {
     "line_number": "line_number line_no line item_no order_item_id position 行号 明细行号 序号",
     "ordered_at": "ordered_at order_date order_time invoice_date transaction_date transaction_dt "
     "purchase_date order_purchase_timestamp created_at created_utc paid_at date datetime timestamp 下单时间 "
-    "订单时间 订单日期 交易时间 交易日期 购买时间 创建时间 付款时间",
+    "订单时间 订单日期 交易时间 交易日期 购买时间 创建时间 提交时间 付款时间",
     "status_at": "status_at status_date status_time 状态时间 更新时间",
     "status": "status order_status state 订单状态 状态 交易状态",
     "quantity": "quantity qty qty_ordered units pieces count 数量 件数 购买数量",
