@@ -664,6 +664,18 @@ def test_a_check_of_a_file_for_all_days_looks_at_the_fullest_day(own: OwnData) -
     assert (checked.day, checked.received) == (date(2026, 3, 4), 2)
 
 
+def test_history_in_a_file_of_one_day_is_told(own: OwnData) -> None:
+    own.put("o_2026-03-03.csv", "No,At,Who,Paid\n1,2026-01-03,c,1\n2,2026-02-03,c,2\n3,2026-03-03,c,3\n")
+    own.put("o_2026-03-04.csv", "No,At,Who,Paid\n4,2026-03-03,c,1\n5,2026-02-03,c,2\n")
+    own.says({"path": "o_{day}.csv", "columns": ORDER})
+    told = [
+        check.check_table(own.home(), CollectionSettings(), "orders", day).doubts
+        for day in (OWN_DAY, date(2026, 3, 4))
+    ]
+    assert told[1] == ()
+    assert told[0][0].startswith("2 of 3 rows happened more than 7 days before 2026-03-03, the day on")
+
+
 def test_a_line_returned_in_parts_is_told(own: OwnData) -> None:
     own.put(
         "o_2026-03-03.csv",

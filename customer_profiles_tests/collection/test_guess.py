@@ -271,6 +271,14 @@ def test_remarks_above_the_names_and_marks_of_a_spreadsheet_are_no_cells(tmp_pat
     assert (columns["customer_id"], columns["order_id"]) == ("用户标识", "商户订单号")
 
 
+def test_another_marketplace_has_other_words(tmp_path: Path) -> None:
+    rows = "订单号,下单帐号,下单时间,订购数量,订单金额,订单状态\n"
+    rows += "1,jd_1,2026-03-03 10:00:00,1,9.9,等待出库\n2,jd_2,2026-03-03 10:00:00,1,9.9,等待确认收货\n"
+    _, source, text = guessed(tmp_path, "o.csv", rows)
+    assert source["columns"]["status"]["values"] == {"等待出库": "paid", "等待确认收货": "shipped"}
+    assert "REQUIRED" not in text
+
+
 def test_events_named_in_several_words_are_understood(tmp_path: Path) -> None:
     at = {"messageId": "m", "timestamp": "2026-03-03T10:00:00Z", "userId": "u"}
     names = ("Product Viewed", "Products Searched", "Order Completed")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 
 import polars as pl
 
@@ -12,9 +13,14 @@ from customer_profiles.collection.reading import LINE, Delivery, ReadFile
 from customer_profiles.collection.sources.files import odd_days
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.mapping import path_into
+from customer_profiles.collection.sources.places import tells_days
 from customer_profiles.collection.sources.rows import rows_beside
 from customer_profiles.collection.sources.schema import FilesSource, Source, SqlSource
 from customer_profiles.contracts.stored import required_columns
+
+HAPPENED = {"orders": "status_at", "events": "event_at"}
+"""When a row of a table came about that is delivered soon after."""
+SOON = timedelta(days=7)
 
 
 def doubts_of(
@@ -32,6 +38,7 @@ def doubts_of(
         *_holding_nothing(sources, delivery, files),
         *_given_back_in_vain(sound),
         *_returned_in_parts(sound),
+        *_history_on_one_day(sources, delivery, sound),
     )
 
 
@@ -129,4 +136,18 @@ def _returned_in_parts(sound: pl.DataFrame) -> Iterator[str]:
         yield (
             f"of several returns of a line the newest counts: {hidden:,} of {returned.height:,} are hidden; "
             f"if each gave back a part, give it an order_id of its own, such as the refund's number"
+        )
+
+
+def _history_on_one_day(sources: Sequence[Source], delivery: Delivery, sound: pl.DataFrame) -> Iterator[str]:
+    """Rows of months in a file whose name tells the day of the export."""
+    at = HAPPENED.get(delivery.table)
+    if at is None or not any(source.kind != "sql" and tells_days(source.path) for source in sources):
+        return
+    old = sound.filter(pl.col(at).dt.date() < delivery.day - SOON).height
+    if 2 * old > sound.height:
+        yield (
+            f"{old:,} of {sound.height:,} rows happened more than {SOON.days} days before "
+            f"{delivery.day}, the day on which all arrive; if the file is history, leave {{day}} out of "
+            f"`path`: each row arrives on its own"
         )

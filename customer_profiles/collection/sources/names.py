@@ -64,8 +64,9 @@ NAMES: dict[str, str] = {
 _STATUS = {
     "placed": "created pending open new unpaid awaiting_payment 待付款 等待买家付款 已下单 待支付",
     "paid": "approved invoiced processing authorized partially_refunded partially_paid 已付款 已支付 待发货 "
-    "买家已付款，等待卖家发货 买家已付款,等待卖家发货",
-    "shipped": "sent dispatched in_transit 已发货 待收货 卖家已发货，等待买家确认 卖家已发货,等待买家确认",
+    "买家已付款，等待卖家发货 买家已付款,等待卖家发货 等待出库",
+    "shipped": "sent dispatched in_transit 已发货 待收货 卖家已发货，等待买家确认 卖家已发货,等待买家确认 "
+    "等待确认收货",
     "completed": "complete delivered fulfilled done closed success 交易成功 交易完成 支付成功 已完成 "
     "已签收 完成",
     "cancelled": "canceled void voided expired unavailable failed 交易关闭 已取消 取消 已关闭",
