@@ -13,7 +13,7 @@ NEW, GONE = "(new)", "(gone)"
 
 
 def what_sets_apart(segmentation: Segmentation, segments: pl.DataFrame | None = None) -> pl.DataFrame:
-    """Return a row per segment: segment, customers, share, differences (the three largest, in words).
+    """Return a row per segment: segment, customers, share and, in words, its three largest differences.
 
     Customers are those of ``segments`` (with a column ``segment``), by default the training ones.
     """
@@ -22,8 +22,7 @@ def what_sets_apart(segmentation: Segmentation, segments: pl.DataFrame | None = 
         counted = segments.group_by("segment").agg(customers=pl.len().cast(pl.Int64))
         sizes = sizes.select("segment").join(counted, on="segment", how="left", maintain_order="left")
     words = [
-        "; ".join(map(_in_words, _strongest(segmentation.profile_, name).iter_rows(named=True)))
-        for name in segmentation.names_
+        "; ".join(map(_in_words, _strongest(segmentation.profile_, name))) for name in segmentation.names_
     ]
     customers = pl.col("customers").fill_null(0)
     return sizes.select(
@@ -56,9 +55,21 @@ def migration(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _strongest(profile: pl.DataFrame, segment: str) -> pl.DataFrame:
+def _strongest(profile: pl.DataFrame, segment: str) -> list[dict[str, Any]]:
     own = profile.filter(pl.col("segment") == segment)
-    return own.sort(pl.col("z").abs(), descending=True, maintain_order=True).head(MOST_NAMED)
+    by_strength = own.sort(pl.col("z").abs(), descending=True, maintain_order=True)
+    return [row for row in by_strength.iter_rows(named=True) if _is_shown_by_means(row)][:MOST_NAMED]
+
+
+def _is_shown_by_means(difference: dict[str, Any]) -> bool:
+    """Whether the means, as they are written, differ the same way.
+
+    Those of skewed traits, whose standardised differences are of logarithms, can lie the other way round.
+    """
+    mean, overall = difference["mean"], difference["overall_mean"]
+    if mean is None or _readable(mean) == _readable(overall):
+        return False
+    return bool((mean > overall) == (difference["z"] > 0))
 
 
 def _in_words(difference: dict[str, Any]) -> str:
@@ -67,7 +78,5 @@ def _in_words(difference: dict[str, Any]) -> str:
     return f"{side} {difference['trait']} ({mean}, all {overall})"
 
 
-def _readable(value: float | None) -> str:
-    if value is None:
-        return "unknown"
+def _readable(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{round(value, 2) + 0.0:.2f}"

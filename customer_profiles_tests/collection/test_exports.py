@@ -93,6 +93,29 @@ def test_files_are_joined_on_columns_of_other_names_and_in_other_layouts(own: Ow
     assert received.unknown_columns == ("status as delivered",)
 
 
+def test_a_joined_file_whose_name_tells_no_format_has_the_sources(own: OwnData) -> None:
+    own.put("l_2026-03-03.asc", "No;At;Paid\n1;2026-03-03;1\n")
+    own.put("o.asc", "No;Who\n1;a\n")
+    source = {"path": "l_{day}.asc", "format": "csv", "delimiter": ";"}
+    own.says({**source, "join": [{"path": "o.asc", "on": "No"}], "columns": ORDER})
+    (row,) = own.rows()
+    assert row["customer_key"] is not None
+
+
+def test_expressions_and_rules_see_cells_without_spaces_around_them(own: OwnData) -> None:
+    own.put(
+        "o_2026-03-03.csv",
+        "No,At,Done,Who,Paid,State\n1\t,2026-03-03,\t,c,1,ok\t\n1,2026-03-03,\t2026-03-04\t,c,1,ok\n"
+        "2,2026-03-03,,c,1,test\t\n",
+    )
+    done = {"expression": "COALESCE(NULLIF(Done, ''), At)"}
+    source = {"path": "o_{day}.csv", "drop": {"tests": "State = 'test'"}}
+    own.says({**source, "columns": {**ORDER, "status_at": done}})
+    rows = own.rows()
+    assert [row["status_at"].day for row in rows] == [3, 4]
+    assert column(rows, "line_number") == [1, 2]
+
+
 def test_what_excel_keeps_as_text_is_joined_and_counted_by_expressions(own: OwnData) -> None:
     own.put("l_2026-03-03.csv", 'No,Pieces,Price\n="001",`2,`1.50\n="001",="1",2.00\n002\t,`1,3.00\n')
     own.put("o.csv", 'No,At,Who\n001\t,2026-03-03,a\n="002",2026-03-03,b\n="003",2026-03-03,c\n')
@@ -693,6 +716,31 @@ def test_seconds_that_are_read_as_milliseconds_are_told(own: OwnData) -> None:
     assert doubts("epoch_s") == ()
     told = "the latest is of 1970-01-21, long before 2026-03-03; see to its `date_format`"
     assert doubts("epoch_ms") == (f"status_at: {told}", f"ordered_at: {told}")
+
+
+def test_history_in_a_file_of_one_day_is_told(own: OwnData) -> None:
+    own.put("o_2026-03-03.csv", "No,At,Who,Paid\n1,2026-01-03,c,1\n2,2026-02-03,c,2\n3,2026-03-03,c,3\n")
+    own.put("o_2026-03-04.csv", "No,At,Who,Paid\n4,2026-03-03,c,1\n5,2026-02-03,c,2\n")
+    own.says({"path": "o_{day}.csv", "columns": ORDER})
+    told = [
+        check.check_table(own.home(), CollectionSettings(), "orders", day).doubts
+        for day in (OWN_DAY, date(2026, 3, 4))
+    ]
+    assert told[1] == ()
+    assert told[0][0].startswith("2 of 3 rows happened more than 7 days before 2026-03-03, the day on")
+
+
+def test_a_line_returned_in_parts_is_told(own: OwnData) -> None:
+    own.put(
+        "o_2026-03-03.csv",
+        "No,At,Who,Paid\nA,2026-03-03 08:00:00,c,9\nA,2026-03-03 09:00:00,c,-1\nA,2026-03-03 10:00:00,c,-2\n",
+    )
+    status = {"expression": "CASE WHEN Paid LIKE '-%' THEN 'returned' ELSE 'paid' END"}
+    columns = {**ORDER, "line_number": {"constant": "1"}, "status": status}
+    columns["quantity"] = {"expression": "CASE WHEN Paid LIKE '-%' THEN -1 ELSE 1 END"}
+    own.says({"path": "o_{day}.csv", "columns": columns})
+    (doubt,) = check.check_table(own.home(), CollectionSettings(), "orders").doubts
+    assert doubt.startswith("of several returns of a line the newest counts: 1 of 2 are hidden; if each gave")
 
 
 def test_a_refund_above_what_its_line_cost_is_told(own: OwnData) -> None:

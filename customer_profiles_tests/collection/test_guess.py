@@ -111,6 +111,7 @@ def test_who_bought_is_told_by_orders(tmp_path: Path) -> None:
     ("name", "path"),
     [
         ("sales_260303.csv", "sales_{day:%y%m%d}.csv"),
+        ("订单_2026年03月03日.csv", "订单_{day:%Y年%m月%d日}.csv"),
         ("sales_201203.csv", "sales_201203.csv"),
         ("sales [1] 2026-03-03.csv", "sales [[]1] {day}.csv"),
     ],
@@ -271,6 +272,25 @@ def test_remarks_above_the_names_and_marks_of_a_spreadsheet_are_no_cells(tmp_pat
     columns = source["columns"]
     assert columns["amount_minor"] == {"column": "订单金额（元）", "minor_units": 2}
     assert (columns["customer_id"], columns["order_id"]) == ("用户标识", "商户订单号")
+
+
+def test_another_marketplace_has_other_words(tmp_path: Path) -> None:
+    rows = "订单号,下单帐号,下单时间,订购数量,订单金额,订单状态\n"
+    rows += "1,jd_1,2026-03-03 10:00:00,1,9.9,等待出库\n2,jd_2,2026-03-03 10:00:00,1,9.9,等待确认收货\n"
+    _, source, text = guessed(tmp_path, "o.csv", rows)
+    assert source["columns"]["status"]["values"] == {"等待出库": "paid", "等待确认收货": "shipped"}
+    assert "REQUIRED" not in text
+
+
+def test_events_named_in_several_words_are_understood(tmp_path: Path) -> None:
+    at = {"messageId": "m", "timestamp": "2026-03-03T10:00:00Z", "userId": "u"}
+    names = ("Product Viewed", "Products Searched", "Order Completed")
+    rows = "".join(json.dumps({**at, "event": name}) + "\n" for name in names)
+    table, source, text = guessed(tmp_path, "e_2026-03-03.ndjson", rows)
+    assert (table, source["columns"]["event_id"]) == ("events", "messageId")
+    told = source["columns"]["event_name"]["values"]
+    assert (told["Product Viewed"], told["Products Searched"]) == ("product_view", "search")
+    assert "leave Order Completed out here by `drop`" in text
 
 
 def test_commas_within_cells_part_no_columns(tmp_path: Path) -> None:

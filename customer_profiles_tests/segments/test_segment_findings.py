@@ -45,6 +45,20 @@ def test_what_sets_apart_names_size_share_and_the_three_largest_differences(clea
     assert len(night.split("; ")) == 3
 
 
+def test_a_difference_that_the_means_do_not_show_is_not_told(clear):
+    told = Segmentation.__new__(Segmentation)
+    told.names_, told.sizes_ = ["Night shoppers"], [10]
+    rows = [
+        ("Night shoppers", "orders_90", 2.78, 3.30, 0.9),
+        ("Night shoppers", "items_per_order", 2.312, 2.309, 0.8),
+        ("Night shoppers", "night_share", 0.5, 0.2, 0.7),
+        ("Night shoppers", "discount_share", None, 0.2, -0.1),
+    ]
+    told.profile_ = pl.DataFrame(rows, schema=clear.profile_.schema, orient="row")
+
+    assert what_sets_apart(told)["differences"].item() == "high night_share (0.50, all 0.20)"
+
+
 def test_what_sets_apart_counts_the_customers_of_the_day_if_there_are_any(clear):
     day = pl.DataFrame({"segment": [clear.names_[1]] * 3 + [clear.names_[0]]})
 

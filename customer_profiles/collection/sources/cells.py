@@ -45,11 +45,11 @@ NOISE_DIGITS = 6
 """2.675 * 100 is 267.49999999999994 in binary: what lies behind these digits of a minor unit is noise."""
 
 
-def without_marks(cells: pl.Series) -> pl.Series:
-    """Cells of text without the signs that keep a spreadsheet from making numbers of them."""
-    if not cells.str.contains(MAY_BE_KEPT_AS_TEXT).any():
-        return cells
-    return cells.str.replace(KEPT_AS_TEXT, "$1$2$3")
+def bare(cells: pl.Series) -> pl.Series:
+    """Cells of text without spaces around them and the signs that keep Excel from making numbers of them."""
+    if cells.str.contains(MAY_BE_KEPT_AS_TEXT).any():
+        cells = cells.str.replace(KEPT_AS_TEXT, "$1$2$3")
+    return cells.str.strip_chars()
 
 
 def plain_number(cell: pl.Expr, decimal: str) -> pl.Expr:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 
 import polars as pl
 
@@ -13,6 +13,7 @@ from customer_profiles.collection.reading import LINE, Delivery, ReadFile
 from customer_profiles.collection.sources.files import odd_days
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.mapping import path_into
+from customer_profiles.collection.sources.places import tells_days
 from customer_profiles.collection.sources.rows import rows_beside
 from customer_profiles.collection.sources.schema import FilesSource, Source, SqlSource
 from customer_profiles.contracts.stored import (
@@ -22,8 +23,10 @@ from customer_profiles.contracts.stored import (
     required_columns,
 )
 
-LONG = timedelta(days=366)
-"""A delivery all of whose times are older than this is seldom one of its day."""
+HAPPENED = {"orders": "status_at", "events": "event_at"}
+"""When a row of a table came about that is delivered soon after."""
+SOON, LONG = timedelta(days=7), timedelta(days=366)
+"""A delivery most of whose rows happened earlier is history; one whose every time is, is misread."""
 
 
 def doubts_of(
@@ -42,7 +45,8 @@ def doubts_of(
         *_displaced(delivery.table, sound),
         *_written_with_a_fraction(delivery.table, sound),
         *_given_back_in_vain(sound),
-        *_long_ago(delivery, sound),
+        *_returned_in_parts(sound),
+        *_long_past(sources, delivery, sound),
     )
 
 
@@ -157,10 +161,31 @@ def _given_back_in_vain(sound: pl.DataFrame) -> Iterator[str]:
         )
 
 
-def _long_ago(delivery: Delivery, sound: pl.DataFrame) -> Iterator[str]:
-    """Times of which even the latest is long past: seconds that are read as milliseconds are of 1970."""
+def _returned_in_parts(sound: pl.DataFrame) -> Iterator[str]:
+    """Returns of one line, of which the newest alone counts."""
+    if "status" not in sound.columns:
+        return
+    returned = sound.filter(pl.col("status") == "returned")
+    hidden = returned.height - returned.select("order_id", "line_number").unique().height
+    if hidden:
+        yield (
+            f"of several returns of a line the newest counts: {hidden:,} of {returned.height:,} are hidden; "
+            f"if each gave back a part, give it an order_id of its own, such as the refund's number"
+        )
+
+
+def _long_past(sources: Sequence[Source], delivery: Delivery, sound: pl.DataFrame) -> Iterator[str]:
+    """Times long before their delivery: history, or misread: seconds taken for milliseconds are of 1970."""
+    of_a_day = any(source.kind != "sql" and tells_days(source.path) for source in sources)
     moments = columns_with(delivery.table, "kind", "moment")
     for name in (each for each in required_columns(delivery.table) if each in moments):
-        latest = sound.select(pl.col(name).max().dt.date()).item()
-        if latest is not None and latest < delivery.day - LONG:
+        days = sound[name].dt.date()
+        latest, old = days.max(), int((days < delivery.day - SOON).sum())
+        if isinstance(latest, date) and latest < delivery.day - LONG:
             yield f"{name}: the latest is of {latest}, long before {delivery.day}; see to its `date_format`"
+        elif of_a_day and name == HAPPENED.get(delivery.table) and 2 * old > sound.height:
+            yield (
+                f"{old:,} of {sound.height:,} rows happened more than {SOON.days} days before "
+                f"{delivery.day}, the day on which all arrive; if the file is history, leave {{day}} out of "
+                f"`path`: each row arrives on its own"
+            )

@@ -247,14 +247,19 @@ def _how(table: str, name: str, found: str, cells: pl.Series) -> tuple[Any, list
         strange = sorted({value for value in some if value.lower() not in spellings(metadata)})[:20]
         if strange:
             notes = [f"{name}: say what these values are, one of {', '.join(metadata['values'])}"]
-            if bought := [value for value in strange if value.lower() in PURCHASES]:
+            if bought := [value for value in strange if _word(value) in PURCHASES]:
                 notes.append(
                     f"{name}: who bought is told by `orders`: name this file there too (--table orders), and "
                     f"leave {', '.join(bought)} out here by `drop`"
                 )
             meanings = MEANINGS.get(name, {})
-            return {"column": found, "values": {v: meanings.get(v.lower(), v) for v in strange}}, notes
+            return {"column": found, "values": {v: meanings.get(_word(v), v) for v in strange}}, notes
     return found, []
+
+
+def _word(value: str) -> str:
+    """``Product Viewed`` and ``product_viewed`` are one word."""
+    return value.lower().replace(" ", "_")
 
 
 def _is_a_place(found: str, cells: pl.DataFrame) -> bool:
@@ -406,6 +411,7 @@ def _path(file: Path, home: Path) -> str:
     """Relative to the home where it lies inside; a date in the name becomes ``{day}``."""
     place = file.resolve()
     name = re.sub(r"20\d{2}-\d{2}-\d{2}", "{day}", escape(place.name))
+    name = re.sub(r"20\d{2}年\d{2}月\d{2}日", "{day:%Y年%m月%d日}", name)
     name = re.sub(r"(?<!\d)20\d{2}[01]\d[0-3]\d(?!\d)", "{day:%Y%m%d}", name)
     # 201203 is a month or a week before it is a day of 2020
     name = re.sub(r"(?<!\d)2[1-9][01]\d[0-3]\d(?!\d)", "{day:%y%m%d}", name)

@@ -17,7 +17,7 @@ from customer_profiles.collection.access_logs import COMBINED
 from customer_profiles.collection.escapes import PARTED
 from customer_profiles.collection.formats import READERS, json_text, open_bytes, plain
 from customer_profiles.collection.parsing import as_text
-from customer_profiles.collection.sources.cells import without_marks
+from customer_profiles.collection.sources.cells import bare
 from customer_profiles.settings import Mendable
 
 HEAD_BYTES, HEAD_ROWS = 1_000_000, 200
@@ -121,7 +121,7 @@ def _table(lines: list[str], told: dict[str, Any], given: list[str]) -> tuple[di
     header = [name or f"column_{number}" for number, name in enumerate(header, start=1)]
     whole = [row for row in rows[1:] if len(row) == len(header)]
     cells = pl.DataFrame(whole, schema=dict.fromkeys(header, pl.String), orient="row")
-    return told, cells.select(without_marks(column) for column in cells)
+    return told, cells.select(bare(column) for column in cells)
 
 
 def _parted_by(sign: str, lines: list[str], given: list[str]) -> tuple[str, int, list[list[str]]]:

@@ -21,9 +21,9 @@ from customer_profiles.collection.refusals import none_known
 from customer_profiles.collection.sources.cells import (
     amount,
     as_number,
+    bare,
     iso_time,
     plain_number,
-    without_marks,
 )
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.schema import Column, LogSource, Source
@@ -165,8 +165,8 @@ def _with_paths(
 ) -> pl.DataFrame:
     """The cells, with a column for every path into a nested one: ``buyer.id``, ``items[0].sku``.
 
-    All that is looked at is without the marks of a spreadsheet. What objects do not name is NULL, but for
-    objects that name nothing of what is mapped.
+    All that is looked at is bare. What objects do not name is NULL, but for objects that name nothing of what
+    is mapped.
     """
     used = used_columns(source)
     found = {name: path_into(name, cells.columns) for name in sorted(used - set(cells.columns))}
@@ -187,7 +187,7 @@ def _with_paths(
         (nothing if path is None else cells.select(path).to_series()).alias(name)
         for name, path in found.items()
     )
-    return rows.with_columns(without_marks(rows[name]) for name in used)
+    return rows.with_columns(bare(rows[name]) for name in used)
 
 
 def path_into(name: str, columns: Collection[str]) -> pl.Expr | None:

@@ -12,7 +12,7 @@ NAMES: dict[str, str] = {
     "line_number": "line_number line_no line item_no order_item_id position 行号 明细行号 序号",
     "ordered_at": "ordered_at order_date order_time invoice_date transaction_date transaction_dt "
     "purchase_date order_purchase_timestamp created_at created_utc paid_at date datetime timestamp 下单时间 "
-    "订单时间 订单日期 交易时间 交易日期 购买时间 创建时间 付款时间",
+    "订单时间 订单日期 交易时间 交易日期 购买时间 创建时间 提交时间 付款时间",
     "status_at": "status_at status_date status_time 状态时间 更新时间",
     "status": "status order_status state 订单状态 状态 交易状态",
     "quantity": "quantity qty qty_ordered units pieces count 数量 件数 购买数量",
@@ -48,7 +48,7 @@ NAMES: dict[str, str] = {
     "contacted_at": "contacted_at contact_date sent_at send_date start_date 触达时间 发送时间",
     "opened_at": "opened_at open_date 打开时间",
     "clicked_at": "clicked_at click_date redemption_date 点击时间",
-    "event_id": "event_id log_id 事件编号 事件id",
+    "event_id": "event_id message_id insert_id log_id 事件编号 事件id",
     "event_at": "event_at event_time time timestamp event_timestamp ts datetime 事件时间 行为时间 时间",
     "event_name": "event_name event_type event action behavior_type behavior type 事件 行为类型 事件类型 "
     "行为",
@@ -64,8 +64,9 @@ NAMES: dict[str, str] = {
 _STATUS = {
     "placed": "created pending open new unpaid awaiting_payment 待付款 等待买家付款 已下单 待支付",
     "paid": "approved invoiced processing authorized partially_refunded partially_paid 已付款 已支付 待发货 "
-    "买家已付款，等待卖家发货 买家已付款,等待卖家发货",
-    "shipped": "sent dispatched in_transit 已发货 待收货 卖家已发货，等待买家确认 卖家已发货,等待买家确认",
+    "买家已付款，等待卖家发货 买家已付款,等待卖家发货 等待出库",
+    "shipped": "sent dispatched in_transit 已发货 待收货 卖家已发货，等待买家确认 卖家已发货,等待买家确认 "
+    "等待确认收货",
     "completed": "complete delivered fulfilled done closed success 交易成功 交易完成 支付成功 已完成 "
     "已签收 完成",
     "cancelled": "canceled void voided expired unavailable failed 交易关闭 已取消 取消 已关闭",
@@ -75,7 +76,7 @@ _STATUS = {
 _EVENTS = {
     "page_view": "pageview view screen_view 浏览",
     "product_view": "view_item product_viewed viewcontent detail pv 商品浏览",
-    "search": "view_search_results site_search 搜索",
+    "search": "view_search_results site_search products_searched 搜索",
     "add_to_cart": "addtocart cart cart_add product_added 加购 加入购物车",
     "remove_from_cart": "removefromcart cart_remove product_removed",
     "checkout_start": "begin_checkout checkout initiatecheckout checkout_started",

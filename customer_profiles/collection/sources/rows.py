@@ -17,7 +17,7 @@ import polars as pl
 from customer_profiles.collection.formats import READERS, Layout, Refuse, json_text
 from customer_profiles.collection.parsing import as_text
 from customer_profiles.collection.reading import LINE, ReadFile, read_file, read_pieces, refusal
-from customer_profiles.collection.sources.cells import without_marks
+from customer_profiles.collection.sources.cells import bare
 from customer_profiles.collection.sources.deliveries import name_of
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.logs import read_log
@@ -113,8 +113,9 @@ def rows_beside(source: FilesSource, join: Join, table: str, day: date | str, ho
     if not files:
         raise refuse("it is joined, but there is no such file; correct `path` of `join`")
     said = {key: getattr(join, key) for key in join.model_fields_set & set(FilesSource.model_fields)}
-    widths = {} if _by_ending(path) else source.fixed  # a CSV file can stand beside a fixed-width one
-    laid_out = source.model_copy(update={"format": None, "fixed": widths} | said)
+    # a CSV file can stand beside a fixed-width one
+    own: dict[str, Any] = {"format": None, "fixed": {}} if _by_ending(path) else {}
+    laid_out = source.model_copy(update=own | said)
     frames = []
     for file in files:
         layout = layout_of(laid_out, file, home)
@@ -124,7 +125,7 @@ def rows_beside(source: FilesSource, join: Join, table: str, day: date | str, ho
     others = pl.concat(frames, how="diagonal")
     if missing := [name for name in join.on.values() if name not in others.columns]:
         raise refuse(f"it cannot be joined on {missing}: it has no such columns; correct `on`")
-    others = others.with_columns(_as_key(others[name]) for name in join.on.values())
+    others = others.with_columns(bare(others[name]) for name in join.on.values())
     return _left_in(join, others, refuse)
 
 
@@ -162,14 +163,9 @@ def _joined(cells: pl.DataFrame, join: Join, others: pl.DataFrame, refuse: Refus
         *(pl.col(name).alias(named[name]) for name in fresh),
     )
     own = cells.with_columns(
-        _as_key(cells[name]).alias(key) for key, name in zip(joined_on, join.on, strict=True)
+        bare(cells[name]).alias(key) for key, name in zip(joined_on, join.on, strict=True)
     )
     return own.join(last, on=joined_on, how="left", maintain_order="left").drop(joined_on)
-
-
-def _as_key(cells: pl.Series) -> pl.Series:
-    """What two files may write unlike and mean alike: without marks of a spreadsheet and spaces around."""
-    return without_marks(cells).str.strip_chars()
 
 
 def _texts(cells: pl.DataFrame) -> pl.DataFrame:
