@@ -43,7 +43,7 @@ COMBINED = (
     rf'(?: "(?P<referrer>{QUOTED})" "(?P<agent>{QUOTED})")?(?: |$)'
 )
 REQUEST = r"^(?P<method>[A-Za-z]+) (?P<url>\S.*?)(?: HTTP/[\d.]+)?$"
-NOBODY = ("-", '""')
+NOBODY = ("-", '""', "")
 LOGGED_TIME = r"^(\d{2})/(\w{3})/(\d{4}):(\d{2}:\d{2}:\d{2}) ([+-]\d{4})$"
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 MONTH_NUMBERS = {f"-{name}-": f"-{number:02}-" for number, name in enumerate(MONTHS, start=1)}
@@ -133,8 +133,6 @@ def _parted(first: int, texts: pl.Series, rows: list[Row | None]) -> Lines:
 def _asked(cells: pl.DataFrame) -> pl.DataFrame:
     """The requests of lines of the extended format: their times are UTC, a sign stands for each space."""
     told = {name: cells[field] for name, field in EXTENDED.items() if field in cells.columns}
-    if "user" in told:
-        told["user"] = told["user"].set(told["user"].is_in(NOBODY), None)
     if "agent" in told:
         told["agent"] = _unquoted_words(told["agent"])
     if {"date", "time"} <= set(cells.columns):
@@ -184,14 +182,16 @@ def _split(lines: pl.Series) -> pl.DataFrame:
     rows = parts.with_columns(
         stamp.str.replace_many(MONTH_NUMBERS).alias("time"),
         pl.coalesce("address", "identified").alias("address"),
-        pl.when(~pl.col("user").is_in(NOBODY)).then("user").alias("user"),
         *(pl.col("request").str.extract_groups(REQUEST).struct.field(name) for name in ("method", "url")),
     )
     return completed(rows.drop("request", "identified").to_dict(), lines.len())
 
 
 def completed(told: Mapping[str, pl.Series], height: int) -> pl.DataFrame:
-    """All of ``REQUEST_FIELDS``: NULL where a line does not tell, path and query from the address."""
+    """All of ``REQUEST_FIELDS``: NULL where a line does not tell, path and query from the address.
+
+    Nor does it tell a user where servers write a dash or an empty word.
+    """
     nothing = pl.repeat(None, height, dtype=pl.String, eager=True)
     address = told.get("url", nothing).str.replace(ORIGIN, "")
     parts = {
@@ -199,7 +199,8 @@ def completed(told: Mapping[str, pl.Series], height: int) -> pl.DataFrame:
         "query": address.str.extract(r"\?([^#]*)", 1),
     }
     found = {**parts, **told}
-    return pl.DataFrame({name: found.get(name, nothing) for name in REQUEST_FIELDS})
+    rows = pl.DataFrame({name: found.get(name, nothing) for name in REQUEST_FIELDS})
+    return rows.with_columns(pl.when(~pl.col("user").is_in(NOBODY)).then("user").alias("user"))
 
 
 def events_of(

@@ -252,6 +252,11 @@ def test_an_endless_line_refuses_the_file(log) -> None:
         log(line(), "x" * 1001)
 
 
+def test_a_dash_for_the_user_is_nobody_in_any_format() -> None:
+    requests = completed({"user": pl.Series(["-", '""', "", "u7", None])}, 5)
+    assert requests["user"].to_list() == [None, None, None, "u7", None]
+
+
 def test_what_an_application_says_wins_over_what_the_address_means() -> None:
     told = {"time": pl.Series(["12:00", "12:01"]), "url": pl.Series(["/search?q=a", "/"])}
     requests = completed(told, 2).with_columns(
