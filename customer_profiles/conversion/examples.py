@@ -185,10 +185,13 @@ def insufficiency(examples: Examples, parts: Split, smallest_positives: int) -> 
     for name, rows in parts._asdict().items():
         few = min(rows.positives, len(rows) - rows.positives)
         if few < smallest_positives:
-            kind = "converted" if few == rows.positives else "did not convert"
+            if few == rows.positives:
+                kind, next_step = "converted", sufficiency(examples, parts)
+            else:
+                kind, next_step = "did not convert", "Most do in so long a time: shorten label.horizon_days."
             return (
                 f"Nothing is trained: of {len(rows):,} rows in the {name} set {few} {kind};"
-                f" at least {smallest_positives} are needed. {sufficiency(examples, parts)}"
+                f" at least {smallest_positives} are needed. {next_step}"
             )
     return None
 

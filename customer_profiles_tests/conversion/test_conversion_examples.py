@@ -76,6 +76,15 @@ def test_too_few_positives_are_told_in_a_sentence():
     assert "500 would give 0.40" in sentence
 
 
+def test_where_nearly_all_convert_a_shorter_horizon_is_advised():
+    rows = growing((5_000, 5_000, 5_000))
+    sentence = insufficiency(rows, split(rows, LABEL), 50)
+    assert sentence is not None
+    assert sentence.endswith(
+        "0 did not convert; at least 50 are needed. Most do in so long a time: shorten label.horizon_days."
+    )
+
+
 def growing(positives):
     """Three snapshots of 5,000 customers, of whom so many convert; a tenth is held out."""
     frame = pl.DataFrame({"customer_key": [f"c{number:04}" for number in range(5_000)]})
