@@ -12,7 +12,7 @@ import narwhals as nw
 import polars as pl
 
 from customer_profiles.cleaning.tables import PLACE, QUARANTINE, REVEALED
-from customer_profiles.collection.formats import json_text
+from customer_profiles.collection.json_cells import json_text
 from customer_profiles.collection.ledger import ledger
 from customer_profiles.collection.reading import UNREADABLE
 from customer_profiles.collection.refusals import shape

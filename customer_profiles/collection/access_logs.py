@@ -22,7 +22,8 @@ from urllib.parse import unquote, unquote_plus
 
 import polars as pl
 
-from customer_profiles.collection.formats import Ragged, Refuse, json_row, open_bytes
+from customer_profiles.collection.json_cells import json_row
+from customer_profiles.collection.layouts import Ragged, Refuse
 from customer_profiles.collection.log_rules import (
     EVENT_COLUMNS,
     LEFT_OUT,
@@ -32,6 +33,7 @@ from customer_profiles.collection.log_rules import (
     groups_of,
 )
 from customer_profiles.collection.repeats import Repeats
+from customer_profiles.collection.text_files import open_bytes
 
 LINES_AT_ONCE = 100_000
 QUOTED = r'(?:[^"\\]|\\.)*'

@@ -24,7 +24,8 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
-from customer_profiles.collection.formats import EXACT_FLOAT, Refuse
+from customer_profiles.collection.formats import EXACT_FLOAT
+from customer_profiles.collection.layouts import Refuse
 
 BOUNDS = ("day_start", "day_end")
 SAID_WORD_FOR_WORD = re.compile(

@@ -1,182 +1,28 @@
 """The formats of delivered files: what each one holds, as it was written.
 
-Text formats come out as strings. A file that is not what its name says is refused with a reason, which
-never quotes a cell: it ends in logs.
+Text formats come out as strings.
 """
 
 from __future__ import annotations
 
-import codecs
-import gzip
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 import polars as pl
 
-from customer_profiles.collection.escapes import (
-    PARTED,
-    as_parted,
-    as_written,
-    parted_by_one_sign,
-    unescaped,
-    without_escapes,
-)
+from customer_profiles.collection.escapes import PARTED, as_parted, as_written, unescaped
+from customer_profiles.collection.json_cells import DECODERS, json_row, written_json
+from customer_profiles.collection.layouts import Layout, Ragged, Refuse
+from customer_profiles.collection.text_files import CHUNK, lines_of, open_text, survey_text
 
-CHUNK = 1 << 20
-GZIP = b"\x1f\x8b"
-ZIP = b"PK\x03\x04"
 BOM = "\ufeff"
 """Stands before a text; files that were put together hold it in the middle, too."""
 EXACT_FLOAT = 2.0**53
 """Whole numbers up to here are the same as floats."""
-
-Refuse = Callable[[str], Exception]
-Ragged = list[tuple[int, str]]
-"""Lines that cannot be split into columns, each with its row number."""
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How a file is laid out. A line longer than ``longest_line`` bytes refuses it.
-
-    ``header`` names the columns of a CSV without a header line; ``fixed`` gives the first and last
-    character of each column of a fixed-width line, from 1; ``sheets`` are those of a workbook; ``escape`` is
-    a backslash where one takes the meaning from the sign behind it. ``decimal`` is the sign between whole
-    part and fraction in its text, with which its numbers are written too: 1.5 is no text.
-    """
-
-    format: str
-    longest_line: int
-    encoding: str = "utf-8"
-    delimiter: str = ","
-    quote: str = '"'
-    escape: str = ""
-    header: tuple[str, ...] = ()
-    skip_lines: int = 0
-    fixed: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    sheets: tuple[str, ...] = ()
-    decimal: str = "."
-
-    @property
-    def is_utf8(self) -> bool:
-        """Whether the text needs no recoding."""
-        return codecs.lookup(self.encoding).name in ("utf-8", "utf-8-sig", "ascii")
-
-    @property
-    def is_parted(self) -> bool:
-        """Whether several bytes part the columns of a CSV, such as ``::``."""
-        return self.format in ("csv", "csv.gz") and len(self.delimiter.encode()) > 1
-
-    @property
-    def is_of_objects(self) -> bool:
-        """Whether each row names its own cells."""
-        return self.format in ("ndjson", "ndjson.gz")
-
-
-def open_bytes(file: Path) -> BinaryIO:
-    """A file's bytes, unpacked: gzip is told by its first bytes, whatever the name says."""
-    stream = file.open("rb")
-    packed = stream.read(len(GZIP)) == GZIP
-    stream.seek(0)
-    return cast(BinaryIO, gzip.GzipFile(fileobj=stream)) if packed else stream
-
-
-def open_text(file: Path, layout: Layout) -> BinaryIO:
-    """The text of a file as UTF-8 bytes."""
-    stream = open_bytes(file)
-    if not layout.is_utf8:
-        stream = cast(BinaryIO, codecs.EncodedFile(stream, "utf-8", layout.encoding))
-    if layout.escape:
-        stream = cast(BinaryIO, without_escapes(stream))
-    return cast(BinaryIO, parted_by_one_sign(stream, layout.delimiter)) if layout.is_parted else stream
-
-
-def lines_of(stream: BinaryIO) -> Iterator[bytes]:
-    """The lines of a stream, each ended by a line feed: a recoded stream ends its own with other signs."""
-    rest = b""
-    while chunk := stream.read(CHUNK):
-        *lines, rest = (rest + chunk).split(b"\n")
-        yield from lines
-    if rest:
-        yield rest
-
-
-@dataclass(frozen=True)
-class Survey:
-    """What a text file holds: line feeds, quotation marks, and the bytes of its longest line or more."""
-
-    lines: int
-    quotes: int
-    longest: int
-
-
-def survey_text(file: Path, layout: Layout, refuse: Refuse) -> Survey:
-    """Refuse what is no text of its encoding, and endless lines, before a parser meets them.
-
-    In constant memory.
-    """
-    longest_line = layout.longest_line
-    too_long = refuse(
-        f"a line is longer than {longest_line:,} bytes; deliver one row per line, or raise "
-        f"collection.longest_line_bytes"
-    )
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    size = line = lines = quotes = longest = 0
-    with open_text(file, layout) as stream:
-        while chunk := _next_chunk(stream, layout, lines, refuse):
-            if not size and chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-                raise refuse("it is UTF-16; deliver UTF-8 text, or say `encoding: utf-16` in sources.yaml")
-            if b"\0" in chunk:
-                zipped = not size and chunk.startswith(ZIP)
-                fix = "unpack the zip archive, or say `format: xlsx`" if zipped else "deliver UTF-8 text"
-                raise refuse(f"it holds binary bytes, so it is not text; {fix}")
-            last = chunk.rfind(b"\n")
-            first = chunk.find(b"\n")
-            longest_here = line + (len(chunk) if first < 0 else first)
-            if longest_here > longest_line:
-                raise too_long
-            longest = max(longest, longest_here, _longest_within(chunk))
-            line = longest_here if last < 0 else len(chunk) - last - 1
-            if line > longest_line:
-                raise too_long
-            _require_utf8(decoder, chunk, lines, refuse)
-            size += len(chunk)
-            lines += chunk.count(b"\n")
-            quotes += chunk.count(layout.quote.encode()) if layout.quote else 0
-    _require_utf8(decoder, b"", lines, refuse)
-    if not size:
-        raise refuse("it is empty; a day without rows is a header, or for NDJSON an empty line")
-    return Survey(lines, quotes, max(longest, line))
-
-
-def _longest_within(chunk: bytes) -> int:
-    """Bytes between two line feeds that lie farthest apart, or all if there are none."""
-    return max(map(len, chunk.split(b"\n")))
-
-
-def _next_chunk(stream: BinaryIO, layout: Layout, lines: int, refuse: Refuse) -> bytes:
-    try:
-        return stream.read(CHUNK)
-    except UnicodeError as error:
-        line = lines + 1 + getattr(error, "object", b"")[: getattr(error, "start", 0)].count(b"\n")
-        # the cause is left out: it holds the delivered bytes
-        raise refuse(f"line {line} is not {layout.encoding}; correct `encoding` in sources.yaml") from None
-
-
-def _require_utf8(decoder: codecs.IncrementalDecoder, chunk: bytes, lines: int, refuse: Refuse) -> None:
-    try:
-        decoder.decode(chunk, final=not chunk)
-    except UnicodeDecodeError as error:
-        line = lines + 1 + error.object[: error.start].count(b"\n")
-        # the cause is left out: it holds the delivered bytes
-        raise refuse(
-            f"line {line} is not UTF-8 (GBK perhaps?); deliver UTF-8 text, or say `encoding` in sources.yaml"
-        ) from None
 
 
 def tidy_names(names: list[str], refuse: Refuse) -> list[str]:
@@ -290,45 +136,6 @@ def _read_ndjson(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFra
     return rows, ragged
 
 
-def json_row(line: bytes, decimal: str = ".") -> dict[str, str | None] | None:
-    """The cells of one line as text; None if it is not one JSON object that names each cell once."""
-    try:
-        row = DECODERS[decimal](line.decode("utf-8-sig", "surrogatepass"))
-        if not isinstance(row, dict):
-            return None
-        cells = {name: json_text(value) for name, value in row.items()}
-        if b"\\u" in line:
-            "".join(filter(None, [*cells, *cells.values()])).encode()  # half a surrogate pair is no text
-    except (ValueError, RecursionError):
-        return None
-    return cells
-
-
-def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    named = dict(pairs)
-    if len(named) < len(pairs):
-        raise ValueError("a name comes twice")
-    return named
-
-
-# made once: json.loads and json.dumps make a new one at each call with an option
-DECODERS = {
-    ".": json.JSONDecoder(object_pairs_hook=_named_once).decode,
-    ",": json.JSONDecoder(
-        object_pairs_hook=_named_once, parse_float=lambda number: number.replace(".", ",")
-    ).decode,
-}
-"""Read JSON, by the sign with which its fractions are written as text."""
-_encoded = json.JSONEncoder(ensure_ascii=False).encode
-
-
-def json_text(value: Any) -> str | None:
-    """A JSON value as the text of a cell."""
-    if value is None or isinstance(value, str):
-        return value
-    return str(value) if type(value) is int else _encoded(value)
-
-
 def _read_parquet(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFrame, Ragged]:
     try:
         rows = pl.read_parquet(file)
@@ -352,7 +159,7 @@ def plain(column: pl.Series, decimal: str = ".") -> pl.Series:
             return column.bin.encode("hex")
     if column.dtype.is_nested():
         cells = [
-            None if cell is None else _encoded(DECODERS[decimal](json.dumps(cell, default=str)))
+            None if cell is None else written_json(DECODERS[decimal](json.dumps(cell, default=str)))
             for cell in column.to_list()
         ]
         return pl.Series(column.name, cells, dtype=pl.String)

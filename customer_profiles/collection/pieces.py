@@ -14,20 +14,16 @@ from typing import Any
 import polars as pl
 
 from customer_profiles.collection.formats import (
-    Layout,
-    Ragged,
-    Refuse,
     as_meant,
     csv_options,
     fixed_lines,
-    json_row,
-    lines_of,
-    open_text,
     plain,
     split_fixed,
-    survey_text,
     tidy_names,
 )
+from customer_profiles.collection.json_cells import json_row
+from customer_profiles.collection.layouts import Layout, Ragged, Refuse
+from customer_profiles.collection.text_files import lines_of, open_text, survey_text
 
 LARGE_FILE = 48_000_000
 """Bytes from which on a file is read piece by piece."""

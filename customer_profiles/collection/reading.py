@@ -14,7 +14,8 @@ from pathlib import Path
 
 import polars as pl
 
-from customer_profiles.collection.formats import READERS, Layout, Ragged, Refuse
+from customer_profiles.collection.formats import READERS
+from customer_profiles.collection.layouts import Layout, Ragged, Refuse
 from customer_profiles.collection.pieces import LARGE_FILE, PIECES
 from customer_profiles.settings import Mendable
 

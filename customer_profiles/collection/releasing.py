@@ -19,7 +19,7 @@ import polars as pl
 
 from customer_profiles.collection.arrivals import Arrival
 from customer_profiles.collection.door import Door
-from customer_profiles.collection.formats import json_text
+from customer_profiles.collection.json_cells import json_text
 from customer_profiles.collection.reading import LINE, DeliveryError, Part, ReadFile
 from customer_profiles.collection.sources.finding import find_delivery
 from customer_profiles.collection.tables import PLACE, RAW, RELEASES

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
-from customer_profiles.collection import formats, pieces, reading
+from customer_profiles.collection import formats, pieces, reading, text_files
 from customer_profiles.collection.escapes import parted_by_one_sign
+from customer_profiles.collection.layouts import Layout
 from customer_profiles.collection.reading import DeliveryError
 from customer_profiles.collection.repeats import Repeats
 from customer_profiles.collection.sources import check, histories
@@ -783,7 +784,7 @@ def test_amounts_with_a_fraction_that_count_as_minor_units_are_told(own: OwnData
 
 @pytest.mark.parametrize("chunk", [1, 2, 3, 1 << 20])
 def test_columns_are_parted_by_two_signs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
-    monkeypatch.setattr(formats, "CHUNK", chunk)
+    monkeypatch.setattr(text_files, "CHUNK", chunk)
     lines = (
         "1::City of Lost Children: Cité::Drama|War", '2::"a::b"::Comedy', "3:::odd:::", "4::broken",
         "5::x\x1fy::z", "6::a::b::c\x1f",
@@ -791,7 +792,7 @@ def test_columns_are_parted_by_two_signs(tmp_path: Path, monkeypatch: pytest.Mon
     file = tmp_path / "movies.dat"
     file.write_bytes(("\n".join(lines) + "\n").encode("latin-1"))
     header = ("No", "Name", "Genres")
-    layout = formats.Layout("csv", 1_000, "latin-1", "::", header=header)
+    layout = Layout("csv", 1_000, "latin-1", "::", header=header)
     rows, ragged = formats.READERS["csv"](file, layout, DeliveryError)
     assert rows.rows() == [
         ("1", "City of Lost Children: Cité", "Drama|War"), ("2", "a::b", "Comedy"), ("3", ":odd", ":"),
@@ -805,7 +806,7 @@ def test_columns_are_parted_by_two_signs(tmp_path: Path, monkeypatch: pytest.Mon
 def test_two_signs_part_a_text_with_escapes(tmp_path: Path) -> None:
     file = tmp_path / "x.dat"
     file.write_text("1::a\\::b::\\N\n2::broken\\::\n")
-    layout = formats.Layout("csv", 1_000, delimiter="::", quote="", escape="\\", header=("No", "Name", "End"))
+    layout = Layout("csv", 1_000, delimiter="::", quote="", escape="\\", header=("No", "Name", "End"))
     rows, ragged = formats.READERS["csv"](file, layout, DeliveryError)
     assert rows.rows() == [("1", "a::b", None)]
     assert ragged == [(2, "2::broken\\::")]

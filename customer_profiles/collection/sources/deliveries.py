@@ -7,7 +7,7 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 
-from customer_profiles.collection.formats import Layout
+from customer_profiles.collection.layouts import Layout
 from customer_profiles.collection.reading import (
     DeliveryError,
     Part,

@@ -15,9 +15,11 @@ import polars as pl
 
 from customer_profiles.collection.access_logs import COMBINED
 from customer_profiles.collection.escapes import PARTED
-from customer_profiles.collection.formats import READERS, json_text, open_bytes, plain
+from customer_profiles.collection.formats import READERS, plain
+from customer_profiles.collection.json_cells import json_text
 from customer_profiles.collection.parsing import as_text
 from customer_profiles.collection.sources.cells import bare
+from customer_profiles.collection.text_files import open_bytes
 from customer_profiles.settings import Mendable
 
 HEAD_BYTES, HEAD_ROWS = 1_000_000, 200

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from customer_profiles.collection.formats import Refuse
+from customer_profiles.collection.layouts import Refuse
 from customer_profiles.collection.parsing import PARSERS
 from customer_profiles.collection.pieces import ROWS
 from customer_profiles.collection.reading import LINE, Part, ReadFile, refusal

@@ -16,7 +16,7 @@ from customer_profiles.collection.access_logs import (
     read_application_log,
     read_extended_log,
 )
-from customer_profiles.collection.formats import Ragged, Refuse
+from customer_profiles.collection.layouts import Ragged, Refuse
 from customer_profiles.collection.log_rules import EVENT_COLUMNS, REQUEST_FIELDS
 from customer_profiles.collection.reading import ReadFile, digest, placed
 from customer_profiles.collection.repeats import Repeats

@@ -14,7 +14,8 @@ from typing import Any
 
 import polars as pl
 
-from customer_profiles.collection.formats import Refuse, plain
+from customer_profiles.collection.formats import plain
+from customer_profiles.collection.layouts import Refuse
 from customer_profiles.collection.parsing import as_text
 from customer_profiles.collection.reading import LINE, ReadFile
 from customer_profiles.collection.refusals import none_known

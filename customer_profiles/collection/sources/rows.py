@@ -14,7 +14,9 @@ from typing import Any
 
 import polars as pl
 
-from customer_profiles.collection.formats import READERS, Layout, Refuse, json_text
+from customer_profiles.collection.formats import READERS
+from customer_profiles.collection.json_cells import json_text
+from customer_profiles.collection.layouts import Layout, Refuse
 from customer_profiles.collection.parsing import as_text
 from customer_profiles.collection.reading import LINE, ReadFile, read_file, read_pieces, refusal
 from customer_profiles.collection.sources.cells import bare

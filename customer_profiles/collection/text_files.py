@@ -1,0 +1,121 @@
+"""Texts of delivered files as UTF-8, looked through before a parser meets them.
+
+A file that is not what its name says is refused with a reason, which never quotes a cell: it ends in logs.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from customer_profiles.collection.escapes import parted_by_one_sign, without_escapes
+from customer_profiles.collection.layouts import Layout, Refuse
+
+CHUNK = 1 << 20
+GZIP = b"\x1f\x8b"
+ZIP = b"PK\x03\x04"
+
+
+def open_bytes(file: Path) -> BinaryIO:
+    """A file's bytes, unpacked: gzip is told by its first bytes, whatever the name says."""
+    stream = file.open("rb")
+    packed = stream.read(len(GZIP)) == GZIP
+    stream.seek(0)
+    return cast(BinaryIO, gzip.GzipFile(fileobj=stream)) if packed else stream
+
+
+def open_text(file: Path, layout: Layout) -> BinaryIO:
+    """The text of a file as UTF-8 bytes."""
+    stream = open_bytes(file)
+    if not layout.is_utf8:
+        stream = cast(BinaryIO, codecs.EncodedFile(stream, "utf-8", layout.encoding))
+    if layout.escape:
+        stream = cast(BinaryIO, without_escapes(stream))
+    return cast(BinaryIO, parted_by_one_sign(stream, layout.delimiter)) if layout.is_parted else stream
+
+
+def lines_of(stream: BinaryIO) -> Iterator[bytes]:
+    """The lines of a stream, each ended by a line feed: a recoded stream ends its own with other signs."""
+    rest = b""
+    while chunk := stream.read(CHUNK):
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from lines
+    if rest:
+        yield rest
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a text file holds: line feeds, quotation marks, and the bytes of its longest line or more."""
+
+    lines: int
+    quotes: int
+    longest: int
+
+
+def survey_text(file: Path, layout: Layout, refuse: Refuse) -> Survey:
+    """Refuse what is no text of its encoding, and endless lines, before a parser meets them.
+
+    In constant memory.
+    """
+    longest_line = layout.longest_line
+    too_long = refuse(
+        f"a line is longer than {longest_line:,} bytes; deliver one row per line, or raise "
+        f"collection.longest_line_bytes"
+    )
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    size = line = lines = quotes = longest = 0
+    with open_text(file, layout) as stream:
+        while chunk := _next_chunk(stream, layout, lines, refuse):
+            if not size and chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                raise refuse("it is UTF-16; deliver UTF-8 text, or say `encoding: utf-16` in sources.yaml")
+            if b"\0" in chunk:
+                zipped = not size and chunk.startswith(ZIP)
+                fix = "unpack the zip archive, or say `format: xlsx`" if zipped else "deliver UTF-8 text"
+                raise refuse(f"it holds binary bytes, so it is not text; {fix}")
+            last = chunk.rfind(b"\n")
+            first = chunk.find(b"\n")
+            longest_here = line + (len(chunk) if first < 0 else first)
+            if longest_here > longest_line:
+                raise too_long
+            longest = max(longest, longest_here, _longest_within(chunk))
+            line = longest_here if last < 0 else len(chunk) - last - 1
+            if line > longest_line:
+                raise too_long
+            _require_utf8(decoder, chunk, lines, refuse)
+            size += len(chunk)
+            lines += chunk.count(b"\n")
+            quotes += chunk.count(layout.quote.encode()) if layout.quote else 0
+    _require_utf8(decoder, b"", lines, refuse)
+    if not size:
+        raise refuse("it is empty; a day without rows is a header, or for NDJSON an empty line")
+    return Survey(lines, quotes, max(longest, line))
+
+
+def _longest_within(chunk: bytes) -> int:
+    """Bytes between two line feeds that lie farthest apart, or all if there are none."""
+    return max(map(len, chunk.split(b"\n")))
+
+
+def _next_chunk(stream: BinaryIO, layout: Layout, lines: int, refuse: Refuse) -> bytes:
+    try:
+        return stream.read(CHUNK)
+    except UnicodeError as error:
+        line = lines + 1 + getattr(error, "object", b"")[: getattr(error, "start", 0)].count(b"\n")
+        # the cause is left out: it holds the delivered bytes
+        raise refuse(f"line {line} is not {layout.encoding}; correct `encoding` in sources.yaml") from None
+
+
+def _require_utf8(decoder: codecs.IncrementalDecoder, chunk: bytes, lines: int, refuse: Refuse) -> None:
+    try:
+        decoder.decode(chunk, final=not chunk)
+    except UnicodeDecodeError as error:
+        line = lines + 1 + error.object[: error.start].count(b"\n")
+        # the cause is left out: it holds the delivered bytes
+        raise refuse(
+            f"line {line} is not UTF-8 (GBK perhaps?); deliver UTF-8 text, or say `encoding` in sources.yaml"
+        ) from None
