@@ -53,6 +53,8 @@ class Inputs:
         A category seen less often counts as ``(other)``. Missing is a category.
     most_levels
         So many of a column's commonest categories get an input of their own.
+    rare_count
+        Stands for ``smallest_count`` in a column of which most rows would count as ``(other)``: ids, names.
 
     Attributes
     ----------
@@ -92,6 +94,7 @@ class Inputs:
         bends: int = 0,
         smallest_count: int = 20,
         most_levels: int = 100,
+        rare_count: int = 20,
     ) -> None:
         self.variance = variance
         self.projection = projection
@@ -99,6 +102,7 @@ class Inputs:
         self.bends = bends
         self.smallest_count = smallest_count
         self.most_levels = most_levels
+        self.rare_count = rare_count
 
     def fit(self, frame: pl.DataFrame, numeric: Sequence[str], categories: Sequence[str]) -> Inputs:
         """Learn knots, medians, categories and components from the rows of ``frame``.
@@ -142,8 +146,10 @@ class Inputs:
 
     def _levels(self, column: pl.Series) -> list[str]:
         counts = texts(column).value_counts().sort(["count", column.name], descending=[True, False])
-        often = counts.filter(pl.col("count") >= self.smallest_count).head(self.most_levels)
-        levels = often[column.name].to_list()
+        often = counts.filter(pl.col("count") >= self.smallest_count)
+        if often["count"].sum() < len(column) / 2:
+            often = counts.filter(pl.col("count") >= self.rare_count)
+        levels = often[column.name].head(self.most_levels).to_list()
         rest = counts.height - len(levels)
         return [*levels, OTHER] if rest else levels
 

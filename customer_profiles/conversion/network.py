@@ -270,7 +270,9 @@ class ConversionModel:
             return learn_trees(columns, TREES[shape], sample, self.members, self.seed)
         own = vars(self) | NETWORKS[shape]
         variance, projection = (0.95, self.projection) if shape != LINEAR else (None, None)
-        inputs = Inputs(variance, projection, bends=own["bends"]).fit(sample.frame, *kinds)
+        inputs = Inputs(variance, projection, bends=own["bends"], **own.get("levels", {})).fit(
+            sample.frame, *kinds
+        )
         recipe = Recipe(**{name: own[name] for name in Recipe.__dataclass_fields__})
         return learn_network(inputs, recipe, sample, read, sizes, self.report)
 

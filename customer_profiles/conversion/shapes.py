@@ -12,11 +12,13 @@ STEPPED, BRANCHED = "stepped", "branched"
 NETWORKS: dict[str, dict[str, Any]] = {
     DETAILED: {},
     SMOOTH: {"bends": 0},
-    LINEAR: {"bends": 0, "hidden": ()},
+    LINEAR: {"bends": 0, "hidden": (), "levels": {"rare_count": 5, "most_levels": 400}},
 }
 """What a shape sets instead of the model's parameters. The smooth one has no ramps, which wins where there
 is little to learn; the linear one is a logistic regression with scikit-learn's penalty, on normal scores
-and categories alone, which wins where days to come are unlike those that were learnt."""
+and categories alone, which wins where days to come are unlike those that were learnt. Its penalty lets it
+read rare names, from which a network with hidden layers would learn noise: on held-out training rows of a
+table told by two columns of them its AUC rose from .564 to .608, and by .002 and .003 on two others."""
 TREES: dict[str, dict[str, Any]] = {
     STEPPED: {"max_leaf_nodes": 8, "max_features": 0.5},
     BRANCHED: {"max_leaf_nodes": 16, "max_features": 0.5, "learning_rate": 0.05},

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from customer_profiles.conversion.encodings import bends
-from customer_profiles.conversion.inputs import MOST_RAMPS, Inputs, InputsError
+from customer_profiles.conversion.inputs import MOST_RAMPS, OTHER, Inputs, InputsError
 
 NUMERIC, CATEGORIES = ["spend", "visits", "returning"], ["city"]
 
@@ -162,3 +162,13 @@ def test_a_number_that_comes_as_words_is_refused():
 def test_a_table_without_information_is_refused():
     with pytest.raises(InputsError, match="none of the 2 columns tells rows apart"):
         Inputs().fit(pl.DataFrame({"same": [1] * 9, "word": ["x"] * 9}), ["same"], ["word"])
+
+
+def test_of_a_column_of_rare_names_those_seen_a_few_times_get_inputs():
+    shops = [f"shop {number:02}" for number in range(30) for _ in range(6)] + ["once", "twice"] * 2
+    cities = ["北京"] * 150 + ["拉萨"] * 6 + ["上海"] * 28
+    frame = pl.DataFrame({"shop": shops, "city": cities})
+    levels = Inputs(rare_count=5).fit(frame, [], frame.columns).levels_
+    assert len(levels["shop"]) == 31
+    assert levels["city"] == ["北京", "上海", OTHER]
+    assert "shop" not in Inputs().fit(frame, [], frame.columns).levels_

@@ -249,6 +249,15 @@ def test_the_linear_shape_is_the_mean_of_logistic_regressions_that_each_leave_a_
     assert model.predict(frame) == pytest.approx(model.calibration_.apply(logit_of(mean)), abs=1e-5)
 
 
+def test_the_linear_shape_reads_rare_names():
+    """Half of three hundred shops sell, seven rows tell of each."""
+    shop = np.random.default_rng(1).permutation(np.arange(2_100) % 300)
+    frame = pl.DataFrame({"shop": [f"shop {number:03}" for number in shop], "noise": np.arange(2_100) % 7})
+    label = (shop % 2 == 0).astype(int)
+    model = ConversionModel(shapes=["linear"]).fit(frame, label)
+    assert roc_auc(label, model.out_of_fold_) > 0.95
+
+
 def test_a_large_table_is_read_in_parts(monkeypatch):
     monkeypatch.setattr(network, "SAMPLE", 300)
     monkeypatch.setattr(network, "PART", 200)
