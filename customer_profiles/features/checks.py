@@ -93,8 +93,8 @@ def partners_name_customers(platform: Platform, days: list[date]) -> Mapping[dat
     return {
         as_of.day: Finding(
             passed=worst["share"] >= FEWEST_NAMED,
-            value=worst["share"],
-            threshold=FEWEST_NAMED,
+            value=round(worst["share"], 6),
+            threshold={"warn": FEWEST_NAMED},
             says=f"{worst['named']:,} of {worst['identifiers']:,} identifiers of {worst['partner']} name a "
             f"customer",
             severity="warn",
