@@ -26,6 +26,7 @@ CANARIES = {
     "train_and_test_are_apart": "train and test share no customer and no label window",
     "shuffled_labels_are_not_learnt": "with shuffled labels the AUC is 0.5 within chance",
     "no_feature_is_too_good": "no single input tells the label almost alone",
+    "no_value_gives_the_label_away": "no value of an input is of those alone who convert; else have a look",
     "model_is_not_too_good": "no AUC that only a leak could give",
 }
 

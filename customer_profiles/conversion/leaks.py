@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import polars as pl
@@ -13,6 +13,7 @@ from customer_profiles.conversion.labels import label_window
 from customer_profiles.quality.finding import Finding
 from customer_profiles.settings import LabelSettings
 
+MOST_NAMED = 3
 CHANCE_DEVIATIONS = 3.29
 """Standard deviations within which 99.9 % of a normal distribution lies."""
 WHAT_TO_DO = "let it count only what was delivered by the profile's day, or leave it out, and train again"
@@ -23,6 +24,8 @@ REMEMBERED = (
 FEATURE_AUC, MODEL_AUC = 0.90, 0.95
 LARGEST_TWIN_SHARE = 0.05
 """More of them could move what a test finds."""
+FEW_VALUES, FEWEST_ALIKE, PURE = 3, 50, 0.99
+"""A flag has few values; so many rows with one of them, of which such a share convert, are no chance."""
 BINS = 64
 """Parts of a number's range, of equal rows, in each of which the label may go its own way."""
 
@@ -78,6 +81,48 @@ def no_feature_is_too_good(
         says=f"too good to be true: {', '.join(guilty)}; {WHAT_TO_DO}" if guilty else best,
         details=[{"input": name, "auc": round(auc, 4)} for name, auc in ranking[:10]],
     )
+
+
+def no_value_gives_the_label_away(
+    train: Examples, numeric: Sequence[str], categories: Sequence[str]
+) -> Finding:
+    """No flag, category or known number is there of those alone who convert: a look, no verdict.
+
+    What the conversion itself writes is, and if only for some of them, its AUC is far below
+    ``FEATURE_AUC``; but so may be a subscription's, which was known before.
+    """
+    positive = pl.Series("positive", train.label.astype(bool))
+    if train.label.mean() > 0.5:
+        return Finding(True, None, PURE, "most convert, so that any value may be of those who do")
+    told = []
+    for name in (*numeric, *categories):
+        column = train.features[name]
+        if name in numeric and column.n_unique() > FEW_VALUES:
+            column = pl.select(pl.when(column.is_not_null()).then(pl.lit("known"))).to_series()
+        alike = pl.DataFrame({"value": column.cast(pl.String), "positive": positive}).drop_nulls("value")
+        counted = alike.group_by("value").agg(pl.len().alias("rows"), pl.col("positive").sum())
+        given = counted.filter(pl.col("rows") >= FEWEST_ALIKE, pl.col("positive") >= PURE * pl.col("rows"))
+        told += [{"input": name, **row} for row in given.sort("value").iter_rows(named=True)]
+    told.sort(key=lambda row: -row["rows"])
+    named = "; ".join(
+        f"of {row['rows']:,} rows with {row['input']} {row['value']}, {row['positive']:,} convert"
+        for row in told[:MOST_NAMED]
+    )
+    return Finding(
+        passed=not told,
+        value=len(told),
+        threshold={"warn": 0},
+        says=f"{named}: if the conversion itself writes it, {WHAT_TO_DO}"
+        if told
+        else "no value of an input is of those alone who convert",
+        severity="warn",
+        details=told,
+    )
+
+
+def leaks_in(findings: Mapping[str, Finding]) -> tuple[str, ...]:
+    """What the canaries found for which a model must not serve."""
+    return tuple(each.says for each in findings.values() if not each.passed and each.severity == "error")
 
 
 def model_is_not_too_good(

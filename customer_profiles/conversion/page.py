@@ -136,7 +136,12 @@ def page_of(
         "uplift": uplift_table(told.trials, training.models[name]),
         "changes": _changes(training, told, conversion.list_share),
         "canaries": [
-            {"canary": canary, "passed": finding.passed, "says": finding.says}
+            {
+                "canary": canary,
+                "passed": finding.passed,
+                "severity": finding.severity,
+                "says": finding.says,
+            }
             for canary, finding in training.findings.items()
         ],
         "seconds": [{"part": part, "seconds": round(taken, 1)} for part, taken in training.seconds.items()],

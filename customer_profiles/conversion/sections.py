@@ -357,4 +357,8 @@ def _meaning(metric: str) -> str:
 
 def _canaries(page: Page) -> list[dict[str, str]]:
     rows: Sequence[dict[str, Any]] = page.tables["canaries"]
-    return [{"check": ("passed" if row["passed"] else "FAILED") + f": {row['says']}"} for row in rows]
+    failed = {"warn": "LOOK", "error": "FAILED"}
+    return [
+        {"check": f"{'passed' if row['passed'] else failed[row.get('severity', 'error')]}: {row['says']}"}
+        for row in rows
+    ]

@@ -15,8 +15,10 @@ from customer_profiles.conversion.examples import CUSTOMER, Examples, Split
 from customer_profiles.conversion.importance import importance
 from customer_profiles.conversion.inputs import InputsError
 from customer_profiles.conversion.leaks import (
+    leaks_in,
     model_is_not_too_good,
     no_feature_is_too_good,
+    no_value_gives_the_label_away,
     shuffled_labels_are_not_learnt,
     train_and_test_are_apart,
 )
@@ -88,8 +90,7 @@ def train(
         {name: model for name, model in models.items() if name in (CANDIDATE, *SUBSTITUTES)},
         odd_rows(parts.train.features, numeric, categories),
     )
-    leaks = [finding.says for finding in findings.values() if not finding.passed]
-    decision = decide(evaluation, not_finite=not_finite, leaks=leaks)
+    decision = decide(evaluation, not_finite=not_finite, leaks=leaks_in(findings))
     report(decision.says)
     return Training(
         models=models,
@@ -182,6 +183,7 @@ def _canaries(
             parts, lambda: BoostedTrees(*kinds, seed, CANARY_ROUNDS), seed
         ),
         "no_feature_is_too_good": no_feature_is_too_good(parts.train, *kinds),
+        "no_value_gives_the_label_away": no_value_gives_the_label_away(parts.train, *kinds),
         "model_is_not_too_good": model_is_not_too_good(
             evaluation.value(CANDIDATE, "roc_auc"),
             lambda: _leant_on(network, parts.test, [*kinds[0], *kinds[1]], seed),

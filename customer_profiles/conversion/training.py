@@ -9,6 +9,7 @@ import polars as pl
 from customer_profiles.conversion.baselines import Model
 from customer_profiles.conversion.evaluation import Evaluation
 from customer_profiles.conversion.examples import Split
+from customer_profiles.conversion.leaks import leaks_in
 from customer_profiles.conversion.promotion import CANDIDATE, Decision
 from customer_profiles.quality.finding import Finding
 
@@ -42,6 +43,5 @@ class Training:
     @property
     def faults(self) -> tuple[str, ...]:
         """Why the stored model must never serve, whoever asks for it."""
-        leaks = tuple(finding.says for finding in self.findings.values() if not finding.passed)
         wild = f"{self.chosen} is not finite on odd inputs"
-        return leaks + ((wild,) if self.chosen in self.not_finite else ())
+        return leaks_in(self.findings) + ((wild,) if self.chosen in self.not_finite else ())

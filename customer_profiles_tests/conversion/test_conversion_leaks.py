@@ -9,8 +9,10 @@ import pytest
 from customer_profiles.conversion.baselines import BoostedTrees
 from customer_profiles.conversion.examples import Examples, Split, twins
 from customer_profiles.conversion.leaks import (
+    leaks_in,
     model_is_not_too_good,
     no_feature_is_too_good,
+    no_value_gives_the_label_away,
     shuffled_labels_are_not_learnt,
     train_and_test_are_apart,
 )
@@ -43,6 +45,7 @@ def test_clean_sets_pass_every_canary():
     parts = clean()
     assert shuffled_labels_are_not_learnt(parts, trees, seed=0).passed
     assert no_feature_is_too_good(parts.train, ["spend", "visits"], ["city"]).passed
+    assert no_value_gives_the_label_away(parts.train, ["spend", "visits"], ["city"]).passed
     assert model_is_not_too_good(0.8, list).passed
     assert train_and_test_are_apart(parts, LABEL).passed
 
@@ -87,6 +90,44 @@ def test_a_category_that_knows_the_label_is_named_and_one_that_is_merely_large_i
     planted = Examples(told, train.label, train.customer_key, train.as_of, train.held_out)
     assert "outcome" in no_feature_is_too_good(planted, [], ["outcome", "postcode"]).says
     assert no_feature_is_too_good(planted, [], ["postcode"]).passed
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        ("flag", "with flag 1.0"),
+        ("known", "with flag known"),
+        ("category", "with flag refunded"),
+    ],
+)
+def test_what_is_there_of_some_buyers_alone_is_named_but_stops_nothing(kind, told):
+    train = rows("train", EARLY, count=2_000)
+    draw = np.random.default_rng(0)
+    buyers = (train.label == 1) & (draw.random(2_000) < 0.6)
+    flag = {
+        "flag": pl.Series(buyers.astype(float)),
+        "known": pl.Series(draw.normal(size=2_000)).set(pl.Series(~buyers), None),
+        "category": pl.Series(np.where(buyers, "refunded", draw.choice(["open", "closed"], 2_000))),
+    }[kind]
+    planted = Examples(
+        train.features.with_columns(flag=flag), train.label, train.customer_key, train.as_of, train.held_out
+    )
+    numeric, categories = (
+        (["spend"], ["city", "flag"]) if kind == "category" else (["spend", "flag"], ["city"])
+    )
+    assert no_feature_is_too_good(planted, numeric, categories).passed
+    finding = no_value_gives_the_label_away(planted, numeric, categories)
+    assert f"of {buyers.sum():,} rows {told}, {buyers.sum():,} convert: if the conversion" in finding.says
+    assert (finding.passed, finding.severity, finding.value) == (False, "warn", 1)
+    assert leaks_in({"flag": finding}) == ()
+    dealt = Examples(
+        train.features.with_columns(flag=flag.shuffle(seed=0)),
+        train.label,
+        train.customer_key,
+        train.as_of,
+        train.held_out,
+    )
+    assert no_value_gives_the_label_away(dealt, numeric, categories).passed
 
 
 @pytest.mark.parametrize(
