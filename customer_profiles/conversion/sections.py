@@ -143,8 +143,8 @@ def sections(page: Page) -> list[Section]:
         ),
         Section(
             "Canaries",
-            "Signs of a model that knows the future. If one of them fails, it never serves, and the run "
-            "stops.",
+            "Signs of a model that knows the future. If one of them FAILED, it never serves, and the run "
+            "stops; LOOK asks somebody to look, and stops nothing.",
             _canaries(page),
         ),
         Section("Known limits", "", [{"limit": limit} for limit in LIMITS]),
