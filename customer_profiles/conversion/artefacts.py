@@ -20,7 +20,7 @@ from customer_profiles.warehouse.artefacts import ArtefactError
 
 ROOM, PAGE = "conversion", "page.json"
 WHAT_TO_DO = (
-    "Put another version into service (customer-profiles model list, model promote), or train again "
+    "Put a stored version into service (customer-profiles model list, model promote), or train again "
     "(customer-profiles run, or the job conversion_training)"
 )
 TRAINED_BY = (Path(__file__).parent, Path(__file__).parents[1] / "projection")
@@ -180,7 +180,7 @@ def roll_back(
     """
     now = champion(models, label)
     if now is None:
-        raise ArtefactError(f"no model of {label} is in service: there is nothing to roll back")
+        raise ArtefactError(f"no model of {label} is in service, so none can be rolled back. {WHAT_TO_DO}")
     served = _served(now.history)
     if len(served) < 2:
         raise ArtefactError(f"no other version of {label} served before {now.version}. {WHAT_TO_DO}")
@@ -238,19 +238,22 @@ def _serve(
 
 def champion(models: Path, label: str) -> Champion | None:
     """The model in service, or ``None``. Raises ``ArtefactError`` if its file cannot be read."""
-    found = artefacts.in_service(models, f"{ROOM}/{label}")
-    if found is None:
-        return None
     try:
+        found = artefacts.in_service(models, f"{ROOM}/{label}")
+        if found is None:
+            return None
         notes = found.notes
         trained_through = date.fromisoformat(notes["trained_through"])
         history = tuple(Promotion(**change) for change in notes["history"])
         return Champion(
             found.version, notes["kind"], trained_through, found.folder, notes["metrics"], history
         )
-    except (KeyError, TypeError, ValueError) as error:
-        place = found.folder.parent / artefacts.POINTER
-        raise ArtefactError(f"{place} cannot be read ({error}). {WHAT_TO_DO}") from error
+    except (ArtefactError, KeyError, TypeError, ValueError) as error:
+        place, reason = room(models, label) / artefacts.POINTER, error.__cause__ or error
+        raise ArtefactError(
+            f"{place}, which names the model in service, cannot be read ({type(reason).__name__}: {reason}). "
+            f"Published scores stay. {WHAT_TO_DO}"
+        ) from error
 
 
 def usable_champion(models: Path, label: str) -> tuple[StorableModel | None, str]:

@@ -57,7 +57,10 @@ def label_named(settings: Settings, name: str | None) -> str:
 
 def listed(settings: Settings, label: str) -> Rows:
     """One row per stored version, the newest first."""
-    serving = champion(settings.models, label)
+    try:
+        serving = champion(settings.models, label)
+    except ArtefactError:  # ``promotions`` says so; one of these versions mends it
+        serving = None
     out = taken_out(serving.history) if serving else {}
     return [
         _listed(settings, label, version, serving, set(out)) for version in versions(settings.models, label)

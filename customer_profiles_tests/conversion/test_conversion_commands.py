@@ -165,6 +165,22 @@ def test_a_version_whose_inputs_are_gone_does_not_serve(twice, model, how):
     assert champion(home.settings.models, "purchase").version == second
 
 
+@pytest.mark.parametrize("pointer", ["{", '{"version": "v3"}', "[]"])
+def test_a_pointer_that_cannot_be_read_leaves_the_versions_to_choose_from(twice, model, pointer):
+    home, first, second = twice
+    file = room(home.settings.models, "purchase") / "champion.json"
+    kept = file.read_text()
+    file.write_text(pointer)
+    said = model(home, "list")
+    assert said.code == 1
+    assert all(version in said.out for version in (first, second))
+    assert "which names the model in service, cannot be read" in said.err
+    assert "Put a stored version into service (customer-profiles model list, model promote)" in said.err
+    assert model(home, "promote", first, "--reason", "the pointer was broken").code == 0
+    assert champion(home.settings.models, "purchase").version == first
+    file.write_text(kept)
+
+
 def test_two_versions_are_compared_on_the_same_customers(twice, model):
     home, first, second = twice
     said = model(home, "compare", first[:8])
