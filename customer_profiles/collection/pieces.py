@@ -27,7 +27,7 @@ from customer_profiles.collection.text_files import lines_of, open_text, survey_
 
 LARGE_FILE = 48_000_000
 """Bytes from which on a file is read piece by piece."""
-ROWS, BLOCK = 100_000, 16_000_000
+ROWS, BLOCK = 250_000, 16_000_000
 """Rows of a piece; bytes of a piece of CSV."""
 
 Piece = tuple[pl.DataFrame, Ragged]
