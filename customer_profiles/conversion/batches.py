@@ -16,7 +16,8 @@ from customer_profiles.settings import Mendable
 FEWEST = 10
 """Fewest rows of either class, and fewest customers, that five folds can learn from."""
 
-ISO_DATE = re.compile(r"\d{4}(-\d\d|$)")
+YEAR_FIRST = re.compile(r"\d{4}([-/.]?\d\d)*([T ].*)?")
+"""Text that sorts by time: ISO 8601, or years, months and days of two digits in this order."""
 
 
 class TooFewExamples(Mendable, ValueError):  # noqa: N818
@@ -72,8 +73,8 @@ def aligned(name: str, values: Any, rows: int) -> np.ndarray:
 def snapshots(as_of: Any, rows: int) -> np.ndarray:
     """Return the place (rows,) of each row's snapshot among all of them, 0 the oldest.
 
-    Raises ``ValueError`` for what does not sort by time: types that are not alike, and text that is not
-    ISO 8601.
+    Raises ``ValueError`` for what does not sort by time: types that are not alike, and text that does
+    not begin with the year.
     """
     values = aligned("as_of", as_of, rows)
     try:
@@ -81,7 +82,9 @@ def snapshots(as_of: Any, rows: int) -> np.ndarray:
     except TypeError as error:
         kinds = ", ".join(sorted({type(value).__name__ for value in values}))
         raise ValueError(f"as_of has values that cannot be put in order: {kinds}; give one type") from error
-    unordered = [each for each in different.tolist() if isinstance(each, str) and not ISO_DATE.match(each)]
+    unordered = [
+        each for each in different.tolist() if isinstance(each, str) and not YEAR_FIRST.fullmatch(each)
+    ]
     if unordered:
         raise ValueError(
             f"as_of is text that does not sort by time, such as {unordered[0]!r};"

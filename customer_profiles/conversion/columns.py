@@ -15,8 +15,11 @@ FEW = 20
 """Text that reads as numbers is a category all the same if it has no more distinct values than this."""
 MILLISECONDS_A_DAY = 86_400_000
 BEYOND_ARROW = (
-    *(TypeError, NotImplementedError, OverflowError),
-    *(pl.exceptions.ComputeError, pl.exceptions.PanicException),
+    TypeError,
+    NotImplementedError,
+    OverflowError,
+    pl.exceptions.ComputeError,
+    pl.exceptions.PanicException,
 )
 """What Arrow raises of values that it cannot hold, and Polars of types of Arrow's that it cannot."""
 

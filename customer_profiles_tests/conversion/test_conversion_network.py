@@ -362,7 +362,8 @@ def test_whose_rows_are_and_when_is_told_of_every_row():
 
 def test_snapshots_that_do_not_sort_by_time_are_refused():
     days = [date(2026, 1, 31), date(2026, 2, 1)]
-    for told in (days, [str(day) for day in days], [20260131, 20260201], pl.Series(days)):
+    texts = ([f"{day:{form}}" for day in days] for form in ("%Y-%m-%d", "%Y/%m/%d", "%Y%m", "%Y%m%dT%H"))
+    for told in (days, *texts, [20260131, 20260201], pl.Series(days)):
         assert snapshots(told, 2).tolist() == [0, 1]
     with pytest.raises(ValueError, match=r"text that does not sort by time, such as '01.02.2026'"):
         snapshots(["31.01.2026", "01.02.2026"], 2)
