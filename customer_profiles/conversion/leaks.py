@@ -13,7 +13,7 @@ from customer_profiles.conversion.labels import label_window
 from customer_profiles.quality.finding import Finding
 from customer_profiles.settings import LabelSettings
 
-MOST_NAMED = 3
+MOST_NAMED, MOST_SHOWN = 3, 10
 CHANCE_DEVIATIONS = 3.29
 """Standard deviations within which 99.9 % of a normal distribution lies."""
 WHAT_TO_DO = "let it count only what was delivered by the profile's day, or leave it out, and train again"
@@ -79,7 +79,7 @@ def no_feature_is_too_good(
         value=round(ranking[0][1], 4) if ranking else None,
         threshold=threshold,
         says=f"too good to be true: {', '.join(guilty)}; {WHAT_TO_DO}" if guilty else best,
-        details=[{"input": name, "auc": round(auc, 4)} for name, auc in ranking[:10]],
+        details=[{"input": name, "auc": round(auc, 4)} for name, auc in ranking[:MOST_SHOWN]],
     )
 
 
@@ -116,7 +116,7 @@ def no_value_gives_the_label_away(
         if told
         else "no value of an input is of those alone who convert",
         severity="warn",
-        details=told,
+        details=told[:MOST_SHOWN],
     )
 
 

@@ -25,7 +25,7 @@ def alert_sensors(settings: Settings, environ: Mapping[str, str]) -> list[dg.Sen
         description="Checks that failed or warned, and runs that failed: one message a cause.",
     )
     def failure_alert(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-        told = tell(settings, environ, context.instance, sensor="failure_alert", days=False, log=context.log)
+        told = tell(settings, environ, context.instance, sensor="failure_alert", log=context.log)
         return dg.SkipReason(str(told))
 
     @dg.sensor(

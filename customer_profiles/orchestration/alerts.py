@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from customer_profiles.collection.sources.home import Home
-from customer_profiles.collection.sources.load import load_home
 from customer_profiles.orchestration.destinations import FILE, destinations, send, write_down
 from customer_profiles.orchestration.observations import (
     FARTHEST_BACK,
@@ -80,19 +79,18 @@ def tell(
     instance: dg.DagsterInstance,
     *,
     sensor: str | None = None,
-    days: bool = True,
     home: Callable[[], Home] | None = None,
     now: datetime | None = None,
     log: logging.Logger = SILENT,
 ) -> Told:
     """Evaluate what has happened since the last time, and send what waits.
 
-    ``sensor`` is the one that asks, if one does; without ``days`` nobody looks for late days. ``home`` is
-    asked for it then; by default it is loaded.
+    ``sensor`` is the one that asks, if one does. ``home`` gives the home in which late days are looked for;
+    without it nobody looks for them.
     """
     moment = now or datetime.now(UTC)
     with open_alerts(settings) as outbox:
-        changed = evaluate(outbox, settings, environ, instance, moment, sensor=sensor, days=days, home=home)
+        changed = evaluate(outbox, settings, environ, instance, moment, sensor=sensor, home=home)
         sent = deliver(outbox, settings, environ, moment, log)
         return Told(*changed, sent, len(outbox.waiting()))
 
@@ -105,7 +103,6 @@ def evaluate(
     now: datetime,
     *,
     sensor: str | None = None,
-    days: bool = True,
     home: Callable[[], Home] | None = None,
 ) -> tuple[int, int]:
     """Read on, fold, and put messages into the outbox, in one transaction.
@@ -119,8 +116,8 @@ def evaluate(
         before = outbox.position(name)
         after = min(before[0], newest) if before else max(newest - FARTHEST_BACK, 0)
         seen = observations_of(instance, events_between(instance, after, newest))
-        if days and is_awaited(settings, instance):
-            looked_at = home() if home else load_home(settings, environ)
+        if home and is_awaited(settings, instance):
+            looked_at = home()
             seen += late(looked_at, settings, instance, now)
             looked_at.put_away()
         seen += _awake(outbox, settings, instance, now, sensor)

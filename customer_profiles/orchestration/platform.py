@@ -57,7 +57,7 @@ class Platform:
 
         Raises ``SecretError``, ``ZoneError`` or ``WarehouseError``.
         """
-        require_zone(self.settings)
+        keep_zone(self.settings)
         load_secrets(self.settings.secrets, self.variables)
         load_partner_secrets(self.settings.collection.partner_hmac_variables, self.variables)
         with self.warehouse(), self.vault():
@@ -95,7 +95,7 @@ class Platform:
     @cached_property
     def door(self) -> Door:
         """The door through which the home's deliveries come."""
-        require_zone(self.settings)
+        keep_zone(self.settings)
         return Door(
             self.home,
             self.settings.collection,
@@ -106,10 +106,10 @@ class Platform:
         )
 
 
-def require_zone(settings: Settings) -> None:
-    """Raise ``ZoneError`` if the home was written in another business time: its rows hold days and hours.
+def keep_zone(settings: Settings) -> None:
+    """Note the business time of a home that is first written; raise ``ZoneError`` if it was another one.
 
-    The zone is noted beside the warehouse, when there is none yet.
+    Its rows hold days and hours of that time.
     """
     note = settings.home / "timezone"
     written = note.read_text().strip() if note.is_file() and settings.warehouse_file.is_file() else ""

@@ -31,6 +31,7 @@ GROUPED = {
 KEPT_AS_TEXT = r"""^\s*(?:="(.*)"|'(\+?\d+)|`([^`]*))\s*$"""
 """How Excel is kept from making numbers of digits: ``="00123"``, ``'00123``, ``'+1617``, a backtick."""
 MAY_BE_KEPT_AS_TEXT = r"^\s*[='`]"
+"""Few columns hold such cells, and that is found out faster than all are looked at for their groups."""
 EXACT_AMOUNT = 2**53
 """Minor units from which on a floating number is no longer exact."""
 WITHOUT_ZONE = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?$"
@@ -54,10 +55,10 @@ def bare(cells: pl.Series) -> pl.Series:
 
 def plain_number(cell: pl.Expr, decimal: str) -> pl.Expr:
     """A number without signs around it and thousands set apart, its fraction after a point."""
-    bare = cell.str.replace_all(SIGNS, "").str.replace(BEHIND, "-$1$2")
-    grouped = bare.str.contains(GROUPED[decimal])
+    signed = cell.str.replace_all(SIGNS, "").str.replace(BEHIND, "-$1$2")
+    grouped = signed.str.contains(GROUPED[decimal])
     thousands = "," if decimal == "." else "."
-    digits = pl.when(grouped).then(bare.str.replace_all(thousands, "", literal=True)).otherwise(bare)
+    digits = pl.when(grouped).then(signed.str.replace_all(thousands, "", literal=True)).otherwise(signed)
     if decimal == ",":
         digits = digits.str.replace(",", ".", literal=True)
         unclear = ~grouped & cell.str.contains(".", literal=True)
