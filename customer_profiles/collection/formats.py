@@ -219,13 +219,16 @@ def _read_xlsx(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFrame
 
 
 def _sheet(book: Any, name: str, layout: Layout) -> pl.DataFrame:
-    """A sheet's cells as text. In a column of numbers alone a point is no sign of the text."""
+    """A sheet's cells as text. In a cell that is a number a point is no sign of the text."""
     cells: pl.DataFrame = book.load_sheet(name, header_row=layout.skip_lines, dtypes="string").to_polars()
     if layout.decimal == ".":
         return cells
-    typed = book.load_sheet(name, header_row=layout.skip_lines, schema_sample_rows=None)
-    numbers = [cells.columns[told.index] for told in typed.available_columns() if told.dtype == "float"]
-    return cells.with_columns(pl.col(numbers).str.replace(".", layout.decimal, literal=True))
+    # a number is true or false, a text is neither: fastexcel tells a cell's own type by no other way
+    truths = book.load_sheet(name, header_row=layout.skip_lines, dtypes="boolean").to_polars()
+    return cells.with_columns(
+        text.zip_with(truths[text.name].is_null(), text.str.replace(".", layout.decimal, literal=True))
+        for text in cells
+    )
 
 
 def sheet_names(file: Path) -> list[str]:

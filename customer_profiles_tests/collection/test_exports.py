@@ -409,6 +409,15 @@ def test_under_a_decimal_comma_a_number_is_a_number_still(
     assert column(rows, "coupon_id") == ["123450"] * 4
 
 
+def test_a_sheet_s_numbers_are_told_from_its_texts_cell_by_cell(own: OwnData) -> None:
+    paid: list[str | float] = ["1.234,50", "1.234", 1.234, 1234.5, "12,5", 7]
+    rows: list[list[str | float]] = [["No", "At", "Who", "Paid"]]
+    rows += [[str(number), "2026-03-03", "c", cell] for number, cell in enumerate(paid)]
+    workbook(own.folder / "o_2026-03-03.xlsx", rows)
+    own.says({"path": "o_{day}.xlsx", "decimal": ",", "columns": ORDER})
+    assert column(own.rows(), "amount_minor") == [123450, 123400, 123, 123450, 1250, 700]
+
+
 @pytest.mark.parametrize(
     ("decimal", "written"), [(",", "12.00"), (",", "12.0"), (".", "10000000000000000"), (",", "1.5")]
 )
