@@ -79,6 +79,7 @@ def _show(check: TableCheck) -> None:
     if check.wrong:
         out.rule(f"{check.table}: cannot be read", style="red")
         out.print(f"[red]{escape(check.wrong)}[/red]", soft_wrap=True)
+        _show_doubts(check)
         return
     if not check.days and not check.received:
         return
@@ -96,8 +97,7 @@ def _show(check: TableCheck) -> None:
     _show_counts("left out by rule", check.filtered)
     _show_counts("would be quarantined", check.quarantined)
     _show_counts("would be repaired", check.repaired)
-    for doubt in check.doubts:
-        out.print(f"[yellow]{escape(doubt)}[/yellow]", soft_wrap=True)
+    _show_doubts(check)
     missing = missing_columns(check)
     if missing:
         out.print(f"[red]required columns missing:[/red] {', '.join(missing)}", soft_wrap=True)
@@ -110,6 +110,11 @@ def _show(check: TableCheck) -> None:
             soft_wrap=True,
         )
     _show_sample(check)
+
+
+def _show_doubts(check: TableCheck) -> None:
+    for doubt in check.doubts:
+        out.print(f"[yellow]{escape(doubt)}[/yellow]", soft_wrap=True)
 
 
 def _show_counts(what: str, counts: Mapping[str, int]) -> None:

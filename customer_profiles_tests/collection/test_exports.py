@@ -768,6 +768,36 @@ def test_a_refund_above_what_its_line_cost_is_told(own: OwnData) -> None:
     assert column(own.rows(), "refunded_minor") == [30, 270, 200]
 
 
+@pytest.mark.parametrize("others", [0, 50])
+def test_words_that_are_none_of_a_column_s_values_are_told(own: OwnData, others: int) -> None:
+    words = ["versendet"] * 7 + [" Bezahlt"] * 4 + ["PAID", "", "shipped"] + ["paid"] * others
+    lines = "".join(f"{number},2026-03-03,c,1,{word}\n" for number, word in enumerate(words))
+    own.put("o_2026-03-03.csv", "No,At,Who,Paid,State\n" + lines)
+    own.says({"path": "o_{day}.csv", "columns": ORDER | {"status": "State"}})
+    checked = check.check_table(own.home(), CollectionSettings(), "orders")
+    assert bool(checked.wrong) == (not others)  # most rows cannot be read: the file is refused, and told of
+    (doubt,) = checked.doubts
+    assert doubt.startswith("status is one of placed, paid, shipped, completed,")
+    assert doubt.endswith(
+        "none of them cannot be read: 'versendet' (7), 'Bezahlt' (4); say in `values` what each stands for"
+    )
+    values = {"versendet": "shipped", "Bezahlt": "paid", "": "placed"}
+    own.says({"path": "o_{day}.csv", "columns": ORDER | {"status": {"column": "State", "values": values}}})
+    assert check.check_table(own.home(), CollectionSettings(), "orders").doubts == ()
+
+
+def test_many_words_that_a_column_does_not_know_are_told_by_the_commonest(own: OwnData) -> None:
+    lines = "".join(f"c,2026-03-03,web,n{number % 12}\n" for number in range(25))
+    own.put("e_2026-03-03.csv", "Who,At,Chan,What\n" + lines)
+    columns = {"customer_id": "Who", "event_at": "At", "channel": "Chan", "event_name": "What"}
+    columns |= {"event_id": {"hash_of": ["Who", "What"]}}  # type: ignore[dict-item]
+    own.says_all({"events": [{"kind": "files", "path": "e_{day}.csv", "columns": columns}]})
+    doubts = check.check_table(own.home(), CollectionSettings(), "events").doubts
+    (doubt,) = [doubt for doubt in doubts if doubt.startswith("event_name is one of")]
+    assert "what is none of them counts as other: 'n0' (3), " in doubt
+    assert "and 2 more; say in `values`" in doubt
+
+
 def test_lines_that_one_key_swallows_are_told(own: OwnData) -> None:
     lines = "A,2026-03-03,c,1,x\nA,2026-03-03,c,2,y\nA,2026-03-03,c,2,y\nB,2026-03-03,c,2,x\n"
     own.put("o_2026-03-03.csv", "No,At,Who,Paid,What\n" + lines)

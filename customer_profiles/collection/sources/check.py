@@ -13,7 +13,7 @@ import polars as pl
 from customer_profiles.collection.door import Door, receive
 from customer_profiles.collection.reading import LINE, Delivery, DeliveryError, Part, ReadFile
 from customer_profiles.collection.sources.cells import UNMAPPED
-from customer_profiles.collection.sources.doubts import doubts_of
+from customer_profiles.collection.sources.doubts import doubts_of, unknown_words
 from customer_profiles.collection.sources.files import rows_of_days
 from customer_profiles.collection.sources.finding import delivered_days, find_delivery, lacking_sources
 from customer_profiles.collection.sources.home import Home
@@ -93,8 +93,12 @@ def _checked(
     kept = replace(delivery, parts=tuple(_read_already(pieces) for pieces in parts))
     # keys and sealed cells are thrown away: the home's own secrets are not touched
     throwaway = Pseudonyms(secrets.token_bytes(32)), Seal(secrets.token_bytes(32))
-    received = receive(kept, Door(home, settings, home.timezone, *throwaway))
-    rows, table = received.rows, delivery.table
+    table = delivery.table
+    try:
+        received = receive(kept, Door(home, settings, home.timezone, *throwaway))
+    except DeliveryError as error:
+        return TableCheck(table, delivery.day, days, str(error), doubts=(*unknown_words(table, files),))
+    rows = received.rows
     broken = rows.filter(~pl.col("exact_copy"), pl.col("broken_rules").list.len() > 0)
     sound = rows.filter(~pl.col("exact_copy"), pl.col("broken_rules").list.len() == 0)
     copies = rows.height - broken.height - sound.select(key_columns(table)).unique().height

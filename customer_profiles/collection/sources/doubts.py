@@ -9,6 +9,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from customer_profiles.collection.formats import sheet_names
+from customer_profiles.collection.parsing import ABSENT
 from customer_profiles.collection.reading import LINE, Delivery, ReadFile
 from customer_profiles.collection.sources.files import odd_days
 from customer_profiles.collection.sources.home import Home
@@ -16,6 +17,8 @@ from customer_profiles.collection.sources.mapping import path_into
 from customer_profiles.collection.sources.places import tells_days
 from customer_profiles.collection.sources.rows import rows_beside
 from customer_profiles.collection.sources.schema import FilesSource, Source, SqlSource
+from customer_profiles.contracts import CONTRACTS
+from customer_profiles.contracts.columns import columns_of, spellings
 from customer_profiles.contracts.stored import (
     columns_with,
     delivered_columns,
@@ -23,6 +26,7 @@ from customer_profiles.contracts.stored import (
     required_columns,
 )
 
+MOST_WORDS = 10
 HAPPENED = {"orders": "status_at", "events": "event_at"}
 """When a row of a table came about that is delivered soon after."""
 SOON, LONG = timedelta(days=7), timedelta(days=366)
@@ -42,6 +46,7 @@ def doubts_of(
         *_without_order(sources),
         *(doubt for each in sources if each.kind != "sql" for doubt in odd_days(each, delivery.table, home)),
         *_holding_nothing(sources, delivery, files),
+        *unknown_words(delivery.table, files),
         *_displaced(delivery.table, sound),
         *_written_with_a_fraction(delivery.table, sound),
         *(_given_back(sound) if delivery.table == "orders" else ()),
@@ -119,6 +124,27 @@ def _holding_nothing(
 
 def _holds(cells: pl.DataFrame | None, name: str) -> bool:
     return cells is not None and name in cells.columns and bool((cells[name].str.strip_chars() != "").any())
+
+
+def unknown_words(table: str, files: Sequence[ReadFile]) -> Iterator[str]:
+    """What stands in columns of a few values and is none of them, the commonest first."""
+    for name in columns_with(table, "kind", "choice"):
+        choice = columns_of(CONTRACTS[table])[name].metadata or {}
+        told = pl.Series("word", dtype=pl.String)
+        for file in files:
+            if name in file.cells.columns:
+                told = told.append(file.cells[name].cast(pl.String).str.strip_chars())
+        held = told.filter(~told.is_in(ABSENT))
+        strange = held.filter(~held.str.to_lowercase().is_in(list(spellings(choice))))
+        words = strange.value_counts(sort=True, name="rows")
+        if words.height:
+            shown = [f"{word!r} ({rows:,})" for word, rows in words.head(MOST_WORDS).iter_rows()]
+            more = f" and {words.height - MOST_WORDS:,} more" if words.height > MOST_WORDS else ""
+            becomes = f"counts as {choice['fallback']}" if choice["fallback"] else "cannot be read"
+            yield (
+                f"{name} is one of {', '.join(choice['values'])}; what is none of them {becomes}: "
+                f"{', '.join(shown)}{more}; say in `values` what each stands for"
+            )
 
 
 def _displaced(table: str, sound: pl.DataFrame) -> Iterator[str]:
