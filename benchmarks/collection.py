@@ -65,7 +65,7 @@ def _piece(random: Any, start: int, n: int, rows: int) -> Any:
     def one_of(values: list[str]) -> Any:
         return pl.Series(values).gather(random.integers(0, len(values), n))
 
-    seconds = pl.Series(random.integers(0, 80_000, n))
+    seconds = pl.lit(pl.Series(random.integers(0, 80_000, n)))
     return pl.DataFrame(
         {
             "event_id": pl.select(pl.format("E{}", pl.int_range(start, start + n))).to_series(),
@@ -122,12 +122,12 @@ def polars(file: Path, form: str, _: str) -> None:
     """Read, keep the sound rows, write."""
     import polars as pl
 
-    lazy = {"csv": pl.scan_csv, "ndjson": pl.scan_ndjson, "parquet": pl.scan_parquet}[form](file)
+    lazy: dict[str, Any] = {"csv": pl.scan_csv, "ndjson": pl.scan_ndjson, "parquet": pl.scan_parquet}
     times = pl.col("event_at").str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False)
     sound = pl.col("event_id").is_not_null() & pl.col("event_at").is_not_null() & (pl.col("dwell_ms") >= 0)
     known = pl.col("event_name").is_in(NAMES) & pl.col("channel").is_in(CHANNELS)
     out = file.with_name("polars.parquet")
-    lazy.with_columns(event_at=times).filter(sound & known).sink_parquet(out)
+    lazy[form](file).with_columns(event_at=times).filter(sound & known).sink_parquet(out)
     out.unlink()
 
 

@@ -126,7 +126,7 @@ def own_table(file: Path, label: str) -> Task:
     values = known[label].unique().sort()
     if len(values) != 2:
         raise SystemExit(f"{label} has {len(values)} different values in {file}: a label has two")
-    rarer = known[label].value_counts()["count"].min()
+    rarer = int(known[label].value_counts()["count"].to_numpy().min())
     if rarer < RAREST:
         raise SystemExit(f"{rarer} rows of the rarer class in {file} are too few: {RAREST} are needed")
     left_out = (
@@ -273,12 +273,13 @@ def print_rows(rows: list[dict[str, Any]]) -> None:
     )
     groups = pl.DataFrame(rows).group_by("dataset", "split", "model", maintain_order=True)
     for (dataset, split, model), group in groups:
-        cells = "".join(f"{_cell(group[name]):>16}" for name in METRICS)
-        print(f"{dataset:<21}{split:<26}{model:<24}{cells}{group['seconds'].mean():>6.1f}")
+        cells = "".join(f"{_cell(group[name].to_numpy()):>16}" for name in METRICS)
+        seconds = group["seconds"].to_numpy().mean()
+        print(f"{dataset:<21}{split:<26}{model:<24}{cells}{seconds:>6.1f}")
 
 
-def _cell(values: pl.Series) -> str:
-    spread = f" ±{values.max() - values.min():.3f}" if len(values) > 1 else ""
+def _cell(values: np.ndarray) -> str:
+    spread = f" ±{np.ptp(values):.3f}" if len(values) > 1 else ""
     return f"{values.mean():.4f}{spread}"
 
 

@@ -65,8 +65,10 @@ class History:
 
     def of(self, who: np.ndarray) -> History:
         """The history of some customers."""
-        parts = {f.name: getattr(self, f.name) for f in fields(self)}
-        chosen = {name: part[:, who] for name, part in parts.items() if isinstance(part, np.ndarray)}
+        parts: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        chosen: dict[str, Any] = {
+            name: part[:, who] for name, part in parts.items() if isinstance(part, np.ndarray)
+        }
         return replace(self, **chosen, counts={name: part[:, who] for name, part in self.counts.items()})
 
 
@@ -170,20 +172,22 @@ def forward(seen: History, habits: Habits, pages: np.ndarray) -> tuple[np.ndarra
 
 def _normal(deviations: np.ndarray) -> np.ndarray:
     density = np.exp(-(deviations**2) / 2)
-    return density / density.sum(axis=-1, keepdims=True)
+    normal: np.ndarray = density / density.sum(axis=-1, keepdims=True)
+    return normal
 
 
 def _moved(state: np.ndarray, pull: np.ndarray) -> np.ndarray:
     """Shift each customer's moods by their pull, between grid points in proportion."""
     steps = pull / (MOODS[1] - MOODS[0])
     whole = np.floor(steps).astype(int)
-    result = np.zeros_like(state)
+    result: np.ndarray = np.zeros_like(state)
     for shift, part in ((whole, 1 - (steps - whole)), (whole + 1, steps - whole)):
         source = np.arange(len(MOODS)) - shift[:, None]
         inside = (source >= 0) & (source < len(MOODS))
         taken = np.take_along_axis(state, source.clip(0, len(MOODS) - 1)[:, None].repeat(2, axis=1), axis=2)
         result += taken * (inside * part[:, None])[:, None]
-    return result / result.sum(axis=(1, 2), keepdims=True)
+    result /= result.sum(axis=(1, 2), keepdims=True)
+    return result
 
 
 def _likelihood(seen: History, habits: Habits, pages: np.ndarray, boost: np.ndarray, day: int) -> np.ndarray:
@@ -233,7 +237,8 @@ def possible_habits(types: np.ndarray) -> Iterator[tuple[float, Habits]]:
     """Habits of customers of these types, and how common they are. See ``simulation.shoppers._habits``."""
 
     def of(name: str) -> np.ndarray:
-        return np.array([getattr(kind, name) for kind in TYPES])[types]
+        told: np.ndarray = np.array([getattr(kind, name) for kind in TYPES])[types]
+        return told
 
     many, few = (list(zip(nodes, weights / weights.sum(), strict=True)) for nodes, weights in DRAWS)
     for keen, common in many:
@@ -261,7 +266,8 @@ def inferred(seen: History, types: np.ndarray, pages: np.ndarray, label: LabelSe
         logs.append(np.log(common) + log)
         chances.append(chance(state, seen, habits, label))
     weights = np.exp(np.array(logs) - np.max(logs, axis=0))
-    return (weights * np.array(chances)).sum(axis=0) / weights.sum(axis=0)
+    mean: np.ndarray = (weights * np.array(chances)).sum(axis=0) / weights.sum(axis=0)
+    return mean
 
 
 def learnt(gathered: Gathered, shapes: Sequence[str] = ("detailed", "stepped")) -> np.ndarray:

@@ -87,12 +87,14 @@ def month_of_rows(folder: Path, seed: int = FIRST_SEED) -> dict[str, list[pl.Dat
     """A simulated month through the platform's own door: per table its days."""
     simulate(folder, customers=10_000, days=30, start=START, seed=seed, dirty=False)
     door = door_of(folder)
+    days = [START + timedelta(days=day) for day in range(5, 30)]
     return {
         table: [
-            receive(find_delivery(door.home, table, START + timedelta(days=day)), door).rows.select(
+            receive(delivery, door).rows.select(
                 column.name for column in CLEANED[table].columns if column.name != "repairs"
             )
-            for day in range(5, 30)
+            for delivery in (find_delivery(door.home, table, day) for day in days)
+            if delivery
         ]
         for table in ROWS
     }
@@ -105,7 +107,7 @@ def drawn(pool: pl.DataFrame, rows: float, day: int, random: np.random.Generator
     two rows are of one moment.
     """
     part = rows * random.lognormal(0, 0.05) / pool.height
-    up_to = np.floor(np.arange(pool["whose_day"].max() + 2) * part + random.random()).astype(int)
+    up_to = np.floor(np.arange(pool["whose_day"].to_numpy().max() + 2) * part + random.random()).astype(int)
     often = np.diff(up_to)[pool["whose_day"].to_numpy()]
     if day % 7 >= 5:
         often = np.where(pool["is_late"].to_numpy(), often + random.binomial(often, 0.3), often)
@@ -129,7 +131,7 @@ def in_clusters(days: list[pl.DataFrame]) -> pl.DataFrame:
 
 def volume(day: int) -> float:
     """How many times the usual rows a day has."""
-    return RHYTHM[day % 7] * 1.002**day * (2.0 if day in PEAK else 1.0)
+    return float(RHYTHM[day % 7] * 1.002**day * (2.0 if day in PEAK else 1.0))
 
 
 def people_of(month: Mapping[str, list[pl.DataFrame]]) -> pl.DataFrame:
@@ -327,7 +329,7 @@ def alarms(columns: list[History], day: int, detector: str) -> set[str]:
             for of, world in ((delivered, World()), (of_people, known))
             for drift in drift_of_day(of, day_number(START) + day, world, DriftSettings())
         ]
-        return {drift.verdict for drift in drifts} & {"warn", "error"}
+        return {str(drift.verdict) for drift in drifts} & {"warn", "error"}
     said: set[str] = set()
     for was, now, history in _against_last_days(columns, day):
         if detector == "fixed_psi":
@@ -363,7 +365,7 @@ def _plain_p_value(was: np.ndarray, now: np.ndarray, history: History) -> float:
 
 def clean_rows(columns: list[History], days: range) -> list[dict[str, object]]:
     """False alarms of each detector over the clean days."""
-    rows = []
+    rows: list[dict[str, object]] = []
     for detector in DETECTORS:
         said = [alarms(columns, day, detector) for day in days]
         rows.append(

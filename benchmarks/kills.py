@@ -104,7 +104,8 @@ def main() -> int:
         shutil.copytree(start, whole)
         began = time.monotonic()
         load(whole, day)
-        seconds, wanted, rows = time.monotonic() - began, stored(whole), []
+        seconds, wanted = time.monotonic() - began, stored(whole)
+        rows: list[dict[str, Any]] = []
         while sum(row["at_work"] for row in rows) < asked.kills:
             home = Path(shutil.copytree(start, Path(folder) / "killed"))
             wait = moments.uniform(0, 1.2 * seconds)

@@ -33,6 +33,8 @@ COUNTED = {
     "cart_adds": "add_to_cart",
     "checkout_starts": "checkout_start",
 }
+PARTNERS_TELL = ("household_size", "lifestyle")
+"""Attributes of partners that may stand in a profile."""
 CHANNELS = ("web", "app", "mini_program", "store", "call_centre", "email", "social")
 PARTS = ("night", "morning", "afternoon", "evening")
 PURPOSES = (
@@ -99,18 +101,19 @@ class World:
                 self.events[self._person(customer)].append(row)
         self.consents = self._by_person("consents")
         self.contacts = self._by_person("campaign_contacts")
+        self.partners = self._by_person("partner_attributes", "identifier")
         self.lines = defaultdict(list)
         for line in _lines(self.tables["orders"]):
             self.lines[self._person(line["customer_id"])].append(line)
         self._meet()
 
     def _person(self, customer: str) -> str:
-        return self.person.get(customer, customer)
+        return str(self.person.get(customer, customer))
 
-    def _by_person(self, table: str) -> dict[str, list[Row]]:
+    def _by_person(self, table: str, whose: str = "customer_id") -> dict[str, list[Row]]:
         found = defaultdict(list)
         for row in self.tables[table]:
-            found[self._person(row["customer_id"])].append(row)
+            found[self._person(row[whose])].append(row)
         return found
 
     def _linked(self) -> dict[str, datetime]:
@@ -124,7 +127,8 @@ class World:
 
     def _meet(self) -> None:
         self.to, self.back = defaultdict(set), defaultdict(set)
-        self.referred, self.shared = defaultdict(set), Counter()
+        self.referred = defaultdict(set)
+        self.shared: Counter[str] = Counter()
         for row in self.tables["social_edges"]:
             one, other = (self._person(row[f"{end}_customer_id"]) for end in ("source", "target"))
             if one == other:
@@ -153,6 +157,7 @@ class World:
             **self._consumption(self.lines[person]),
             **self._social(person),
             **self._permissions(person),
+            "partner_attributes": self._partners(person),
         }
 
     def _personal(self, person: str) -> Row:
@@ -193,13 +198,13 @@ class World:
         views = [e for e in recent if e["event_name"] in ("page_view", "product_view")]
         newer = sum(self._ago(event["event_at"]) < 15 for event in views)
         words = Counter(filter(None, (_searched(e) for e in recent if e["event_name"] == "search")))
-        found = {
+        shares: Row = {
             "cart_abandonment_rate": _share(len(carts - out), len(carts)),
             "views_trend": _share(2 * newer - len(views), len(views)),
             "top_searched_category": _top(words),
             **{f"channel_share_{name}": _share(channels[name], len(recent)) for name in CHANNELS},
         }
-        row |= {name: self._within(30, value) for name, value in found.items()}
+        row |= {name: self._within(30, value) for name, value in shares.items()}
         ago = [(self._ago(event["event_at"]), event["event_name"]) for event in events]
         return row | {
             "days_since_last_visit": _least(days for days, _ in ago),
@@ -300,6 +305,11 @@ class World:
             "ineligible_reason": reason,
         }
 
+    def _partners(self, person: str) -> str | None:
+        newest = {row["attribute"]: row for row in sorted(self.partners[person], key=_when("observed_at"))}
+        told = {name: newest[name]["value"] for name in PARTNERS_TELL if name in newest}
+        return json.dumps(told) if told else None
+
     def _granted(self, row: Row | None) -> bool | None:
         if row is None:
             return None
@@ -308,8 +318,8 @@ class World:
 
 def _lines(orders: list[Row]) -> list[Row]:
     """What became of every order line: bought or not, what it brought and what was given back."""
-    sales: dict[tuple, Row] = {}
-    returns: dict[tuple, Row] = {}
+    sales: dict[tuple[Any, Any], Row] = {}
+    returns: dict[tuple[Any, Any], Row] = {}
     day = max(row["delivered"] for row in orders)
     for row in sorted(orders, key=_when("status_at")):
         (returns if row["status"] == "returned" else sales)[row["order_id"], row["line_number"]] = row
@@ -324,7 +334,7 @@ def _lines(orders: list[Row]) -> list[Row]:
         if back:
             given += abs(int(back["amount_minor"]))
         given = min(given, sold) if sale else given
-        row = sale or back
+        row = sale or returns[place]
         bought = given < sold
         lines.append(
             {
@@ -347,7 +357,7 @@ def _lines(orders: list[Row]) -> list[Row]:
 def _score(buyers: dict[str, Row]) -> None:
     """Rank and RFM of the day's buyers, in place."""
     counts = sorted({row["orders_lifetime"] for row in buyers.values()}, reverse=True)
-    worth = {
+    worth: dict[str, Callable[[Row], Any]] = {
         "recency": lambda row: -row["days_since_last_order"],
         "frequency": lambda row: row["orders_lifetime"],
         "monetary": lambda row: row["spend_minor_lifetime"],
@@ -393,7 +403,7 @@ def _local(value: Any) -> datetime | None:
 def _searched(event: Row) -> str | None:
     """The category searched for: as delivered, else that of the longest goods among the words."""
     if event["category"] or not event["search_query"]:
-        return event["category"]
+        return event["category"] or None
     words = event["search_query"].lower()
     named = [
         (len(good), kind) for kind, goods in GOODS.items() for both in goods for good in both if good in words
@@ -413,5 +423,5 @@ def _least(values: Iterable[int]) -> int | None:
     return min(values, default=None)
 
 
-def _top(counts: Counter) -> str | None:
+def _top(counts: Counter[str]) -> str | None:
     return min(counts, key=lambda name: (-counts[name], name), default=None)

@@ -13,13 +13,14 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from itertools import chain, combinations
 from pathlib import Path
+from typing import Any
 
 import polars as pl
-from planted_profiles import planted_profiles
+from planted_profiles import PARTNERS_TELL, planted_profiles
 from rich.console import Console
 from rich.table import Table
 
@@ -70,7 +71,7 @@ def main() -> None:
 
 def measured(home: Path, clean: Path, day: date) -> Iterator[Figure]:
     """Figures of one home, each ``about`` a trait or a flag, by its ``metric``."""
-    platform = Platform(load_settings(home), {})
+    platform = Platform(load_settings(home, features={"partner_attributes": list(PARTNERS_TELL)}), {})
     found = profiles_of(platform, home, day)
     planted = planted_profiles(clean, day, platform.door.pseudonyms.key)
     both = planted.join(found, on="customer_key", suffix="_found")
@@ -101,7 +102,7 @@ def profiles_of(platform: Platform, home: Path, day: date) -> pl.DataFrame:
         as_of = AsOf(day, delivered(warehouse))
         compute_identities(warehouse, as_of, platform.settings.identity)
         for family in FAMILY_TRAITS:
-            compute_family(warehouse, family, as_of, platform.settings.label)
+            compute_family(warehouse, family, as_of, platform.settings)
         compute_customer_features(warehouse, day)
         return warehouse.frame(CUSTOMER_FEATURES, day, day)
 
@@ -146,12 +147,12 @@ def days_up_to(day: date) -> list[date]:
     return [START + timedelta(days=number) for number in range((day - START).days + 1)]
 
 
-def pairs(keys: object) -> list[tuple[str, str]]:
+def pairs(keys: Iterable[str]) -> list[tuple[str, str]]:
     """Every two of some keys, the smaller first."""
     return list(combinations(sorted(keys), 2))
 
 
-def compared(about: str, planted: set, found: set) -> Iterator[Figure]:
+def compared(about: str, planted: set[Any], found: set[Any]) -> Iterator[Figure]:
     """Precision and recall of a set."""
     right = len(planted & found)
     for metric, whole in (("precision", found), ("recall", planted)):
@@ -166,7 +167,7 @@ def compared(about: str, planted: set, found: set) -> Iterator[Figure]:
 def show(figures: list[Figure]) -> None:
     """Both retailers side by side."""
     table = Table("about", "metric", "rows", "clean", "dirty", title="profiles against what was planted")
-    rows: dict[tuple, dict[str, Figure]] = {}
+    rows: dict[tuple[object, object], dict[str, Figure]] = {}
     for figure in figures:
         rows.setdefault((figure["about"], figure["metric"]), {})[str(figure["deliveries"])] = figure
     for (about, metric), each in rows.items():

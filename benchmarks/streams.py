@@ -88,7 +88,7 @@ def bare_rows(place: str, rows: int) -> int:
         with closing(sqlite3.connect(url.database or "")) as connection:
             return _fetched(connection.execute(_series(place, rows)))
     plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
-    with psycopg.connect(plain) as connection, connection.cursor("bare") as cursor:
+    with psycopg.connect(plain) as server, server.cursor("bare") as cursor:
         return _fetched(cursor.execute(_series(place, rows)))
 
 
