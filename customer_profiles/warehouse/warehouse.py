@@ -29,6 +29,8 @@ FILE_FORMAT = "v1.5.0"
 """Oldest DuckDB that can open the file, so that analysts' clients may be a little behind."""
 CHECKPOINT_SIZE = "256MB"
 """Size of the write-ahead log at which it is folded into the file. A session folds it when it closes."""
+HELD = "Could not set lock on file"
+"""What DuckDB says of a file that another process holds; of a damaged one it names the "block"."""
 FIRST_WAIT, LONGEST_WAIT = 0.05, 2.0
 HASH = "row_hash"
 FEW_COLUMNS = 16
@@ -75,7 +77,7 @@ class Warehouse:
             try:
                 connection = duckdb.connect(str(self.file), config=config)
             except duckdb.Error as error:
-                if "lock" not in str(error):
+                if HELD not in str(error):
                     raise WarehouseError(_unreadable(self.file, error)) from error
                 if time.monotonic() >= deadline:
                     raise WarehouseError(_held(self.file, error, self.lock_wait_seconds)) from error
@@ -237,8 +239,12 @@ class Session:
             self._connection.execute("rollback")
             self._ensured.clear()
             raise
-        with _named(str(self._file), None):
-            self._connection.execute("commit")
+        try:
+            with _named(str(self._file), None):
+                self._connection.execute("commit")
+        except WarehouseError:
+            self._ensured.clear()  # tables that it made are not there
+            raise
 
     def replace(self, table: Table, partition: Mapping[str, Any], rows: Rows) -> int:
         """Replace one partition, within the transaction that is open. Returns the number of rows.

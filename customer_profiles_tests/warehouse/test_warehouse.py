@@ -7,7 +7,9 @@ import sys
 import time
 from datetime import date
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import narwhals as nw
 import polars as pl
 import pytest
@@ -205,6 +207,43 @@ def test_after_the_wait_the_process_that_holds_the_file_is_named(tmp_path: Path)
                 pass
         finally:
             process.kill()
+
+
+def test_a_file_damaged_in_a_block_is_not_taken_for_one_that_is_held(warehouse: Warehouse) -> None:
+    with warehouse.session() as session:
+        session.write(NUMBERS, {"delivery_day": MONDAY}, rows(MONDAY, a=1))
+    damaged = bytearray(warehouse.file.read_bytes())
+    damaged[100] ^= 0xFF
+    warehouse.file.write_bytes(damaged)
+    with pytest.raises(WarehouseError, match=r"block at location.*move it away"), warehouse.session():
+        pass
+
+
+def test_a_table_whose_transaction_could_not_be_committed_is_made_again(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class FullDisk:
+        """A connection whose next commit fails, as DuckDB's does: the transaction is rolled back."""
+
+        def __init__(self, connection: Any) -> None:
+            self.connection, self.full = connection, True
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.connection, name)
+
+        def execute(self, query: str, *more: Any) -> Any:
+            if query == "commit" and self.full:
+                self.full = False
+                self.connection.execute("rollback")
+                raise duckdb.IOException("No space left on device")
+            return self.connection.execute(query, *more)
+
+    with warehouse.session() as session:
+        monkeypatch.setattr(session, "_connection", FullDisk(session._connection))
+        with pytest.raises(WarehouseError, match="the disk is full"):
+            session.write(NUMBERS, {"delivery_day": MONDAY}, rows(MONDAY, a=1))
+        session.write(NUMBERS, {"delivery_day": TUESDAY}, rows(TUESDAY, a=1))
+        assert session.days(NUMBERS) == [TUESDAY]
 
 
 WRITE_FOR_EVER = """
