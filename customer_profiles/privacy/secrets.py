@@ -52,11 +52,12 @@ class Secrets:
 def load_secrets(folder: Path, environ: Mapping[str, str]) -> Secrets:
     """Secrets of the home whose ``secrets/`` folder this is; made there at first use.
 
-    Raises ``SecretError`` if one is malformed or is not the one with which the home was written.
+    Raises ``SecretError`` if one is malformed, gone, or not the one with which the home was written.
     """
+    is_new = not (folder / FINGERPRINT_FILE).exists()
     loaded = Secrets(
-        pseudonym=_secret(folder / "pseudonym.secret", environ.get(PSEUDONYM_VARIABLE), PSEUDONYM_VARIABLE),
-        seal=_secret(folder / "vault.key", environ.get(SEAL_VARIABLE), SEAL_VARIABLE),
+        pseudonym=_secret(folder / "pseudonym.secret", PSEUDONYM_VARIABLE, environ, may_make=is_new),
+        seal=_secret(folder / "vault.key", SEAL_VARIABLE, environ, may_make=is_new),
     )
     written = _read_or_create(folder / FINGERPRINT_FILE, loaded.fingerprint.encode()).decode()
     if written != loaded.fingerprint:
@@ -87,9 +88,14 @@ def write_demo_secrets(folder: Path) -> None:
     _read_or_create(folder / "vault.key", base64.b64encode(DEMO_VAULT_KEY))
 
 
-def _secret(file: Path, from_environment: str | None, variable: str) -> bytes:
-    if from_environment is not None:
-        return _decoded(from_environment.encode(), variable)
+def _secret(file: Path, variable: str, environ: Mapping[str, str], *, may_make: bool) -> bytes:
+    if variable in environ:
+        return _decoded(environ[variable].encode(), variable)
+    if not may_make and not file.exists():
+        raise SecretError(
+            f"{file} is gone, with which the home was written: put it back, or into {variable} if it came "
+            f"from there"
+        )
     return _decoded(_read_or_create(file, base64.b64encode(secrets.token_bytes(LENGTH))), str(file))
 
 

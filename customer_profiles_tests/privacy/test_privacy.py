@@ -79,6 +79,14 @@ def test_another_secret_than_the_home_was_written_with_is_refused(tmp_path: Path
         load_secrets(tmp_path, {SEAL_VARIABLE: base64.b64encode(b"v" * 32).decode()})
 
 
+def test_a_secret_that_is_gone_is_named_and_none_is_made_in_its_place(tmp_path: Path) -> None:
+    load_secrets(tmp_path, {})
+    (tmp_path / "vault.key").unlink()
+    with pytest.raises(SecretError, match=rf"vault.key is gone.*{SEAL_VARIABLE}"):
+        load_secrets(tmp_path, {})
+    assert not (tmp_path / "vault.key").exists()
+
+
 @pytest.mark.parametrize(("wrong", "says"), [("not base64!", "is not base64"), ("YWJj", "holds 3 bytes")])
 def test_a_malformed_secret_is_named_with_how_to_make_one(tmp_path: Path, wrong: str, says: str) -> None:
     with pytest.raises(SecretError, match=f"{SEAL_VARIABLE} {says}.*openssl rand"):
