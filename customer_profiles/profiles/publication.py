@@ -30,11 +30,15 @@ def publish(published: Path, day: date, tables: dict[str, pl.DataFrame]) -> dict
     for name, rows in tables.items():
         file = draft / f"{name}.parquet"
         rows.write_parquet(file, compression="zstd")
-        files[name] = {"rows": rows.height, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+        files[name] = {"rows": rows.height, "sha256": _checksum(file)}
     digest = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:12]
     place = published / f"{day}-{digest}"
-    shutil.rmtree(place, ignore_errors=True)
-    draft.rename(place)
+    if _is_whole(place, files):  # it may be the current one: readers must not find it gone for a moment
+        shutil.rmtree(draft)
+        os.utime(place)
+    else:
+        shutil.rmtree(place, ignore_errors=True)
+        draft.rename(place)
     manifest = {"as_of": str(day), "folder": place.name, "files": files}
     _swap(published, manifest)
     _forget_old_sets(published, place)
@@ -46,6 +50,16 @@ def profile_key(published: Path, key: str) -> str:
     file = published / CURRENT / "merged_ids.parquet"
     merged = dict(pl.read_parquet(file).iter_rows()) if file.is_file() else {}
     return str(merged.get(key, key))
+
+
+def _is_whole(place: Path, files: dict[str, Any]) -> bool:
+    """Whether a set lies there with all of its ``files`` as the manifest tells them."""
+    told = {place / f"{name}.parquet": file["sha256"] for name, file in files.items()}
+    return all(file.is_file() and _checksum(file) == checksum for file, checksum in told.items())
+
+
+def _checksum(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def _swap(published: Path, manifest: dict[str, Any]) -> None:

@@ -1,0 +1,43 @@
+"""Published sets are whole at every moment."""
+
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from customer_profiles.profiles.publication import publish
+
+MONDAY, TUESDAY, WEDNESDAY = (date(2026, 1, day) for day in (5, 6, 7))
+
+
+def tables(*names: str) -> dict[str, pl.DataFrame]:
+    return {"customer_profiles": pl.DataFrame({"customer_key": list(names)})}
+
+
+def current(published: Path) -> list[str]:
+    return pl.read_parquet(published / "current" / "customer_profiles.parquet")["customer_key"].to_list()
+
+
+def test_a_set_that_is_published_again_is_never_away(tmp_path: Path) -> None:
+    first = publish(tmp_path, MONDAY, tables("a"))
+    file = tmp_path / first["folder"] / "customer_profiles.parquet"
+    before = file.stat().st_ino
+    assert publish(tmp_path, MONDAY, tables("a")) == first
+    assert file.stat().st_ino == before
+    assert not list(tmp_path.glob(".*unfinished"))
+
+
+def test_a_set_that_a_kill_left_in_part_is_written_again(tmp_path: Path) -> None:
+    first = publish(tmp_path, MONDAY, tables("a"))
+    (tmp_path / first["folder"] / "customer_profiles.parquet").write_bytes(b"half of it")
+    publish(tmp_path, MONDAY, tables("a"))
+    assert current(tmp_path) == ["a"]
+
+
+def test_a_set_published_again_counts_as_new_when_old_ones_are_forgotten(tmp_path: Path) -> None:
+    for day in (MONDAY, TUESDAY, WEDNESDAY, MONDAY):
+        publish(tmp_path, day, tables("a"))
+    publish(tmp_path, TUESDAY, tables("b"))
+    kept = {folder.name[:10] for folder in tmp_path.glob("2026-*")}
+    assert kept == {str(MONDAY), str(TUESDAY), str(WEDNESDAY)}
+    assert current(tmp_path) == ["b"]
