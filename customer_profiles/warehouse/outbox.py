@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, date, datetime
@@ -42,7 +42,7 @@ create index if not exists unsent_messages on messages (destination) where state
 """
 
 
-READ_AS = {
+READ_AS: dict[str, Callable[[Any], Any]] = {
     "opened_at": datetime.fromisoformat,
     "closed_at": datetime.fromisoformat,
     "first_day": date.fromisoformat,
@@ -254,11 +254,8 @@ def open_outbox(file: Path) -> Iterator[Outbox]:
 
 
 def _incident(cells: dict[str, Any]) -> Incident:
-    moments = {
-        name: cells[name] and datetime.fromisoformat(cells[name]) for name in ("opened_at", "closed_at")
-    }
-    days = {name: cells[name] and date.fromisoformat(cells[name]) for name in ("first_day", "last_day")}
-    return Incident(**cells | moments | days | {"blocking": bool(cells["blocking"])})
+    read = {name: as_ours(cells[name]) for name, as_ours in READ_AS.items() if cells[name] is not None}
+    return Incident(**cells | read)
 
 
 def _text(cell: Any) -> Any:
