@@ -136,20 +136,28 @@ def _today(settings: Settings) -> date:
     return datetime.now(ZoneInfo(settings.timezone)).date()
 
 
-def _far_deliveries(platform: Platform, last: date) -> list[str]:
+def far_deliveries(platform: Platform, last: date) -> list[str]:
     """What to say of each delivery that is far ahead of a run that ends on ``last``."""
     try:
         waiting = waiting_days(platform.home)
     except DeliveryError:  # its table's asset reports it
         return []
     far = [day for day in far_ahead(waiting, _today(platform.settings)) if day > last]
-    return [
+    return [said for day in far for table in CONTRACTS if (said := _far_delivery(platform, table, day))]
+
+
+def _far_delivery(platform: Platform, table: str, day: date) -> str | None:
+    """What to say of a table's delivery of a far day; ``None`` if there is none."""
+    try:
+        delivery = find_delivery(platform.home, table, day)
+    except DeliveryError as error:
+        return str(error)
+    if delivery is None:
+        return None
+    return (
         f"{table} of {day}: the day is still to come and lies more than {FAR_DAYS} days after the others: "
         f"correct it in {', '.join(part.source for part in delivery.parts)}, or wait for it"
-        for day in far
-        for table in CONTRACTS
-        if (delivery := find_delivery(platform.home, table, day)) is not None
-    ]
+    )
 
 
 def run_range(platform: Platform, first: date, last: date, *, rebuild: bool = False) -> RunResult:
@@ -173,7 +181,7 @@ def run_range(platform: Platform, first: date, last: date, *, rebuild: bool = Fa
         job = build(settings, {"platform": platform}).resolve_job_def(EVERYTHING.name)
         result = job.execute_in_process(instance=instance, tags=tags, run_config=QUIET, raise_on_error=False)
         told = _tell(platform, instance)
-    far = _far_deliveries(platform, last)
+    far = far_deliveries(platform, last)
     return RunResult(
         run_id=result.run_id,
         first=first,

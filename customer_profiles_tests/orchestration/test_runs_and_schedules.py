@@ -20,6 +20,7 @@ from customer_profiles.orchestration.run import (
     RunError,
     ending_early,
     far_ahead,
+    far_deliveries,
     fingerprint,
     range_of_days,
     run_range,
@@ -102,6 +103,16 @@ def test_a_file_of_a_far_day_is_named_and_all_others_are_run(tmp_path: Path) -> 
     platform = Platform(load_settings(tmp_path), {})
     assert range_of_days(platform, None, None) == (FIRST, SECOND)
     assert range_of_days(platform, None, date(2062, 3, 3)) == (FIRST, date(2062, 3, 3))
+    (said,) = far_deliveries(platform, SECOND)
+    assert said.startswith("orders of 2062-03-03: the day is still to come")
+    assert "correct it in orders/2062-03-03.csv" in said
+
+
+def test_a_far_day_that_was_delivered_twice_is_named_as_that(tmp_path: Path) -> None:
+    deliver(tmp_path, FIRST, SECOND, date(2062, 3, 3))
+    (tmp_path / "deliveries" / "orders" / "2062-03-03.ndjson").write_text("\n")
+    (said,) = far_deliveries(Platform(load_settings(tmp_path), {}), SECOND)
+    assert said.startswith("orders of 2062-03-03 is delivered more than once")
 
 
 @pytest.mark.parametrize(
