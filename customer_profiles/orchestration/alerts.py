@@ -109,6 +109,7 @@ def evaluate(
 
     Returns how many incidents were opened and how many recovered.
     """
+    late_days = _late_days(home, settings, instance, now) if home else []
     with outbox.transaction():
         for destination in destinations(environ):
             outbox.call(destination, now)
@@ -116,10 +117,7 @@ def evaluate(
         before = outbox.position(name)
         after = min(before[0], newest) if before else max(newest - FARTHEST_BACK, 0)
         seen = observations_of(instance, events_between(instance, after, newest))
-        if home and is_awaited(settings, instance):
-            looked_at = home()
-            seen += late(looked_at, settings, instance, now)
-            looked_at.put_away()
+        seen += late_days
         seen += _awake(outbox, settings, instance, now, sensor)
         outbox.move(name, newest, now)
         if sensor:
@@ -131,6 +129,19 @@ def evaluate(
         _write_messages(outbox, courses, settings, now)
     changes = [course.change for course in courses]
     return changes.count("opened"), changes.count("recovered")
+
+
+def _late_days(
+    home: Callable[[], Home], settings: Settings, instance: dg.DagsterInstance, now: datetime
+) -> list[Observation]:
+    """What is late, told before the outbox is held: to look through years in one file takes minutes."""
+    if not is_awaited(settings, instance):
+        return []
+    looked_at = home()
+    try:
+        return list(late(looked_at, settings, instance, now))
+    finally:
+        looked_at.put_away()
 
 
 def deliver(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -16,9 +16,11 @@ from dagster import DagsterRunStatus, RunsFilter
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus
 
+from customer_profiles.collection.reading import DeliveryError
 from customer_profiles.collection.sources.finding import waiting_days
 from customer_profiles.collection.sources.home import Home
-from customer_profiles.collection.sources.load import load_home
+from customer_profiles.collection.sources.load import FILE as SOURCES
+from customer_profiles.collection.sources.load import SourcesError, load_home
 from customer_profiles.orchestration.alerts import OUTBOX, WATCHER, open_alerts
 from customer_profiles.orchestration.destinations import (
     FILE,
@@ -39,8 +41,8 @@ from customer_profiles.warehouse.outbox import OutboxError
 
 State = Literal["ok", "warn", "error"]
 FEWEST_BYTES, FEW_BYTES = 1_000_000_000, 5_000_000_000
-MOST_LAG, MOST_WAITING = 1_000, timedelta(hours=1)
-"""Events not yet evaluated, and age of an unsent message, from which on it is worth a look."""
+MOST_LAG = 1_000
+"""Events not yet evaluated from which on it is worth a look."""
 START = "start it with customer-profiles ui"
 
 
@@ -53,6 +55,9 @@ class Line:
     says: str
 
 
+Look = Callable[[Settings, dg.DagsterInstance, datetime], Iterator[Line]]
+
+
 def examine(settings: Settings, environ: Mapping[str, str], now: datetime | None = None) -> list[Line]:
     """Look at everything; nothing is changed, and what is absent is not made."""
     moment = now or datetime.now(UTC)
@@ -60,16 +65,21 @@ def examine(settings: Settings, environ: Mapping[str, str], now: datetime | None
     if not settings.home.is_dir():
         says = "there is no such folder: choose another with --home, or fill it with customer-profiles demo"
         return [*lines, Line("error", "home", says)]
-    home = load_home(settings, environ)
-    lines += [*_disk(settings), *_deliveries(home), *_secrets(settings, environ), *_files(settings)]
-    lines += _addresses(environ)
+    home: Home | None = None
+    try:
+        home = load_home(settings, environ)
+    except SourcesError as error:
+        lines.append(Line("error", SOURCES, str(error)))
+    lines += [*_disk(settings), *(_deliveries(home) if home else ())]
+    lines += [*_secrets(settings, environ), *_files(settings), *_addresses(environ)]
     if not (settings.instance / "dagster.yaml").exists():
         return [
             *lines,
             Line("warn", "Dagster instance", "nothing ran in this home yet: customer-profiles run"),
         ]
     with open_instance(settings.instance) as instance:
-        for look in (_runs, _daemon, _sensors_and_schedules, partial(_late_days, home), _alerts):
+        late_days: list[Look] = [partial(_late_days, home)] if home else []
+        for look in (_runs, _daemon, _sensors_and_schedules, *late_days, _alerts):
             lines += look(settings, instance, moment)
     return lines
 
@@ -96,7 +106,11 @@ def _disk(settings: Settings) -> Iterator[Line]:
 
 
 def _deliveries(home: Home) -> Iterator[Line]:
-    days = waiting_days(home)
+    try:
+        days = waiting_days(home)
+    except DeliveryError as error:
+        yield Line("error", "deliveries", str(error))
+        return
     if days:
         yield Line("ok", "deliveries", f"{len(days)} days, {days[0]} to {days[-1]}")
     else:

@@ -9,6 +9,7 @@ of their own. A silent daemon is told while a schedule is on; without one nothin
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import chain
 from typing import Literal
@@ -18,6 +19,7 @@ import dagster as dg
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, TickStatus
 
+from customer_profiles.collection.reading import DeliveryError
 from customer_profiles.collection.sources.finding import delivered_days, waiting_days
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.orchestration.jobs import DAILY_SCHEDULE
@@ -38,10 +40,9 @@ def late(
     """Whether the newest due days are there: of every expected table, and of the profiles."""
     by = settings.freshness.delivered_by
     there: dict[str, frozenset[date]] = {
-        f"raw/{table}": frozenset(delivered_days(home, table)) | _loaded_days(instance, table) for table in by
+        f"raw/{table}": _delivered_days(home, table) | _loaded_days(instance, table) for table in by
     }
-    waiting = waiting_days(home)
-    begun = min((*waiting[:1], *chain.from_iterable(there.values())), default=None)
+    begun = min((*_first_day_waiting(home), *chain.from_iterable(there.values())), default=None)
     if begun is None:
         return
     for table, hour in by.items():
@@ -149,6 +150,19 @@ def _late(
 def _watch(subject: str, failed: bool, says: str, now: datetime) -> Observation:
     path = "/automation" if "_" in subject else "/deployment/daemons"
     return Observation("watch", subject, "has stopped", failed, now, severity="error", says=says, path=path)
+
+
+def _delivered_days(home: Home, table: str) -> frozenset[date]:
+    """Days of which something lies there; none if nobody can tell: whoever loads the table says why."""
+    with suppress(DeliveryError):
+        return frozenset(delivered_days(home, table))
+    return frozenset()
+
+
+def _first_day_waiting(home: Home) -> list[date]:
+    with suppress(DeliveryError):
+        return waiting_days(home)[:1]
+    return []
 
 
 def _loaded_days(instance: dg.DagsterInstance, table: str) -> frozenset[date]:

@@ -19,6 +19,7 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._daemon.types import DaemonHeartbeat
 
 from customer_profiles.collection.sources import rows
+from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.load import load_home
 from customer_profiles.definitions import build
 from customer_profiles.orchestration.alerts import open_alerts, tell
@@ -31,6 +32,7 @@ from customer_profiles.orchestration.watch import PROFILES, is_awaited, late
 from customer_profiles.privacy.secrets import load_secrets
 from customer_profiles.quality.freshness import expected_were_delivered, late_days
 from customer_profiles.settings import Settings, SettingsError, load_settings
+from customer_profiles.warehouse import outbox as outbox_module
 
 FIRST, LAST = date(2026, 3, 1), date(2026, 3, 3)
 HOURS = {"delivered_by": {"orders": "06:00"}, "profiles_by": "09:00"}
@@ -92,6 +94,40 @@ def test_a_gap_that_newer_days_followed_is_no_news() -> None:
     assert late_days(days, {days[0], days[3]}) == [days[4]]
     assert late_days(days, {days[4]}) == []
     assert late_days(days, set()) == days
+
+
+def broken_history(home: Path) -> None:
+    """Orders for all days in a file that lacks what is mapped."""
+    columns = "{order_id: No, ordered_at: At}"
+    (home / "sources.yaml").write_text(
+        f"tables: {{orders: [{{kind: files, path: all.csv, columns: {columns}}}]}}"
+    )
+    (home / "all.csv").write_text("Nr,At\nA,2026-03-01\n")
+
+
+def test_a_file_whose_days_nobody_can_tell_leaves_its_table_late_and_hides_nothing(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    settings = load_settings(tmp_path, first_day=FIRST, freshness=HOURS)
+    broken_history(tmp_path)
+    assert seen(settings, instance, clock(5, 10)) == {}
+    events = tmp_path / "deliveries" / "events"
+    events.mkdir(parents=True)
+    (events / f"{FIRST}.csv").write_text("event_id\n")
+    assert seen(settings, instance, clock(5, 10))["delivery"] == (True, "error", 4)
+
+
+def test_whoever_has_something_to_tell_need_not_wait_until_late_days_are_looked_for(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox_module, "BUSY_SECONDS", 0.1)
+
+    def home() -> Home:
+        with open_alerts(settings) as other, other.transaction():
+            return load_home(settings, {})
+
+    with open_instance(settings.instance) as own:
+        assert tell(settings, {}, own, home=home).opened
 
 
 def test_each_day_of_a_run_says_what_did_not_come() -> None:
@@ -184,6 +220,22 @@ def test_the_doctor_finds_open_secrets_a_held_warehouse_unread_events_and_waitin
 def test_the_doctor_changes_nothing_in_a_home_that_is_empty(tmp_path: Path) -> None:
     examine(load_settings(tmp_path), {})
     assert not any(tmp_path.iterdir())
+
+
+def test_the_doctor_looks_on_though_deliveries_cannot_be_told(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    broken_history(tmp_path)
+    settings = load_settings(tmp_path)
+    found = {line.about: (line.state, line.says) for line in examine(settings, {})}
+    assert found["deliveries"][0] == "error"
+    assert "orders of every day: all.csv: sources.yaml maps its columns" in found["deliveries"][1]
+    assert found["warehouse.duckdb"][0] == "ok"
+    (tmp_path / "sources.yaml").write_text("tables: {order: []}")
+    found = {line.about: (line.state, line.says) for line in examine(settings, {})}
+    assert found["sources.yaml"][0] == "error"
+    assert "did you mean 'orders'?" in found["sources.yaml"][1]
+    assert found["warehouse.duckdb"][0] == "ok"
 
 
 def test_who_looks_every_few_minutes_reads_a_file_for_all_days_once(
