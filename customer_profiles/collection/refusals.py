@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -108,6 +109,11 @@ def _require_columns(told: Tally, place: str) -> None:
     raise DeliveryError(
         f"{place}: required columns {missing} are missing; {held} Deliver them, or rename its columns"
     )
+
+
+def what_it_has(columns: Sequence[str], known: Collection[str]) -> str:
+    """A file's columns by name, if one of them is known: else its first line may be a row of cells."""
+    return f"it has {list(columns)}" if set(columns) & set(known) else none_known(len(columns))
 
 
 def none_known(width: int) -> str:

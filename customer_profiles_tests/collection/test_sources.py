@@ -125,6 +125,21 @@ WRONG: dict[str, tuple[dict[str, Any], str | bytes, str]] = {
         "王芳,2\n",
         "maps its columns .* none of its 2 columns is known: is its first line a head",
     ),
+    "merged cells without a header": (
+        {"fill_down": ["No"]},
+        "王芳,2\n",
+        r"fill_down names \['No'\], but none of its 2 columns is known",
+    ),
+    "entries without a header": (
+        {"rows_of": "items"},
+        "王芳,2\n",
+        "rows_of names 'items', but none of its 2 columns is known",
+    ),
+    "merged cells of another name": (
+        {"fill_down": ["Nr"]},
+        csv_of([ROW]),
+        r"fill_down names \['Nr'\], but it has \['No', ",
+    ),
     "another delimiter": ({}, "No;At\n1;2\n", "its 1 columns is known: .*, and `delimiter` right"),
     "a zip archive": ({}, b"PK\x03\x04\x14\x00\x00\x00", "binary bytes.* unpack the zip archive, or say"),
     "amounts in whole coins forgotten": (

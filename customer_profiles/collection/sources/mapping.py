@@ -18,7 +18,7 @@ from customer_profiles.collection.formats import plain
 from customer_profiles.collection.layouts import Refuse
 from customer_profiles.collection.parsing import as_text
 from customer_profiles.collection.reading import LINE, ReadFile
-from customer_profiles.collection.refusals import none_known
+from customer_profiles.collection.refusals import what_it_has
 from customer_profiles.collection.sources.cells import (
     amount,
     as_number,
@@ -173,15 +173,10 @@ def _with_paths(
     found = {name: path_into(name, cells.columns) for name in sorted(used - set(cells.columns))}
     missing = [name for name, path in found.items() if path is None]
     if missing and not (of_objects and (len(missing) < len(used) or cells.is_empty())):
-        # names of a file are shown only beside a known one: else its first line may be a row of cells
-        known = (
-            f"it has {cells.columns}"
-            if source.kind == "sql" or set(cells.columns) & used_columns(source)
-            else none_known(cells.width)
-        )
+        named_by_us = cells.columns if source.kind == "sql" else used
         raise refuse(
-            f"sources.yaml maps its columns {missing} to {table}, but {known}; correct the mapping, or "
-            f"deliver them"
+            f"sources.yaml maps its columns {missing} to {table}, but "
+            f"{what_it_has(cells.columns, named_by_us)}; correct the mapping, or deliver them"
         )
     nothing = pl.Series([None], dtype=pl.String).new_from_index(0, cells.height)
     rows = cells.with_columns(

@@ -19,6 +19,7 @@ from customer_profiles.collection.json_cells import json_text
 from customer_profiles.collection.layouts import Layout, Refuse
 from customer_profiles.collection.parsing import as_text
 from customer_profiles.collection.reading import LINE, ReadFile, read_file, read_pieces, refusal
+from customer_profiles.collection.refusals import what_it_has
 from customer_profiles.collection.sources.cells import bare
 from customer_profiles.collection.sources.deliveries import name_of
 from customer_profiles.collection.sources.home import Home
@@ -29,9 +30,11 @@ from customer_profiles.collection.sources.mapping import (
     mapped_rows,
     maps_piece_by_piece,
     path_into,
+    used_columns,
 )
 from customer_profiles.collection.sources.places import matches, on_day, tells_days
 from customer_profiles.collection.sources.schema import FilesSource, Join, LogSource
+from customer_profiles.contracts.stored import delivered_columns
 
 Found = FilesSource | LogSource
 """Sources that are found by a glob."""
@@ -90,9 +93,9 @@ def mapped_pieces(source: Found, table: str, day: date | str, file: Path, home: 
     read = read_pieces if maps_piece_by_piece(source) else _at_once
     before, above = 0, Above()
     for piece in read(file, name, layout, refuse):
-        rows = _in_rows_of(source, piece, before, refuse)
+        rows = _in_rows_of(source, table, piece, before, refuse)
         before += rows.places.height
-        own = _filled_down(source, _texts(rows.cells), above, refuse)
+        own = _filled_down(source, table, _texts(rows.cells), above, refuse)
         cells = own
         for join, others in zip(source.join, beside, strict=True):
             cells = _joined(cells, join, others, refusal(table, day, join.path))
@@ -174,7 +177,7 @@ def _texts(cells: pl.DataFrame) -> pl.DataFrame:
     return cells.select(as_text(dtype, pl.col(name)).alias(name) for name, dtype in cells.schema.items())
 
 
-def _in_rows_of(source: FilesSource, read: ReadFile, before: int, refuse: Refuse) -> ReadFile:
+def _in_rows_of(source: FilesSource, table: str, read: ReadFile, before: int, refuse: Refuse) -> ReadFile:
     """Every entry of the lists that ``rows_of`` names as a row, after ``before`` others of the file.
 
     A row without entries stays one, so that nothing is lost.
@@ -182,17 +185,17 @@ def _in_rows_of(source: FilesSource, read: ReadFile, before: int, refuse: Refuse
     if not source.rows_of:
         return read
     for name in source.rows_of:
-        read = _in_entries(name, read, refuse)
+        read = _in_entries(name, source, table, read, refuse)
     return replace(read, places=read.places.with_columns(row_number=pl.int_range(1, pl.len() + 1) + before))
 
 
-def _in_entries(name: str, read: ReadFile, refuse: Refuse) -> ReadFile:
+def _in_entries(name: str, source: FilesSource, table: str, read: ReadFile, refuse: Refuse) -> ReadFile:
     """Every entry of a list as a row, the entry under the list's name."""
     path = path_into(name, read.cells.columns)
     if path is None and read.of_objects:
         return read
     if path is None:
-        raise refuse(f"rows_of names {name!r}, but it has {read.cells.columns}; correct `rows_of`")
+        raise refuse(f"rows_of names {name!r}, but {_has(read.cells, source, table)}; correct `rows_of`")
     held = read.cells.select(path).to_series()
     if held.null_count() == held.len() and (outer := _list_around(name, read.cells)):
         raise refuse(f"rows_of names {name!r}, which lies within a list; write `rows_of: [{outer}, {name}]`")
@@ -221,9 +224,15 @@ def _entries(cell: str | None) -> list[str | None]:
     return [json_text(entry) for entry in value] or [None] if isinstance(value, list) else [cell]
 
 
-def _filled_down(source: FilesSource, cells: pl.DataFrame, above: Above, refuse: Refuse) -> pl.DataFrame:
+def _has(cells: pl.DataFrame, source: FilesSource, table: str) -> str:
+    return what_it_has(cells.columns, {*used_columns(source), *source.fill_down, *delivered_columns(table)})
+
+
+def _filled_down(
+    source: FilesSource, table: str, cells: pl.DataFrame, above: Above, refuse: Refuse
+) -> pl.DataFrame:
     if missing := [name for name in source.fill_down if name not in cells.columns]:
-        raise refuse(f"fill_down names {missing}, but it has {cells.columns}; correct `fill_down`")
+        raise refuse(f"fill_down names {missing}, but {_has(cells, source, table)}; correct `fill_down`")
     filled = cells.with_columns(
         pl.when(pl.col(name).str.strip_chars() != "")
         .then(name)
