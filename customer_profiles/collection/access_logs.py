@@ -140,7 +140,7 @@ def _asked(cells: pl.DataFrame) -> pl.DataFrame:
     if {"date", "time"} <= set(cells.columns):
         told["time"] = cells["date"] + "T" + cells["time"] + "Z"
     if "url" in told and "cs-uri-query" in cells.columns:
-        query = cells["cs-uri-query"]
+        query = cells["cs-uri-query"].fill_null("-")  # of lines whose `#Fields:` name none
         told["url"] += pl.select(pl.when(query == "-").then(pl.lit("")).otherwise("?" + query)).to_series()
     return completed(told, cells.height)
 

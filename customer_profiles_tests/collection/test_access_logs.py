@@ -215,6 +215,7 @@ def test_the_extended_format_names_its_fields_itself_and_may_change_them(tmp_pat
         "Mozilla/5.0 (Windows NT 10.0)",
     )
     assert requests["user"].to_list() == ["u7", None, None]
+    assert requests["path"].to_list() == ["/search", "/", "/gone"]
     assert requests["query"].to_list() == ["q=red+shoes", None, None]
     events, left_out = events_of(texts, requests, LogRules(customer_pattern=r"uid=(\w+)"), Repeats())
     assert events["customer_id"].to_list() == ["u7", None, "u8"]
