@@ -88,7 +88,7 @@ def simulate(
         seed=seed,
         drift_day=_days_after(start.date(), drift_day),
     )
-    out.print(f"next: customer-profiles run --home {folder}", soft_wrap=True)
+    out.print(f"next: customer-profiles run --home {folder}", markup=False, soft_wrap=True)
 
 
 @app.command()

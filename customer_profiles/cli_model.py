@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from customer_profiles.cli_home import HomeOption
+from customer_profiles.cli_home import HomeOption, who
 from customer_profiles.settings import Settings, load_settings
 
 app = typer.Typer(
@@ -55,7 +54,9 @@ def list_versions(home: HomeOption = None, label: LabelOption = None) -> None:
     settings = load_settings(home)
     name = label_named(settings, label)
     rows = listed(settings, name)
-    out.print(f"versions of {name}:" if rows else none_trained(settings, name), soft_wrap=not rows)
+    out.print(
+        f"versions of {name}:" if rows else none_trained(settings, name), markup=False, soft_wrap=not rows
+    )
     if rows:
         show_rows(out, rows)
     changes = promotions(settings, name)
@@ -92,7 +93,7 @@ def promote(
 
     settings = load_settings(home)
     name = label_named(settings, label)
-    serving = put_into_service(settings, name, version, by=_who(), reason=reason)
+    serving = put_into_service(settings, name, version, by=who(), reason=reason)
     _told(settings, f"{name}: {serving.kind} {serving.version} serves")
 
 
@@ -104,7 +105,7 @@ def rollback(reason: ReasonOption, home: HomeOption = None, label: LabelOption =
 
     settings = load_settings(home)
     name = label_named(settings, label)
-    serving = roll_back(settings, name, by=_who(), reason=reason)
+    serving = roll_back(settings, name, by=who(), reason=reason)
     _told(settings, f"{name}: {serving.kind} {serving.version} serves again")
 
 
@@ -118,12 +119,5 @@ def _show(home: Path | None, label: str | None, version: str | None) -> None:
 
 def _told(settings: Settings, what: str) -> None:
     out.print(f"{what}. Published scores stay until their day is run again:", soft_wrap=True)
-    out.print(f"customer-profiles run --home {settings.home} --from DAY --to DAY", soft_wrap=True)
-
-
-def _who() -> str:
-    """The person at the keyboard, by the name of their account."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"
+    again = f"customer-profiles run --home {settings.home} --from DAY --to DAY"
+    out.print(again, markup=False, soft_wrap=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -14,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from customer_profiles.cli_home import HomeOption
+from customer_profiles.cli_home import HomeOption, who
 from customer_profiles.settings import load_settings
 
 if TYPE_CHECKING:
@@ -82,7 +81,7 @@ def show(
         found = find_rows(warehouse, chosen)
         rows = found.head(limit)
         if reveal:
-            record_reveal(warehouse, rows, getpass.getuser(), datetime.now(UTC))
+            record_reveal(warehouse, rows, who(), datetime.now(UTC))
     open_row = original if reveal else masked
     for held in rows.iter_rows(named=True):
         out.print(
@@ -127,6 +126,7 @@ def release(
     out.print(
         f"{released:,} rows of {table} are released; they come in with the next run of {newest} or a later "
         f"day. next: customer-profiles run --from {newest} --to {newest}{where}",
+        markup=False,
         soft_wrap=True,
     )
 

@@ -89,7 +89,7 @@ def _show(check: TableCheck) -> None:
         out.print("no delivery on this day")
         return
     out.print(
-        f"{', '.join(check.sources)}: {check.received:,} rows received"
+        f"{escape(', '.join(check.sources))}: {check.received:,} rows received"
         f"{'' if check.whole else ' (the first ones of more)'}, {check.quarantined_rows:,} of them "
         f"quarantined, {check.duplicates:,} duplicates",
         soft_wrap=True,
@@ -106,7 +106,7 @@ def _show(check: TableCheck) -> None:
         out.print(f"optional columns absent: {', '.join(absent)}", soft_wrap=True)
     if check.unknown_columns:
         out.print(
-            f"not mapped as a whole, kept sealed: {', '.join(check.unknown_columns)}",
+            f"not mapped as a whole, kept sealed: {escape(', '.join(check.unknown_columns))}",
             soft_wrap=True,
         )
     _show_sample(check)

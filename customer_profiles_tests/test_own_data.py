@@ -167,6 +167,20 @@ def test_a_guessed_mapping_can_be_checked_as_it_is(tmp_path: Path, command: Comm
     assert "amount_minor" in checked.out
 
 
+def test_names_in_square_brackets_are_printed_as_they_are(tmp_path: Path, command: Command) -> None:
+    columns = "{order_id: id, line_number: {place_in: id}, status_at: at, ordered_at: at, customer_id: who}"
+    (tmp_path / "sources.yaml").write_text(
+        f"tables: {{orders: [{{kind: files, path: 'o_{{day}}[[]eur].csv', columns: {columns}}}]}}"
+    )
+    (tmp_path / "o_2026-03-03[eur].csv").write_text(
+        "id,at,who,status,quantity,amount_minor,currency,price [eur],unit [/piece]\n"
+        "1,2026-03-03,C1,paid,1,100,EUR,1.00,2\n"
+    )
+    said = command("sources", "check", "--home", str(tmp_path))
+    assert "o_2026-03-03[eur].csv: 1 rows received" in said.out
+    assert "kept sealed: price [eur], unit [/piece]" in said.out
+
+
 def test_a_path_without_any_file_is_an_error_of_a_check_and_of_a_run(
     tmp_path: Path, command: Command
 ) -> None:

@@ -63,10 +63,10 @@ def show_report(console: Console, settings: Settings, report: Report, told: str 
     _show_segments(console, report)
     console.print(_seconds(report))
     if told:
-        console.print(f"alerts: {told}", soft_wrap=True)
+        console.print(f"alerts: {told}", markup=False, soft_wrap=True)
     for what, place in places(settings).items():
         if place.exists():
-            console.print(f"{what:>18}: {place}", soft_wrap=True)
+            console.print(f"{what:>18}: {place}", markup=False, soft_wrap=True)
     for failure in report.failures:
         console.print(f"[red]failed:[/red] {escape(failure)}", soft_wrap=True)
     for change in report.changed:
@@ -79,7 +79,7 @@ def show_report(console: Console, settings: Settings, report: Report, told: str 
             soft_wrap=True,
         )
     here = settings.home == DEFAULT_HOME.resolve()
-    home = "" if here else f" --home {settings.home}"
+    home = "" if here else f" --home {escape(str(settings.home))}"
     look = "make ui" if here else f"customer-profiles ui{home}"
     advice = look if report.succeeded else f"mend what failed, then run again: customer-profiles run{home}"
     console.print(f"next: [bold]{advice}[/bold]", soft_wrap=True)

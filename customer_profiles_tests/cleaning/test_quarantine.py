@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import getpass
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -276,7 +277,12 @@ def test_what_is_not_there_is_said(too_young, chosen: Chosen, says: str) -> None
         find_rows(too_young.warehouse, chosen)
 
 
-def test_from_the_terminal(too_young, command: Callable[..., Any], tmp_path: Path) -> None:
+def test_from_the_terminal(
+    too_young, command: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody() -> str:
+        raise OSError("a container's user has no account")
+
     too_young.close()
     home = ("--home", tmp_path)
     listed = command("quarantine", "list", *home)
@@ -292,6 +298,10 @@ def test_from_the_terminal(too_young, command: Callable[..., Any], tmp_path: Pat
     with Warehouse(tmp_path / "warehouse.duckdb").session() as session:
         seen = session.frame(REVEALED)
     assert seen.select("table_name", "row_number").rows() == [("customers", 1)]
+    monkeypatch.setattr(getpass, "getuser", nobody)
+    assert command("quarantine", "show", "customers", DAY, "--row", 1, "--reveal", *home).code == 0
+    with Warehouse(tmp_path / "warehouse.duckdb").session() as session:
+        assert session.frame(REVEALED)["revealed_by"].to_list()[-1] == "unknown"
     released = command("quarantine", "release", "customers", DAY, *home)
     assert f"2 rows of customers are released; they come in with the next run of {NEXT}" in released.out
     again = command("quarantine", "release", "customers", DAY, *home)
