@@ -295,7 +295,7 @@ class Settings(BaseSettings):
     def _zone_exists(cls, name: str) -> str:
         try:
             ZoneInfo(name)
-        except (KeyError, ValueError) as error:
+        except (KeyError, ValueError, OSError) as error:  # "America" is a folder of zones
             raise ValueError(f"{name!r} is not an IANA time zone such as Asia/Shanghai") from error
         return name
 

@@ -97,6 +97,7 @@ def test_a_range_that_ends_before_it_begins_is_refused(command: Command, tmp_pat
     [
         ("label: {horizont_days: 3}", ["label.horizont_days: there is no such setting (got 3)"]),
         ("timezone: Asia/Shanghaj", ["timezone", "'Asia/Shanghaj' is not an IANA time zone"]),
+        ("timezone: America", ["timezone", "'America' is not an IANA time zone"]),
         ("label: [1, 2", ["cannot be read", "line 1"]),
         ("just words", ["it holds lines of `name: value`"]),
         ("drift: {warn: 0.3, error: 0.1}", ["drift: Value error, warn 0.3 is more than error 0.1"]),

@@ -694,6 +694,7 @@ MISTAKES = {
     MAPPED + "status: {colum: A}": "line 6: .*colum: there is no such key; did you mean 'column'",
     MAPPED + "status: {column: A, constant: b}": "line 6: .*give one of column, constant",
     FILE + "      path: x\n      timezone: Mars": "line 5: .*not an IANA time zone",
+    FILE + "      path: x\n      timezone: America": "line 5: .*not an IANA time zone",
     FILE + "      path: x\n      encoding: klingon": "line 5: .*not an encoding",
     FILE + "      path: x\n      drop: {a: 'SELEC )'}": "line 5: .*not a Polars-SQL",
     "tables:\n  orders: []\n  orders: []": "line 3: 'orders' stands twice in tables; keep one",

@@ -46,7 +46,7 @@ def _an_encoding(name: str) -> str:
 def _a_zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, OSError) as error:  # "America" is a folder of zones
         raise ValueError(f"{name!r} is not an IANA time zone such as Europe/London") from error
     return name
 
