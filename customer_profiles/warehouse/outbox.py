@@ -95,7 +95,11 @@ class Outbox:
     @contextmanager
     def sending(self) -> Iterator[bool]:
         """Whether this process is the one that may send. The operating system frees a killed one's lock."""
-        with self._file.with_suffix(".sending").open("w") as lock:
+        try:
+            opened = self._file.with_suffix(".sending").open("w")
+        except OSError as error:
+            raise _unusable(self._file, error) from error
+        with opened as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -242,15 +246,22 @@ def open_outbox(file: Path) -> Iterator[Outbox]:
     """The outbox in a file, which is made if it is absent. Raises ``OutboxError`` if it is no such file."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unusable(file, error) from error
+    try:
         with closing(sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
             connection.execute("pragma journal_mode = wal")
             connection.executescript(TABLES)
             yield Outbox(connection, file)
     except sqlite3.Error as error:
-        raise OutboxError(
-            f"{file} cannot be used ({error}): free disk space, or move the file away if it is damaged; "
-            f"incidents that are open then are told anew"
-        ) from error
+        raise _unusable(file, error) from error
+
+
+def _unusable(file: Path, error: Exception) -> OutboxError:
+    return OutboxError(
+        f"{file} cannot be used ({error}): free disk space, or move the file away if it is damaged; "
+        f"incidents that are open then are told anew"
+    )
 
 
 def _incident(cells: dict[str, Any]) -> Incident:

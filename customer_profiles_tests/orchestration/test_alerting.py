@@ -221,3 +221,16 @@ def test_an_outbox_that_is_none_is_named_with_what_to_do(tmp_path: Path) -> None
         open_outbox(tmp_path / "outbox.sqlite"),
     ):
         pass
+
+
+@pytest.mark.parametrize("in_its_place", ["alerts", "alerts/outbox.sending"])
+def test_an_outbox_that_cannot_be_written_is_trouble_of_the_alerts_alone(
+    settings: Settings, instance: dg.DagsterInstance, in_its_place: str
+) -> None:
+    place = settings.home / in_its_place
+    if place.parent == settings.home:
+        place.write_text("a file in the place of the folder")
+    else:
+        place.mkdir(parents=True)
+    with pytest.raises(OutboxError, match=r"outbox.sqlite cannot be used \("):
+        tell(settings, {}, instance)
