@@ -100,7 +100,7 @@ def history(file: Path, form: str, memory_limit: str) -> None:
 
 
 def _run(home: Path, memory_limit: str) -> None:
-    from customer_profiles.cleaning.clean import clean_day, quarantine_days
+    from customer_profiles.cleaning.clean import clean_days, quarantine_days
     from customer_profiles.collection.daily import before_run, load_table_day
     from customer_profiles.collection.ledger import record_days
     from customer_profiles.orchestration.platform import Platform
@@ -112,7 +112,7 @@ def _run(home: Path, memory_limit: str) -> None:
         before = before_run(warehouse, "events", [DAY], rebuild=False)
         ran = load_table_day(warehouse, vault, working.door, before, DAY)
         record_days(warehouse, "events", {DAY: ran})
-        clean_day(warehouse, "events", DAY)
+        clean_days(warehouse, "events", [DAY])
         quarantine_days(warehouse, DAY, DAY)
     if not ran.rows:
         raise SystemExit(f"nothing was loaded: {ran}")

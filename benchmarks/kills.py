@@ -29,7 +29,7 @@ TABLES = ("customers", "orders", "events")
 
 def load(home: Path, day: date, started: Connection | None = None) -> None:
     """Load and clean a day of a home, table by table, as its run does."""
-    from customer_profiles.cleaning.clean import clean_day
+    from customer_profiles.cleaning.clean import clean_days
     from customer_profiles.collection.daily import before_run, load_table_day
     from customer_profiles.collection.ledger import record_days
     from customer_profiles.orchestration.platform import Platform
@@ -43,7 +43,7 @@ def load(home: Path, day: date, started: Connection | None = None) -> None:
             before = before_run(warehouse, table, [day], rebuild=False)
             ran = {day: load_table_day(warehouse, vault, platform.door, before, day)}
             record_days(warehouse, table, ran)
-            clean_day(warehouse, table, day)
+            clean_days(warehouse, table, [day])
 
 
 def stored(home: Path) -> list[Any]:

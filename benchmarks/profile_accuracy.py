@@ -24,7 +24,7 @@ from planted_profiles import PARTNERS_TELL, planted_profiles
 from rich.console import Console
 from rich.table import Table
 
-from customer_profiles.cleaning.clean import clean_day
+from customer_profiles.cleaning.clean import clean_days
 from customer_profiles.collection.ledger import delivered, ledger
 from customer_profiles.collection.loading import load_day
 from customer_profiles.collection.searches import category_words
@@ -117,7 +117,7 @@ def load(platform: Platform, home: Path, day: date, tables: list[str]) -> None:
             for each in days:
                 known = ledger(warehouse, table, each, each)
                 load_day(warehouse, vault, platform.door, table, each, known=known, categories=words)
-                clean_day(warehouse, table, each)
+                clean_days(warehouse, table, [each])
 
 
 def merges(home: Path, day: date) -> Iterator[Figure]:

@@ -18,7 +18,7 @@ import pytest
 from absl.logging import get_absl_handler
 
 from customer_profiles import cli
-from customer_profiles.cleaning.clean import clean_day, row_fates
+from customer_profiles.cleaning.clean import clean_days, row_fates
 from customer_profiles.cleaning.tables import CLEANED
 from customer_profiles.collection.daily import TableDay, before_run, load_days_from
 from customer_profiles.collection.door import Door, Received, receive
@@ -210,7 +210,7 @@ class Shop:
         for day in days:
             if day not in ran:
                 ran |= load_days_from(self.warehouse, self.vault, self.door, before, day)
-            clean_day(self.warehouse, table, day)
+            clean_days(self.warehouse, table, [day])
         record_days(self.warehouse, table, ran)
         return ran
 
@@ -221,7 +221,7 @@ class Shop:
         return self.clean(table, day=day)
 
     def clean(self, table: str, *, day: date = DAY) -> pl.DataFrame:
-        clean_day(self.warehouse, table, day)
+        clean_days(self.warehouse, table, [day])
         return self.warehouse.frame(CLEANED[table], day, day)
 
     def raw(self, table: str, *, day: date = DAY) -> pl.DataFrame:

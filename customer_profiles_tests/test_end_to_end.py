@@ -324,10 +324,9 @@ def test_the_next_run_picks_up_what_was_mended(early: dict[str, Any]) -> None:
 def test_a_profile_is_the_same_whatever_is_delivered_later(
     home: tuple[Path, Any], early: dict[str, Any]
 ) -> None:
-    with Warehouse(home[0] / "warehouse.duckdb").session() as session:
-        knowing_more = session.row_hashes(CUSTOMER_FEATURES, SNAPSHOT)
-    with Warehouse(early["home"] / "warehouse.duckdb").session() as session:
-        at_the_time = session.row_hashes(CUSTOMER_FEATURES, SNAPSHOT)
+    knowing_more, at_the_time = (
+        stored(folder, CUSTOMER_FEATURES, SNAPSHOT) for folder in (home[0], early["home"])
+    )
     assert knowing_more.height > 0.7 * CUSTOMERS
     assert at_the_time.equals(knowing_more)
 

@@ -49,11 +49,6 @@ def clean_days(session: Session, table: str, days: Sequence[date]) -> dict[date,
     return {day: stored.get(day, 0) for day in together}
 
 
-def clean_day(session: Session, table: str, day: date) -> int:
-    """Write the valid rows of a table's delivery. Returns their number."""
-    return clean_days(session, table, [day])[day]
-
-
 def days_to_run_again(session: Session, table: str, first: date, last: date) -> list[date]:
     """Days after ``last`` that count a key twice or not at all, since ``first`` to ``last`` were cleaned.
 

@@ -40,16 +40,6 @@ def label_window(as_of: date, label: LabelSettings) -> LabelWindow:
     return LabelWindow(as_of, first, last, last + timedelta(days=label.maturity_days))
 
 
-def is_mature(as_of: date, last_day: date, label: LabelSettings) -> bool:
-    """Tell whether deliveries up to ``last_day`` settle the label of a profile as of ``as_of``."""
-    return label_window(as_of, label).matures <= last_day
-
-
-def spacing_days(label: LabelSettings) -> int:
-    """Fewest days between two snapshots, so that no order counts for both."""
-    return label.gap_days + label.horizon_days
-
-
 def converted(orders: Frame, as_of: date, label: LabelSettings, category: str | None = None) -> Frame:
     """Customers with at least one order of the label window that stood at maturity.
 
@@ -61,7 +51,7 @@ def converted(orders: Frame, as_of: date, label: LabelSettings, category: str | 
     lines of that category count, and returned lines that name no category.
 
     Returns one row per customer: ``customer_key``. Runs inside the frame's own engine. Whether the
-    label is mature is the caller's question: see ``is_mature``.
+    label is told by what was delivered is the caller's question: see ``training.label_is_told``.
     """
     window = label_window(as_of, label)
     known = orders.filter(nw.col("delivery_day") <= nw.lit(window.matures)).select(

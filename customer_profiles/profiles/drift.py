@@ -47,7 +47,6 @@ OUTPUTS = {
     SCORED: Watched(numbers=("conversion_probability",)),
     PARTED: Watched(numbers=("segment_confidence",), categories=("segment", "moved")),
 }
-INPUTS = frozenset(trait.name for trait in TRAITS.values() if trait.model_input)
 WATCHED = watched(trait_column(trait) for trait in TRAITS.values() if trait.model_input)
 CONSENTS = tuple(trait.name for trait in TRAITS.values() if trait.kind == "flag" and not trait.model_input)
 GROWING = frozenset(

@@ -10,7 +10,6 @@ from statistics import median as of_list
 import numpy as np
 from numpy.typing import ArrayLike
 
-Counts = np.ndarray
 BISQUARE = 4.685
 SIGMA_OF_MAD = 1.4826
 """A normal distribution's standard deviation over its median absolute deviation."""

@@ -1,4 +1,4 @@
-"""What sets segments apart, and who moved between them."""
+"""What sets segments apart."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import polars as pl
 from customer_profiles.segments.segmentation import Segmentation
 
 MOST_NAMED = 3
-NEW, GONE = "(new)", "(gone)"
 
 
 def what_sets_apart(segmentation: Segmentation, segments: pl.DataFrame | None = None) -> pl.DataFrame:
@@ -30,28 +29,6 @@ def what_sets_apart(segmentation: Segmentation, segments: pl.DataFrame | None = 
         customers,
         (customers / customers.sum().clip(1)).alias("share"),
         pl.Series("differences", words, dtype=pl.String),
-    )
-
-
-def migration(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
-    """Count who moved from which segment to which between two days.
-
-    Both frames hold ``customer_key`` and ``segment``. Returns from_segment, to_segment, customers and
-    share (of those who were in from_segment), sorted by name; customers of one day alone come from
-    ``(new)`` or go to ``(gone)``.
-    """
-    moved = (
-        before.select("customer_key", from_segment="segment")
-        .join(
-            after.select("customer_key", to_segment="segment"), on="customer_key", how="full", coalesce=True
-        )
-        .with_columns(pl.col("from_segment").fill_null(NEW), pl.col("to_segment").fill_null(GONE))
-    )
-    return (
-        moved.group_by("from_segment", "to_segment")
-        .agg(customers=pl.len().cast(pl.Int64))
-        .with_columns(share=pl.col("customers") / pl.col("customers").sum().over("from_segment"))
-        .sort("from_segment", "to_segment")
     )
 
 

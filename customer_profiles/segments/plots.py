@@ -19,11 +19,11 @@ STRONGEST = 2.0
 """Standard deviations at which the heat map's colours end."""
 
 
-def segment_sizes_plot(segmentation: Segmentation, segments: pl.DataFrame | None = None) -> bytes:
-    """Draw how many customers each segment holds: the training ones, or those of ``segments``."""
+def segment_sizes_plot(segmentation: Segmentation) -> bytes:
+    """Draw how many of the training's customers each segment holds."""
     from matplotlib.figure import Figure
 
-    table = what_sets_apart(segmentation, segments).reverse()
+    table = what_sets_apart(segmentation).reverse()
     figure = Figure(figsize=INCHES, dpi=DOTS_PER_INCH, layout="constrained")
     axes = figure.subplots()
     bars = axes.barh(table["segment"].to_list(), table["customers"].to_list(), color="#7aa6c2")

@@ -200,15 +200,6 @@ class Session:
         ).fetchall()
         return {day: int(count) for day, count in rows}
 
-    def row_hashes(self, table: Table, day: date) -> pl.DataFrame:
-        """Stored row hashes of a day in the stored order: the table's order columns and ``row_hash``."""
-        columns = ", ".join(_quoted(name) for name in (*table.order, HASH))
-        order = ", ".join(_quoted(name) for name in table.order)
-        hashes: pl.DataFrame = self._connection.sql(
-            f"select {columns} from {table.name} where {table.day} = ? order by {order}", params=[day]
-        ).pl()
-        return hashes
-
     def day_hash(self, table: Table, day: date) -> str:
         """A hash of a day's rows, from their stored row hashes: equal only if all rows are."""
         self.ensure(table)

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import polars as pl
 import pytest
 
-from customer_profiles.cleaning.clean import clean_day, clean_days, days_to_run_again, quarantine_days
+from customer_profiles.cleaning.clean import clean_days, days_to_run_again, quarantine_days
 from customer_profiles.cleaning.fates import displaced
 from customer_profiles.cleaning.orphans import orphan_counts
 from customer_profiles.cleaning.tables import CLEANED, QUARANTINE
@@ -163,7 +163,7 @@ def test_a_lost_row_shows(shop, sound) -> None:
 def test_a_day_without_delivery_has_zero_of_each_fate(shop, sound) -> None:
     shop.take("orders", [sound("orders")], day=LATER)
     assert [day["received"] for day in shop.fates("orders", DAY, LATER)] == [0, 0, 1]
-    clean_day(shop.warehouse, "orders", DAY)
+    clean_days(shop.warehouse, "orders", [DAY])
     assert shop.warehouse.days(CLEANED["orders"]) == [LATER]
 
 

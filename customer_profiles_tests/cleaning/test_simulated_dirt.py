@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from customer_profiles.cleaning.clean import clean_day, quarantine_days, row_fates
+from customer_profiles.cleaning.clean import clean_days, quarantine_days, row_fates
 from customer_profiles.cleaning.tables import CLEANED, QUARANTINE
 from customer_profiles.collection.door import Door
 from customer_profiles.collection.ledger import ledger
@@ -53,7 +53,7 @@ class Retailer:
                     self.warehouse, self.vault, self.door, table, day,
                     known=known, categories=words, rebuild=rebuild,
                 )  # fmt: skip
-                clean_day(self.warehouse, table, day)
+                clean_days(self.warehouse, table, [day])
         quarantine_days(self.warehouse, FIRST, LAST)
 
     def stored(self) -> dict[str, pl.DataFrame]:

@@ -12,7 +12,6 @@ from customer_profiles.conversion.labels import (
     DEFINITIONS,
     contacted,
     converted,
-    is_mature,
     label_window,
     labelled,
 )
@@ -75,11 +74,6 @@ both_engines = pytest.mark.parametrize("engine", ["polars", "duckdb"])
 def test_the_window_opens_after_the_gap_and_is_as_long_as_the_horizon():
     window = label_window(AS_OF, LABEL)
     assert (window.first, window.last, window.matures) == (FIRST, LAST, MATURES)
-
-
-def test_a_label_is_mature_on_the_last_day_of_maturity_and_not_before():
-    assert is_mature(AS_OF, MATURES, LABEL)
-    assert not is_mature(AS_OF, MATURES - timedelta(days=1), LABEL)
 
 
 @both_engines

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from customer_profiles.cleaning.clean import clean_day
+from customer_profiles.cleaning.clean import clean_days
 from customer_profiles.collection.ledger import delivered, ledger
 from customer_profiles.collection.loading import load_day
 from customer_profiles.features.as_of import AsOf
@@ -41,7 +41,7 @@ def loaded(home: Path, **deliveries: str) -> Platform:
         for table in deliveries:
             known = ledger(warehouse, table, DAY, DAY)
             load_day(warehouse, vault, platform.door, table, DAY, known=known)
-            clean_day(warehouse, table, DAY)
+            clean_days(warehouse, table, [DAY])
     return platform
 
 
