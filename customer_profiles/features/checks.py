@@ -23,10 +23,6 @@ from customer_profiles.quality.claims import Suite
 from customer_profiles.quality.finding import Finding
 from customer_profiles.quality.suites import features_suite
 
-YOUNGEST = 0
-"""The door keeps the minimum age, by the full birth date; profiles know its month alone."""
-
-
 FEW_SHARED, SHARED_SHARE, MOST_SHOWN = 10, 0.01, 20
 """Identifiers that link nobody are few up to this number or this share; so many are shown."""
 
@@ -105,7 +101,7 @@ def partners_name_customers(platform: Platform, days: list[date]) -> Mapping[dat
 
 def traits_suite() -> Suite:
     """The claims about every trait of the catalogue."""
-    return features_suite([(trait.name, trait.unit) for trait in TRAITS.values()], minimum_age=YOUNGEST)
+    return features_suite([(trait.name, trait.unit) for trait in TRAITS.values()])
 
 
 CHECKS = [
