@@ -24,7 +24,6 @@ from customer_profiles.contracts import CONTRACTS
 from customer_profiles.contracts.stored import key_columns
 from customer_profiles.warehouse import Session
 
-FATES = ("accepted", "repaired", "quarantined", "duplicate")
 MOST_ROWS_AT_ONCE = 500_000
 """Deliveries are cleaned together up to so many rows: a query costs more than a small day."""
 

@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 import narwhals as nw
 import polars as pl
 
-from customer_profiles.cleaning.tables import PLACE, QUARANTINE, REVEALED
+from customer_profiles.cleaning.tables import QUARANTINE, REVEALED
 from customer_profiles.collection.json_cells import json_text
 from customer_profiles.collection.ledger import ledger
 from customer_profiles.collection.reading import UNREADABLE
 from customer_profiles.collection.refusals import shape
 from customer_profiles.collection.releasing import ask_release, released_source
-from customer_profiles.collection.tables import RELEASES
+from customer_profiles.collection.tables import PLACE, RELEASES
 from customer_profiles.contracts import CONTRACTS, Pii
 from customer_profiles.contracts.columns import columns_of, spellings
 from customer_profiles.contracts.stored import delivered_columns

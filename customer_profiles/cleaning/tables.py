@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import polars as pl
 
+from customer_profiles.collection.tables import PLACE
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.contracts.stored import ROW, StoredColumn, cleaned_columns
 from customer_profiles.quality.counts import counts_table
 from customer_profiles.quality.drift_table import drift_table
 from customer_profiles.warehouse import Table
-
-PLACE = ("source", "row_number")
 
 CLEANED = {table: Table(f"cleaned.{table}", cleaned_columns(table), order=PLACE) for table in CONTRACTS}
 

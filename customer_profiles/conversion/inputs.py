@@ -21,8 +21,6 @@ from customer_profiles.conversion.encodings import bends, dealt, normal_scores, 
 from customer_profiles.projection.matrix import filled, numeric_matrix
 from customer_profiles.projection.projection import Projection
 
-__all__ = ["Inputs", "InputsError"]
-
 ARRAYS, NAMES, COMPONENTS = "inputs.npz", "inputs.json", "projection"
 RAGGED = ("values", "scores", "bends", "level")
 PARAMETERS = ("variance", "knots", "bends", "smallest_count", "most_levels")

@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 MOST_TRAITS = 30
 
 
-def correlation_heat_map(summary: pl.DataFrame, statistic: str = "spearman") -> bytes:
+def correlation_heat_map(summary: pl.DataFrame) -> bytes:
     """The traits most correlated with any other, up to 30, alike ones side by side, red to blue.
 
-    ``summary`` is what ``summarise`` returns; ``statistic`` is ``spearman`` or ``pearson``.
+    ``summary`` is what ``summarise`` returns.
     """
     from matplotlib.figure import Figure
 
-    names, matrix = _matrix(summary, statistic)
+    names, matrix = _matrix(summary)
     figure = Figure(figsize=(10, 8.6), layout="constrained")
     axes = figure.subplots()
     axes.set_title(
-        f"Correlation ({statistic}): the {len(names)} most correlated traits, alike ones side by side"
+        f"Correlation (spearman): the {len(names)} most correlated traits, alike ones side by side"
     )
     if not names:
         axes.set_axis_off()
@@ -56,9 +56,9 @@ def missing_shares(summary: pl.DataFrame) -> bytes:
     return _png(figure)
 
 
-def _matrix(summary: pl.DataFrame, statistic: str) -> tuple[list[str], NDArray[np.float64]]:
+def _matrix(summary: pl.DataFrame) -> tuple[list[str], NDArray[np.float64]]:
     """Names of the shown traits, in the order shown, and their correlations; unmeasured ones are 0."""
-    pairs = summary.filter(pl.col("statistic") == statistic, pl.col("value").is_not_null())
+    pairs = summary.filter(pl.col("statistic") == "spearman", pl.col("value").is_not_null())
     both = pl.concat(
         [pairs.select("trait", "value"), pairs.select(pl.col("other_trait").alias("trait"), "value")]
     )

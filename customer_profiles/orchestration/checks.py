@@ -170,11 +170,11 @@ def _newest_within(days: Sequence[date], rows: Mapping[date, int], most: int) ->
 
 
 def model_check(
-    asset: Sequence[str], name: str, description: str, find: FindOnce, *, blocking: bool = False
+    asset: Sequence[str], name: str, description: str, find: FindOnce
 ) -> dg.AssetChecksDefinition:
     """A check of an asset without partitions. ``find`` gives nothing while there is no model."""
 
-    @dg.asset_check(asset=dg.AssetKey(asset), name=name, description=description, blocking=blocking)
+    @dg.asset_check(asset=dg.AssetKey(asset), name=name, description=description)
     def check(platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
         finding = find(platform)
         return result_of(finding) if finding else overall({})

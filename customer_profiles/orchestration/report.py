@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from customer_profiles.cleaning.clean import FATES, row_fates
+from customer_profiles.cleaning.clean import row_fates
 from customer_profiles.collection.checks import EVERY_DELIVERY_WAS_READ as EVERY_READ
 from customer_profiles.collection.ledger import refusals
 from customer_profiles.collection.sources.changes import reading_states, what_changed
@@ -20,6 +20,7 @@ from customer_profiles.conversion.artefacts import champion, load_page, room, ve
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.orchestration.run import RunResult
 from customer_profiles.profiles.tables import CUSTOMER_PROFILES
+from customer_profiles.quality.reconciliation import FATES
 from customer_profiles.segments.differences import what_sets_apart
 from customer_profiles.segments.service import load_segmentation
 from customer_profiles.segments.tables import SEGMENTS

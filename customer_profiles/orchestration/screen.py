@@ -21,8 +21,8 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from customer_profiles.cleaning.clean import FATES
 from customer_profiles.orchestration.report import SHOWN, Report, days_in_words, places
+from customer_profiles.quality.reconciliation import FATES
 from customer_profiles.settings import DEFAULT_HOME, Settings
 
 DRIFTED = ("error", "warn", "chance")

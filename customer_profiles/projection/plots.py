@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 INCHES, DOTS_PER_INCH = (9, 5), 100
 MOST_POINTS = 5_000
+SEED = 20260101
 UNKNOWN = "no segment"
 
 
@@ -49,18 +50,16 @@ def explained_variance_plot(projection: Projection) -> bytes:
     return _png(figure)
 
 
-def component_scatter(
-    components: pl.DataFrame, segments: pl.DataFrame | None = None, seed: int = 20260101
-) -> bytes:
+def component_scatter(components: pl.DataFrame, segments: pl.DataFrame) -> bytes:
     """Draw customers by their first two components, coloured by segment where it is known.
 
     ``components`` holds ``customer_key``, ``component_1`` and ``component_2``; ``segments`` holds
-    ``customer_key`` and ``segment``. At most ``MOST_POINTS`` customers are drawn, picked by ``seed``.
+    ``customer_key`` and ``segment``. At most ``MOST_POINTS`` customers are drawn, picked by ``SEED``.
     The axes span 99 % of the drawn customers: a few far ones would press all others into a dot.
     """
     from matplotlib.figure import Figure
 
-    shown = _coloured(components, segments, seed)
+    shown = _coloured(components, segments)
     figure = Figure(figsize=INCHES, dpi=DOTS_PER_INCH, layout="constrained")
     axes = figure.subplots()
     for name, points in sorted(shown.partition_by("segment", as_dict=True).items()):
@@ -77,13 +76,11 @@ def component_scatter(
     return _png(figure)
 
 
-def _coloured(components: pl.DataFrame, segments: pl.DataFrame | None, seed: int) -> pl.DataFrame:
+def _coloured(components: pl.DataFrame, segments: pl.DataFrame) -> pl.DataFrame:
     """Sample the customers and put their segment beside them."""
     second = pl.col("component_2") if "component_2" in components.columns else pl.lit(0.0)
     shown = components.select("customer_key", "component_1", second.alias("component_2"))
-    shown = shown.sort("customer_key").sample(min(MOST_POINTS, shown.height), shuffle=True, seed=seed)
-    if segments is None:
-        return shown.with_columns(segment=pl.lit("customers"))
+    shown = shown.sort("customer_key").sample(min(MOST_POINTS, shown.height), shuffle=True, seed=SEED)
     named = segments.select("customer_key", "segment")
     return shown.join(named, on="customer_key", how="left").with_columns(pl.col("segment").fill_null(UNKNOWN))
 

@@ -50,7 +50,7 @@ def test_variance_that_is_not_reached_is_found():
     assert finding.value < finding.threshold == 0.8
 
 
-def test_plots_are_drawn_also_without_segments_and_without_customers():
+def test_plots_are_drawn_also_without_customers():
     random = np.random.default_rng(3)
     keys = [str(number) for number in range(300)]
     components = pl.DataFrame(
@@ -64,6 +64,6 @@ def test_plots_are_drawn_also_without_segments_and_without_customers():
 
     assert explained_variance_plot(fitted()).startswith(PNG)
     assert component_scatter(components, segments).startswith(PNG)
-    assert component_scatter(components) == component_scatter(components.reverse())
-    assert component_scatter(components.clear()).startswith(PNG)
-    assert component_scatter(components.drop("component_2")).startswith(PNG)
+    assert component_scatter(components, segments) == component_scatter(components.reverse(), segments)
+    assert component_scatter(components.clear(), segments).startswith(PNG)
+    assert component_scatter(components.drop("component_2"), segments).startswith(PNG)
