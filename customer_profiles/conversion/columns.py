@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from customer_profiles.settings import Mendable
@@ -116,14 +115,6 @@ def with_numbers(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
     if lost:
         raise InputsError(f"the model reads numbers, but the table holds none in {', '.join(lost)}")
     return frame.with_columns(numbers.values())
-
-
-def columns_that_vary(matrix: np.ndarray) -> np.ndarray:
-    """Which columns (columns,) of ``matrix`` hold two different known numbers."""
-    unknown = np.isnan(matrix)
-    smallest = np.where(unknown, np.inf, matrix).min(axis=0)
-    largest = np.where(unknown, -np.inf, matrix).max(axis=0)
-    return np.asarray(smallest < largest)
 
 
 def words(column: pl.Series) -> pl.Series:

@@ -12,13 +12,12 @@ import polars as pl
 
 from customer_profiles.conversion.columns import (
     InputsError,
-    columns_that_vary,
     require,
     texts,
     with_numbers,
 )
 from customer_profiles.conversion.encodings import bends, dealt, normal_scores, ramps
-from customer_profiles.projection.matrix import filled, numeric_matrix
+from customer_profiles.projection.matrix import columns_that_vary, filled, numeric_matrix
 from customer_profiles.projection.projection import Projection
 
 ARRAYS, NAMES, COMPONENTS = "inputs.npz", "inputs.json", "projection"

@@ -11,8 +11,8 @@ from typing import Any, Self
 import numpy as np
 import polars as pl
 
-from customer_profiles.conversion.columns import InputsError, columns_that_vary, require, with_numbers, words
-from customer_profiles.projection.matrix import numeric_matrix
+from customer_profiles.conversion.columns import InputsError, require, with_numbers, words
+from customer_profiles.projection.matrix import columns_that_vary, numeric_matrix
 
 ARRAYS = "trees.npz"
 

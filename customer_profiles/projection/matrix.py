@@ -33,5 +33,13 @@ def filled(matrix: np.ndarray, values: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(matrix), values, matrix)
 
 
+def columns_that_vary(matrix: np.ndarray) -> np.ndarray:
+    """Which columns (columns,) of ``matrix`` hold two different known numbers."""
+    unknown = np.isnan(matrix)
+    smallest = np.where(unknown, np.inf, matrix).min(axis=0)
+    largest = np.where(unknown, -np.inf, matrix).max(axis=0)
+    return np.asarray(smallest < largest)
+
+
 def _counts(dtype: pl.DataType) -> bool:
     return dtype.is_numeric() or dtype in (pl.Boolean, pl.Null)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from customer_profiles.projection.matrix import filled, numeric_matrix
+from customer_profiles.projection.matrix import columns_that_vary, filled, numeric_matrix
 
 NUMBERS, NAMES = "projection.npz", "projection.json"
 ARRAYS = ("mean_", "scale_", "components_", "explained_variance_", "explained_variance_ratio_")
@@ -72,7 +72,7 @@ class Projection:
         if frame.height < 2:
             raise ValueError(f"a projection needs at least two customers to learn from, got {frame.height}")
         matrix = numeric_matrix(frame, columns)
-        varies = _varies(matrix)
+        varies = columns_that_vary(matrix)
         if not varies.any():
             raise ValueError(f"none of the {len(columns)} columns varies: {', '.join(columns)}")
         self.columns_ = [name for name, keep in zip(columns, varies, strict=True) if keep]
@@ -150,14 +150,6 @@ def principal_components(projection: Projection, frame: pl.DataFrame) -> pl.Data
     """Return ``customer_key`` and ``component_1`` to ``component_k`` of each row of ``frame``."""
     components = pl.DataFrame(projection.transform(frame), schema=dict.fromkeys(projection.names, pl.Float64))
     return pl.concat([frame.select("customer_key"), components], how="horizontal")
-
-
-def _varies(matrix: np.ndarray) -> np.ndarray:
-    """Tell for each column whether its known values differ."""
-    unknown = np.isnan(matrix)
-    smallest = np.where(unknown, np.inf, matrix).min(axis=0)
-    largest = np.where(unknown, -np.inf, matrix).max(axis=0)
-    return np.asarray(smallest < largest)
 
 
 def _sign_fixed(axes: np.ndarray) -> np.ndarray:
