@@ -31,6 +31,7 @@ from customer_profiles.cleaning.tables import COUNTS as CLEANED_COUNTS
 from customer_profiles.collection.door import Door, receive
 from customer_profiles.collection.sources.finding import find_delivery
 from customer_profiles.collection.sources.home import Home
+from customer_profiles.contracts.stored import day_number
 from customer_profiles.orchestration.demo import prepare_home
 from customer_profiles.orchestration.instance import open_instance
 from customer_profiles.orchestration.platform import Platform
@@ -42,7 +43,7 @@ from customer_profiles.quality import statistics
 from customer_profiles.quality.coarse import binned
 from customer_profiles.quality.counts import Watched, count, watched_rows
 from customer_profiles.quality.drift import drift_of_day
-from customer_profiles.quality.history import History, day_number, histories, trailing
+from customer_profiles.quality.history import History, histories, trailing
 from customer_profiles.quality.references import World
 from customer_profiles.settings import CollectionSettings, DriftSettings
 from customer_profiles.simulation import simulate

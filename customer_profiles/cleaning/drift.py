@@ -10,10 +10,9 @@ import polars as pl
 from customer_profiles.cleaning.tables import CLEANED, COUNTS
 from customer_profiles.collection.ledger import delivered
 from customer_profiles.contracts import CONTRACTS
-from customer_profiles.contracts.stored import clock, stem
+from customer_profiles.contracts.stored import clock, day_number, stem
 from customer_profiles.quality.counts import NO_COLUMN, count, labelled, watched_rows
 from customer_profiles.quality.drift import LATENESS
-from customer_profiles.quality.history import day_number
 from customer_profiles.quality.references import World
 from customer_profiles.settings import Settings
 from customer_profiles.warehouse import Session

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from typing import Any
 
@@ -19,6 +20,12 @@ from customer_profiles.contracts.columns import columns_of
 
 PolarsType = DataType | DataTypeClass
 Metadata = dict[str, Any]
+EPOCH = date(1970, 1, 1)
+
+
+def day_number(day: date) -> int:
+    """Days since ``EPOCH``, as columns of business days count them."""
+    return (day - EPOCH).days
 
 
 @dataclass(frozen=True)

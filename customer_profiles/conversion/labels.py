@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
 
 import narwhals as nw
 import polars as pl
 
+from customer_profiles.contracts.stored import day_number
+from customer_profiles.features.as_of import Frame, Tables, newest
 from customer_profiles.features.campaigns import CONTACT, CONTROL
+from customer_profiles.features.purchases import LINE, PAID
 from customer_profiles.settings import LabelSettings
 
-Frame = nw.LazyFrame[Any]
-Tables = Mapping[str, Frame]
-
-LINE = ("order_id", "line_number")
-STANDING = ("paid", "shipped", "completed")
 GIVEN_BACK = "returned"
 PARTLY_GIVEN_BACK = "refunded"
-EPOCH = date(1970, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -67,21 +63,19 @@ def converted(orders: Frame, as_of: date, label: LabelSettings, category: str | 
         nw.col("amount_minor").cast(nw.Int64),
         nw.col("refunded_minor").cast(nw.Int64),
     )
-    newest = known.unique(
-        subset=list(LINE), keep="last", order_by=["status_at", "delivery_day", "source", "row_number"]
-    )
+    lines = newest(known, LINE, "status_at")
     if category is not None:
         unnamed = (nw.col("status") == GIVEN_BACK) & nw.col("category").is_null()
-        newest = newest.filter((nw.col("category") == category) | unnamed)
+        lines = lines.filter((nw.col("category") == category) | unnamed)
     standing = (
-        newest.filter(_stands())
-        .filter(nw.col("ordered_day") >= _day_number(window.first))
-        .filter(nw.col("ordered_day") <= _day_number(window.last))
+        lines.filter(_stands())
+        .filter(nw.col("ordered_day") >= day_number(window.first))
+        .filter(nw.col("ordered_day") <= day_number(window.last))
         .group_by("order_id", "customer_key")
         .agg(brought=(nw.col("amount_minor") - nw.col("refunded_minor").fill_null(0)).sum().cast(nw.Int64))
     )
     taken_back = (
-        _only_returned(known, newest)
+        _only_returned(known, lines)
         .group_by("order_id")
         .agg(taken_back=nw.col("amount_minor").abs().sum().cast(nw.Int64))
     )
@@ -101,14 +95,12 @@ def contacted(contacts: Frame, as_of: date, label: LabelSettings) -> Frame:
     """
     window = label_window(as_of, label)
     known = contacts.filter(nw.col("delivery_day") <= nw.lit(window.matures))
-    made = known.unique(
-        subset=list(CONTACT), keep="last", order_by=["delivery_day", "source", "row_number"]
-    ).filter(
+    made = newest(known, CONTACT).filter(
         nw.col("arm") != CONTROL,
-        nw.col("contacted_day") >= _day_number(window.first),
-        nw.col("contacted_day") <= _day_number(window.last),
+        nw.col("contacted_day") >= day_number(window.first),
+        nw.col("contacted_day") <= day_number(window.last),
     )
-    in_time = nw.when(nw.col("clicked_day") <= _day_number(window.matures)).then(nw.col("clicked_day"))
+    in_time = nw.when(nw.col("clicked_day") <= day_number(window.matures)).then(nw.col("clicked_day"))
     return (
         made.select("customer_key", clicked_day=in_time)
         .group_by("customer_key")
@@ -219,17 +211,13 @@ def about(profiles: pl.DataFrame, name: str) -> pl.DataFrame:
 def _stands() -> nw.Expr:
     """Paid or later, and not fully refunded. A refund of unknown amount counts as a full one."""
     refunded_in_part = nw.col("refunded_minor") < nw.col("amount_minor")
-    paid = nw.col("status").is_in(STANDING) & (nw.col("refunded_minor").is_null() | refunded_in_part)
-    free = nw.col("status").is_in(STANDING) & (nw.col("refunded_minor") == 0)
+    paid = nw.col("status").is_in(PAID) & (nw.col("refunded_minor").is_null() | refunded_in_part)
+    free = nw.col("status").is_in(PAID) & (nw.col("refunded_minor") == 0)
     partly = (nw.col("status") == PARTLY_GIVEN_BACK) & (nw.col("refunded_minor") > 0) & refunded_in_part
     return paid | free | partly
 
 
-def _only_returned(known: Frame, newest: Frame) -> Frame:
+def _only_returned(known: Frame, lines: Frame) -> Frame:
     """Lines that only tell of a return; a sold line whose newest status is returned is not one."""
     sold = known.filter(nw.col("status") != GIVEN_BACK).select(*LINE).unique()
-    return newest.filter(nw.col("status") == GIVEN_BACK).join(sold, on=list(LINE), how="anti")
-
-
-def _day_number(day: date) -> int:
-    return (day - EPOCH).days
+    return lines.filter(nw.col("status") == GIVEN_BACK).join(sold, on=list(LINE), how="anti")

@@ -23,10 +23,11 @@ from customer_profiles.conversion.examples import (
     sufficiency,
     twins,
 )
-from customer_profiles.conversion.labels import DEFINITIONS, Tables, about, labelled
+from customer_profiles.conversion.labels import DEFINITIONS, about, labelled
 from customer_profiles.conversion.page import Page
 from customer_profiles.conversion.scores import probabilities, ranked_scores
 from customer_profiles.conversion.tables import EVALUATIONS, SCORES
+from customer_profiles.features.as_of import Tables
 from customer_profiles.features.catalogue import TRAITS
 from customer_profiles.features.compute import under_profile_keys
 from customer_profiles.features.tables import CUSTOMER_FEATURES

@@ -10,9 +10,11 @@ import polars as pl
 
 from customer_profiles.cleaning.tables import CLEANED
 from customer_profiles.collection.ledger import delivered
+from customer_profiles.contracts.stored import EPOCH, day_number
 from customer_profiles.conversion.examples import CUSTOMER, ELIGIBLE
-from customer_profiles.conversion.labels import DEFINITIONS, EPOCH, Frame, label_window, labelled
+from customer_profiles.conversion.labels import DEFINITIONS, label_window, labelled
 from customer_profiles.conversion.uplift import Refusal, Trial, judged
+from customer_profiles.features.as_of import Frame, newest
 from customer_profiles.features.campaigns import CONTACT, CONTROL
 from customer_profiles.features.compute import under_profile_keys
 from customer_profiles.features.tables import CUSTOMER_FEATURES
@@ -52,10 +54,10 @@ def _waves(session: Session, last: date) -> list[tuple[str, date]]:
         .agg(rows=nw.len())
     )
     largest = counts.sort("campaign_id", "rows", "contacted_day").unique("campaign_id", keep="last")
-    newest = largest.sort("contacted_day", "campaign_id", descending=True).head(MOST)
+    latest = largest.sort("contacted_day", "campaign_id", descending=True).head(MOST)
     return [
         (campaign, EPOCH + timedelta(days=day))
-        for campaign, day in newest.select("campaign_id", "contacted_day").iter_rows()
+        for campaign, day in latest.select("campaign_id", "contacted_day").iter_rows()
     ]
 
 
@@ -104,14 +106,13 @@ def _trial(
 
 def _arms(session: Session, contacts: Frame, campaign: str, day: date, last: date) -> pl.DataFrame:
     """One row per customer: arm, randomised, chance. Who stands in two arms is in none."""
+    made = contacts.filter(
+        nw.col("delivery_day") <= nw.lit(last),
+        nw.col("campaign_id") == campaign,
+        nw.col("contacted_day") == day_number(day),
+    )
     found = session.collect(
-        contacts.filter(
-            nw.col("delivery_day") <= nw.lit(last),
-            nw.col("campaign_id") == campaign,
-            nw.col("contacted_day") == (day - EPOCH).days,
-        )
-        .unique(subset=list(CONTACT), keep="last", order_by=["delivery_day", "source", "row_number"])
-        .select(CUSTOMER, "arm", "randomised", chance=nw.col("assignment_probability"))
+        newest(made, CONTACT).select(CUSTOMER, "arm", "randomised", chance=nw.col("assignment_probability"))
     )
     one_arm = found.filter(pl.col("arm").n_unique().over(CUSTOMER) == 1, pl.col(CUSTOMER).is_not_null())
     return one_arm.unique(CUSTOMER, keep="first", maintain_order=True)

@@ -9,10 +9,11 @@ from typing import Any
 
 import narwhals as nw
 
+from customer_profiles.contracts.stored import day_number
+
 Frame = nw.LazyFrame[Any]
 Tables = Mapping[str, Frame]
 
-EPOCH = date(1970, 1, 1)
 ARRIVAL = ("delivery_day", "source", "row_number")
 
 
@@ -50,7 +51,7 @@ class AsOf:
     @property
     def number(self) -> int:
         """D as days since 1970-01-01, as the cleaned tables count them."""
-        return (self.day - EPOCH).days
+        return day_number(self.day)
 
     def has(self, table: str) -> bool:
         """Whether ``table`` was ever delivered by D."""

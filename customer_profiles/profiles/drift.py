@@ -12,6 +12,7 @@ import polars as pl
 
 from customer_profiles.cleaning.tables import CLEANED
 from customer_profiles.collection.ledger import delivered
+from customer_profiles.contracts.stored import day_number
 from customer_profiles.conversion.artefacts import Champion, champion, load
 from customer_profiles.conversion.labels import about, converted, label_window
 from customer_profiles.conversion.scores import score
@@ -23,7 +24,6 @@ from customer_profiles.profiles.tables import COUNTS
 from customer_profiles.projection.projection import Projection
 from customer_profiles.projection.service import load_projection
 from customer_profiles.quality.counts import NO_COLUMN, Watched, count, labelled, watched
-from customer_profiles.quality.history import day_number
 from customer_profiles.quality.references import World
 from customer_profiles.segments.segmentation import Segmentation
 from customer_profiles.segments.service import load_segmentation

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -109,11 +108,6 @@ def _matrix(cells: pl.DataFrame, kind: str, day: str, days: np.ndarray) -> tuple
     matrix = np.zeros((len(days), len(bins)), dtype=np.int64)
     matrix[np.searchsorted(days, cells[day].to_physical().to_numpy()), places] = cells["rows"].to_numpy()
     return bins, matrix
-
-
-def day_number(day: date) -> int:
-    """Days since 1970-01-01, as a history numbers them."""
-    return (day - date(1970, 1, 1)).days
 
 
 def trailing(history: History, today: int, most: int) -> np.ndarray:

@@ -10,11 +10,12 @@ import narwhals as nw
 import numpy as np
 import polars as pl
 
+from customer_profiles.contracts.stored import day_number
 from customer_profiles.quality.counts import NO_COLUMN
 from customer_profiles.quality.drift import drift_of_day
 from customer_profiles.quality.drift_plot import Panel, drift_plot, shapes_of
 from customer_profiles.quality.drift_table import rows_of, worst_first
-from customer_profiles.quality.history import History, day_number, histories
+from customer_profiles.quality.history import History, histories
 from customer_profiles.quality.references import World, compared_with
 from customer_profiles.settings import DriftSettings
 from customer_profiles.warehouse import Session, Table

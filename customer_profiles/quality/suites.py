@@ -7,12 +7,18 @@ from datetime import date
 from typing import Any
 
 from customer_profiles.contracts.columns import EARLIEST_YEAR, LATEST_YEAR
-from customer_profiles.contracts.stored import REPAIRS, ROW, StoredColumn, cleaned_columns, key_columns
+from customer_profiles.contracts.stored import (
+    REPAIRS,
+    ROW,
+    StoredColumn,
+    cleaned_columns,
+    day_number,
+    key_columns,
+)
 from customer_profiles.quality.claims import Claim, Suite
 
-_EPOCH = date(1970, 1, 1).toordinal()
-EARLIEST_DAY = date(EARLIEST_YEAR, 1, 1).toordinal() - _EPOCH
-LATEST_DAY = date(LATEST_YEAR, 12, 31).toordinal() - _EPOCH
+EARLIEST_DAY = day_number(date(EARLIEST_YEAR, 1, 1))
+LATEST_DAY = day_number(date(LATEST_YEAR, 12, 31))
 
 PLAUSIBLE_MEDIANS: dict[str, dict[str, tuple[float, float]]] = {
     "customers": {"birth_year": (1920, 2010)},

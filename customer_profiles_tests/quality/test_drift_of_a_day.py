@@ -8,9 +8,10 @@ import numpy as np
 import polars as pl
 import pytest
 
+from customer_profiles.contracts.stored import day_number
 from customer_profiles.quality.drift import drift_of_day
 from customer_profiles.quality.drift_table import finding
-from customer_profiles.quality.history import day_number, histories
+from customer_profiles.quality.history import histories
 from customer_profiles.quality.references import World
 from customer_profiles.settings import DriftLimits, DriftSettings
 

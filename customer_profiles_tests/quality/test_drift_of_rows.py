@@ -10,11 +10,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from customer_profiles.contracts.stored import ROW, StoredColumn
+from customer_profiles.contracts.stored import ROW, StoredColumn, day_number
 from customer_profiles.quality import counts
 from customer_profiles.quality.counts import count, watched_rows
 from customer_profiles.quality.drift import drift_of_day
-from customer_profiles.quality.history import day_number, histories
+from customer_profiles.quality.history import histories
 from customer_profiles.quality.references import World
 from customer_profiles.settings import DriftSettings
 from customer_profiles.warehouse import Session, Warehouse
