@@ -137,8 +137,8 @@ def load_late(
     *,
     entries: pl.DataFrame,
     run: Mapping[date, str],
-    released: Iterable[Arrival] = (),
-    categories: Categories = NO_WORDS,
+    released: Iterable[Arrival],
+    categories: Categories,
 ) -> Loaded:
     """Let in on ``day`` what arrived since its own day was run: new rows of files of that day and before.
 

@@ -30,7 +30,7 @@ RFM_COLUMNS = {
     "monetary": ("spend_minor_365", "spend_minor_lifetime", "spend_minor_90", "spend_minor_30"),
 }
 """Columns that can play each part; the first that is known for at least one row does."""
-FEWEST_COMPLETE_ROWS = 100
+FEWEST_COMPLETE_ROWS, EPOCHS = 100, 10
 
 
 class Model(Protocol):
@@ -238,10 +238,9 @@ class SeedRecipe:
     kind: ClassVar[str] = "seed_recipe"
     complete_rows_: int
 
-    def __init__(self, numeric: Sequence[str] | None = None, seed: int = 0, epochs: int = 10) -> None:
+    def __init__(self, numeric: Sequence[str] | None = None, seed: int = 0) -> None:
         self.numeric = numeric
         self.seed = seed
-        self.epochs = epochs
 
     def fit(self, table: Any, label: Any, customer_key: Any = None, as_of: Any = None) -> Self:
         """Learn from the rows that are complete."""
@@ -276,7 +275,7 @@ class SeedRecipe:
             network.add(keras.layers.Dense(units, activation, kernel_initializer=kernel))
         network.compile(optimizer="adam", loss="binary_crossentropy", steps_per_execution=64)
         shuffle = np.random.default_rng(self.seed)
-        for _ in range(self.epochs):
+        for _ in range(EPOCHS):
             order = shuffle.permutation(len(target))
             network.fit(components[order], target[order], batch_size=32, epochs=1, shuffle=False, verbose=0)
         return network

@@ -15,6 +15,8 @@ from customer_profiles.conversion.promotion import CANDIDATE, CHAMPION, JUDGED, 
 from customer_profiles.quality.finding import Finding
 from customer_profiles.settings import LabelName
 
+ROUNDS = 200
+
 
 def no_baseline_is_as_good(evaluation: Evaluation) -> Finding:
     """Hold that the network beats every baseline beyond noise.
@@ -82,7 +84,6 @@ def published_lift_holds(
     *,
     lift_loss: float,
     smallest_positives: int,
-    rounds: int = 200,
 ) -> Finding:
     """Hold that published scores bring the lift that their model had in its test.
 
@@ -97,7 +98,7 @@ def published_lift_holds(
     keys = scores["customer_key"].to_numpy()
     measures = Measures(label, scores["conversion_probability"].to_numpy(), keys, Economics())
     lift = float(measures.of(np.ones((1, len(label))))["lift_10"][0])
-    low, high = quantiles(np.concatenate([measures.of(w)["lift_10"] for w in resamples(keys, rounds, 0)]))
+    low, high = quantiles(np.concatenate([measures.of(w)["lift_10"] for w in resamples(keys, ROUNDS, 0)]))
     smallest = (1 - lift_loss) * tested
     chance = " (it could be chance)" if lift < smallest <= high else ""
     return Finding(

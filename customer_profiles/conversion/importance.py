@@ -15,6 +15,7 @@ from customer_profiles.conversion.metrics import Ranking
 
 WINDOW = re.compile(r"_(\d+|lifetime)$")
 INPUTS_AT_ONCE = 10
+CUSTOMERS, DEALS = 1_000, 2
 
 
 def importance(
@@ -22,16 +23,14 @@ def importance(
     rows: Examples,
     columns: Sequence[str],
     *,
-    largest: int = 1_000,
-    deals: int = 2,
     rounds: int = 500,
     seed: int = 0,
 ) -> pl.DataFrame:
     """How much ROC-AUC each input brings, most first, with 95 % intervals by customer bootstrap.
 
     The windows of one trait (``orders_30``, ``orders_90``) are dealt together: one stands in for
-    another, and none would seem to matter alone. Looks at ``largest`` customers drawn by ``seed``; every
-    input is dealt ``deals`` times and the losses are averaged. All inputs are measured under the same
+    another, and none would seem to matter alone. Looks at ``CUSTOMERS`` customers drawn by ``seed``; every
+    input is dealt ``DEALS`` times and the losses are averaged. All inputs are measured under the same
     ``rounds`` resamples of customers; what is left out is how the model would have been fitted without
     the input. Returns input, columns, loss, low, high.
 
@@ -39,8 +38,8 @@ def importance(
     """
     generator = np.random.default_rng(seed)
     customers = np.unique(rows.customer_key)
-    if len(customers) > largest:
-        drawn = generator.permutation(customers)[:largest]
+    if len(customers) > CUSTOMERS:
+        drawn = generator.permutation(customers)[:CUSTOMERS]
         rows = rows.where(np.isin(rows.customer_key, drawn))
     weights = np.concatenate([np.ones((1, len(rows))), *resamples(rows.customer_key, rounds, seed)])
 
@@ -52,8 +51,8 @@ def importance(
     inputs, found = list(inputs_of(columns).items()), []
     for start in range(0, len(inputs), INPUTS_AT_ONCE):
         some = inputs[start : start + INPUTS_AT_ONCE]
-        dealt = [_dealt(rows.features, names, generator) for _, names in some for _ in range(deals)]
-        answers = model.predict(pl.concat(dealt)).reshape(len(some), deals, len(rows))
+        dealt = [_dealt(rows.features, names, generator) for _, names in some for _ in range(DEALS)]
+        answers = model.predict(pl.concat(dealt)).reshape(len(some), DEALS, len(rows))
         for (name, names), each in zip(some, answers, strict=True):
             lost = whole - np.mean([areas(answer) for answer in each], axis=0)
             found.append((name, len(names), float(lost[0]), *quantiles(lost[1:])))

@@ -125,17 +125,15 @@ def leaks_in(findings: Mapping[str, Finding]) -> tuple[str, ...]:
     return tuple(each.says for each in findings.values() if not each.passed and each.severity == "error")
 
 
-def model_is_not_too_good(
-    auc: float, leans_on: Callable[[], Sequence[str]], threshold: float = MODEL_AUC
-) -> Finding:
-    """A conversion model over ``threshold`` knows more than can be known beforehand.
+def model_is_not_too_good(auc: float, leans_on: Callable[[], Sequence[str]]) -> Finding:
+    """A conversion model over ``MODEL_AUC`` knows more than can be known beforehand.
 
     ``leans_on`` is asked then which inputs matter most to it.
     """
-    passed, told = auc <= threshold, f"{threshold} is allowed"
+    passed, told = auc <= MODEL_AUC, f"{MODEL_AUC} is allowed"
     if not passed:
         told = f"too good to be true; it leans most on {', '.join(leans_on())}; {WHAT_TO_DO}"
-    return Finding(passed, round(auc, 4), threshold, f"the model's AUC is {auc:.3f}: {told}")
+    return Finding(passed, round(auc, 4), MODEL_AUC, f"the model's AUC is {auc:.3f}: {told}")
 
 
 def train_and_test_are_apart(parts: Split, label: LabelSettings, twins: Sequence[str] = ()) -> Finding:

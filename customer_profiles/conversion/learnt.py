@@ -82,9 +82,9 @@ def learn_network(
     inputs: Inputs,
     recipe: Recipe,
     sample: Part,
-    read: Callable[[], Iterable[Part]] | None = None,
-    sizes: list[int] | None = None,
-    report: Callable[[str], None] | None = None,
+    read: Callable[[], Iterable[Part]] | None,
+    sizes: list[int] | None,
+    report: Callable[[str], None] | None,
 ) -> Learnt:
     """Train a network on what ``read`` gives in parts of ``sizes`` rows, else on ``sample``.
 

@@ -18,6 +18,7 @@ SHARES = (0.01, 0.05, 0.10, 0.20, 0.30)
 LIST_SIZES = (0.01, 0.02, 0.05, *(percent / 100 for percent in range(10, 101, 10)))
 """Shares of the customers whom a list may hold."""
 BINS = 10
+NEWTON_STEPS = 25
 Draws = dict[str, np.ndarray]
 
 
@@ -190,17 +191,17 @@ class Measures:
         step_length = divided(step, np.where(determinant < 1e-9 * curve, 0, determinant))
         return np.asarray(self.slope[0] + step_length)
 
-    def ece_by_chance(self, rounds: int, seed: int, quantile: float = 0.975) -> float:
+    def ece_by_chance(self, rounds: int, seed: int) -> float:
         """The ECE that a perfectly calibrated model of these probabilities exceeds by chance alone.
 
-        Labels are drawn from the probabilities ``rounds`` times; the ``quantile`` of the ECE is
-        returned. Small samples make large errors: 200 rows a bin at a rate of 10 % give about 0.02.
+        Labels are drawn from the probabilities ``rounds`` times; the 97.5 % quantile of the ECE
+        is returned. Small samples make large errors: 200 rows a bin at a rate of 10 % give about 0.02.
         """
         generator = np.random.default_rng(seed)
         bins = (self.decile == np.arange(1, BINS + 1)[:, None]).astype(np.float64)
         drawn = [bins @ (generator.random(len(self.target)) < self.probability) for _ in range(rounds)]
         errors = np.abs(np.array(drawn) - bins @ self.probability).sum(axis=1) / len(self.target)
-        return float(np.quantile(errors, quantile))
+        return float(np.quantile(errors, 0.975))
 
 
 def divided(above: np.ndarray, below: np.ndarray) -> np.ndarray:
@@ -212,13 +213,13 @@ def _before(running: np.ndarray, start: np.ndarray) -> np.ndarray:
     return np.asarray(np.where(start > 0, running[:, start - 1], 0))
 
 
-def _calibration_line(target: np.ndarray, logit: np.ndarray, steps: int = 25) -> np.ndarray:
+def _calibration_line(target: np.ndarray, logit: np.ndarray) -> np.ndarray:
     """Slope and shift (2,) of the logistic regression of the label on the logit (Cox 1958).
 
     A ridge too small to show keeps a logit that never varies solvable.
     """
     columns, line = np.column_stack([logit, np.ones_like(logit)]), np.array([1.0, 0.0])
-    for _ in range(steps):
+    for _ in range(NEWTON_STEPS):
         mean = sigmoid(columns @ line)
         gradient = columns.T @ (target - mean)
         curvature = (columns * (mean * (1 - mean))[:, None]).T @ columns + 1e-6 * np.eye(2)

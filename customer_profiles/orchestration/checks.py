@@ -204,7 +204,7 @@ def overall(findings: Mapping[date, Finding], *, newest_decides: bool = False) -
     return result_of(findings[shown], {**days, "each_day": rows_as_table(courses[-MOST_TOLD:])})
 
 
-def deciding(findings: Mapping[date, Finding], *, newest_decides: bool = False) -> date:
+def deciding(findings: Mapping[date, Finding], *, newest_decides: bool) -> date:
     """The day whose finding stands for all: the newest, or the worst and of these the newest."""
     failing = [] if newest_decides else _failing(findings)
     serious = [day for day in failing if findings[day].severity == "error"]

@@ -105,8 +105,8 @@ def promotions(settings: Settings, label: str) -> Rows:
     ]
 
 
-def shown(settings: Settings, label: str, version: str | None = None) -> Shown:
-    """A version's page: by default the champion's, or that of the newest training if none serves."""
+def shown(settings: Settings, label: str, version: str | None) -> Shown:
+    """A version's page: unless one is named the champion's, or that of the newest training if none serves."""
     serving, stored = champion(settings.models, label), versions(settings.models, label)
     if version is not None:
         folder = find(settings.models, label, version)

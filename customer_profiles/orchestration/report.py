@@ -72,9 +72,7 @@ def told_once(refused: pl.DataFrame) -> list[str]:
     ]
 
 
-def make_report(
-    platform: Platform, result: RunResult, fingerprint: str, before: Report | None = None
-) -> Report:
+def make_report(platform: Platform, result: RunResult, fingerprint: str, before: Report | None) -> Report:
     """Read from the warehouse and the model folders what the run left there.
 
     ``before`` is the report of the run before: days that it named and that were not run stay named.

@@ -39,7 +39,7 @@ def breaches(
     return counted.join(again, on=day, how="left")
 
 
-def contract_finding(counted: Mapping[str, Any], wrong_columns: Sequence[str] = ()) -> Finding:
+def contract_finding(counted: Mapping[str, Any], wrong_columns: Sequence[str]) -> Finding:
     """Hold that a day's stored rows keep every promise. ``counted`` is one row of ``breaches``."""
     rows = int(counted["rows"])
     broken = {name: count for name, count in counted.items() if "|" in name and count}

@@ -54,9 +54,7 @@ def slow_fall_test(history: History, today: int, settings: DriftSettings) -> Tes
     return ramp.test(0.0, float(history.rows[ramp.last].sum()) ** -0.5, history.rows)
 
 
-def slow_level_test(
-    history: History, today: int, settings: DriftSettings, *, panel: bool = False
-) -> Test | None:
+def slow_level_test(history: History, today: int, settings: DriftSettings, *, panel: bool) -> Test | None:
     """Hold the levels of a column of numbers against a ramp, either way.
 
     Days of a ``panel`` hold the same customers: all of them tell no more than one. ``None`` if there are too

@@ -61,14 +61,14 @@ def segments_are_apart(segmentation: Segmentation, smallest: float = SOME_STRUCT
     )
 
 
-def segments_are_stable(stability: Stability, smallest: float = STABLE) -> Finding:
+def segments_are_stable(stability: Stability) -> Finding:
     """Hold that re-fitted segments part the customers alike; below the threshold they are unstable."""
     mean = stability.mean
-    word = "stable" if mean >= smallest else "unstable"
+    word = "stable" if mean >= STABLE else "unstable"
     return Finding(
-        passed=mean >= smallest,
+        passed=mean >= STABLE,
         value=round(mean, 4),
-        threshold=smallest,
+        threshold=STABLE,
         says=(
             f"{word}: adjusted Rand index {mean:.2f} over {len(stability.rounds)} bootstrap rounds "
             f"({min(stability.rounds):.2f} to {max(stability.rounds):.2f})"

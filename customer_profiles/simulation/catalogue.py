@@ -77,9 +77,9 @@ def price_list(catalogue: Catalogue, products: np.ndarray, valid_from: np.ndarra
     )
 
 
-def change_prices(catalogue: Catalogue, rng: np.random.Generator, share: float = 0.01) -> np.ndarray:
-    """Change the prices of about ``share`` of the products in place; their numbers are returned."""
-    changed = np.flatnonzero(rng.random(catalogue.prices.size) < share)
+def change_prices(catalogue: Catalogue, rng: np.random.Generator) -> np.ndarray:
+    """Change the prices of about 1 % of the products in place; their numbers are returned."""
+    changed = np.flatnonzero(rng.random(catalogue.prices.size) < 0.01)
     factor = rng.choice([0.85, 0.9, 1.05, 1.1], changed.size)
     catalogue.prices[changed] = (catalogue.prices[changed] * factor).astype(np.int64) // 10 * 10
     return changed

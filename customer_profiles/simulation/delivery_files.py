@@ -51,7 +51,7 @@ class Damage:
     ragged: dict[int, int] = field(default_factory=dict)  # row from 0 -> cells added (or dropped, if < 0)
 
 
-def source_name(table: str, day: date, empty: bool = False) -> str:
+def source_name(table: str, day: date, empty: bool) -> str:
     """File of a delivery, relative to the deliveries folder.
 
     NDJSON cannot tell an empty delivery from a lost one, so that an empty one is sent as a CSV header.

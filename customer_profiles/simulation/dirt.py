@@ -236,6 +236,7 @@ ONLY_ROW: dict[str, Callable[[Row], bool]] = {
 DIRTY_SHARE = {"orders": 0.003, "events": 0.001, "customers": 0.001}
 USUAL_DIRTY_SHARE = 0.002
 SMALLEST_DELIVERY = 20
+MOST_TRIES = 400
 TRUTH_SCHEMA = {
     "table": pl.String,
     "delivery_day": pl.Date,
@@ -283,11 +284,11 @@ class Soiler:
 
 
 def _first_fit(
-    table: str, rows: pl.DataFrame, stain: Stain, candidates: Iterator[int], tries: int = 400
+    table: str, rows: pl.DataFrame, stain: Stain, candidates: Iterator[int]
 ) -> tuple[int, Row] | None:
     """The first candidate that the stain fits; a customer's or product's only row is not spoilt."""
     only = ONLY_ROW.get(table, lambda row: False) if stain.fate == "quarantined" else lambda row: False
-    for place, _ in zip(candidates, range(tries), strict=False):
+    for place, _ in zip(candidates, range(MOST_TRIES), strict=False):
         row = rows.row(place, named=True)
         if stain.fits(row) and not only(row):
             return place, row

@@ -34,7 +34,7 @@ class GuessError(Mendable, ValueError):
     """A file's columns cannot be guessed at. The message says why."""
 
 
-def head_of(file: Path, header: Sequence[str] = ()) -> tuple[dict[str, Any], pl.DataFrame]:
+def head_of(file: Path, header: Sequence[str]) -> tuple[dict[str, Any], pl.DataFrame]:
     """How a file is laid out, as ``sources.yaml`` says it, and its first rows; a log has none.
 
     ``header`` names the columns of a CSV that has no header line. Raises ``GuessError`` if it cannot be read.
