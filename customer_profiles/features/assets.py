@@ -78,10 +78,7 @@ def identities(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Pla
 def family_asset(family: str) -> dg.AssetsDefinition:
     """``features/<family>``: one row per customer and as-of day."""
     traits = FAMILY_TRAITS[family]
-    sources = sorted(
-        {table for trait in traits for table in (*trait.sources, *trait.beside)}
-        | {"customers", "orders", "events"}
-    )
+    sources = sorted({table for trait in traits for table in (*trait.sources, *trait.beside)} | POPULATION)
 
     @dg.asset(
         key=["features", family],

@@ -130,7 +130,7 @@ def rows_with_a_planted_future(
 
 def compute_summary(session: Session, day: date) -> pl.DataFrame:
     """Describe the as-of day's features, store the description and return it."""
-    frame = session.frame(CUSTOMER_FEATURES, day, day).drop("as_of", "customer_key")
+    frame = session.frame(CUSTOMER_FEATURES, day, day)
     described = summarise(frame) if frame.height else pl.DataFrame(schema=SUMMARY.schema).drop("as_of")
     session.write(SUMMARY, {"as_of": day}, described.with_columns(pl.lit(day).alias("as_of")))
     return described

@@ -85,8 +85,7 @@ def parse_sources(text: bytes, file: Path) -> SourcesFile:
     except ValidationError as error:
         mistakes = [_mistake(details, values, lines) for details in error.errors(include_url=False)]
         raise SourcesError(f"{file}: {'; '.join(mistakes)}") from error
-    wrong = [*_unknown_names(found, lines)]
-    if wrong:
+    if wrong := _unknown_names(found, lines):
         raise SourcesError(f"{file}: {'; '.join(wrong)}")
     return found
 
