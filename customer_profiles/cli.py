@@ -161,7 +161,6 @@ def ui(home: HomeOption = None, port: Annotated[int, typer.Option(min=1, max=655
     }
     program = str(Path(sys.executable).with_name("dagster"))
     definitions = ["--module-name", "customer_profiles.definitions"]
-    os.chdir(instance)  # elsewhere Dagster warns of the dagster.yaml that it finds and does not read
     os.execve(program, [program, "dev", *definitions, "-h", "127.0.0.1", "-p", str(port)], environment)
 
 

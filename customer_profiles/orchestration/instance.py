@@ -11,16 +11,15 @@ from pathlib import Path
 import dagster as dg
 from dagster import DagsterRunStatus, RunsFilter
 
-from customer_profiles.orchestration.code_version import PACKAGE
 from customer_profiles.orchestration.event_log import open_with_kept_engines
 
-TEMPLATE = PACKAGE.parent / "dagster.yaml"
+TEMPLATE = Path(__file__).with_name("dagster.yaml")
 PROCESS_TAG = "customer_profiles/process"
 UNFINISHED = [DagsterRunStatus.STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.CANCELING]
 
 
 def prepare_instance(folder: Path) -> Path:
-    """The instance folder, with the project's ``dagster.yaml`` put there if it has none."""
+    """The instance folder, with the ``dagster.yaml`` beside this module put there if it has none."""
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "dagster.yaml").exists():
         shutil.copyfile(TEMPLATE, folder / "dagster.yaml")
