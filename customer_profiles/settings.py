@@ -206,9 +206,11 @@ class DriftSettings(_Section):
     columns: dict[str, DriftLimits] = Field({}, description="thresholds of single columns: table.column")
 
     @model_validator(mode="after")
-    def _warning_comes_first(self) -> Self:
-        if self.warn > self.error:
-            raise ValueError(f"warn {self.warn} is more than error {self.error}")
+    def _warnings_come_first(self) -> Self:
+        for what in ("", "missing_", "fall_"):
+            warn, error = getattr(self, f"{what}warn"), getattr(self, f"{what}error")
+            if warn > error:
+                raise ValueError(f"{what}warn {warn} is more than {what}error {error}")
         return self
 
 

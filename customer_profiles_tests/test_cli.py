@@ -101,6 +101,7 @@ def test_a_range_that_ends_before_it_begins_is_refused(command: Command, tmp_pat
         ("label: [1, 2", ["cannot be read", "line 1"]),
         ("just words", ["it holds lines of `name: value`"]),
         ("drift: {warn: 0.3, error: 0.1}", ["drift: Value error, warn 0.3 is more than error 0.1"]),
+        ("drift: {fall_warn: 0.7}", ["drift: Value error, fall_warn 0.7 is more than fall_error 0.6"]),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_file(

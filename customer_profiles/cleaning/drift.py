@@ -67,7 +67,7 @@ def store_counts(session: Session, first: date, last: date) -> None:
 def world_of(settings: Settings) -> World:
     """The deliveries that the conversion model in service saw last: as many days as a day is held against."""
     serving = in_service(settings.models, f"conversion/{settings.label.train[0]}")
-    if serving is None or "trained_through" not in serving.notes:
+    if serving is None:
         return World()
-    last = day_number(date.fromisoformat(serving.notes["trained_through"]))
+    last = day_number(serving.day("trained_through"))
     return World({table: range(last - settings.drift.trailing_days + 1, last + 1) for table in CLEANED})

@@ -243,11 +243,9 @@ def champion(models: Path, label: str) -> Champion | None:
         if found is None:
             return None
         notes = found.notes
-        trained_through = date.fromisoformat(notes["trained_through"])
         history = tuple(Promotion(**change) for change in notes["history"])
-        return Champion(
-            found.version, notes["kind"], trained_through, found.folder, notes["metrics"], history
-        )
+        day = found.day("trained_through")
+        return Champion(found.version, notes["kind"], day, found.folder, notes["metrics"], history)
     except (ArtefactError, KeyError, TypeError, ValueError) as error:
         place, reason = room(models, label) / artefacts.POINTER, error.__cause__ or error
         raise ArtefactError(

@@ -48,9 +48,14 @@ def end_dead_runs(instance: dg.DagsterInstance) -> list[str]:
 
 
 def dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
-    """Unfinished runs of ``customer-profiles run`` whose process is gone."""
+    """Unfinished runs of ``customer-profiles run`` whose process is gone.
+
+    One that was this process's number is: in a container that starts again, numbers come again.
+    """
     runs = instance.get_runs(RunsFilter(statuses=UNFINISHED))
-    return [run for run in runs if PROCESS_TAG in run.tags and not _is_alive(int(run.tags[PROCESS_TAG]))]
+    processes = {run.run_id: int(run.tags[PROCESS_TAG]) for run in runs if PROCESS_TAG in run.tags}
+    gone = {run for run, process in processes.items() if process == os.getpid() or not _is_alive(process)}
+    return [run for run in runs if run.run_id in gone]
 
 
 def _is_alive(process: int) -> bool:

@@ -37,6 +37,13 @@ class InService:
     folder: Path
     notes: dict[str, Any]
 
+    def day(self, note: str) -> date:
+        """A day among the notes. Raises ``ArtefactError`` if it is not there, or no day."""
+        try:
+            return date.fromisoformat(self.notes[note])
+        except (KeyError, TypeError, ValueError) as error:
+            raise _unreadable(self.folder.parent / POINTER, error) from error
+
 
 def store_version(place: Path, write: Callable[[Path], None]) -> Path:
     """Let ``write`` fill a new folder, then rename it to ``place``; return ``place``.
@@ -123,11 +130,7 @@ def serving(models: Path, name: str, load: Callable[[Path], Model]) -> Fitted[Mo
     if found is None:
         return None
     require_whole(found.folder)
-    try:
-        available_from = date.fromisoformat(found.notes["available_from"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise _unreadable(models / name / POINTER, error) from error
-    return Fitted(load(found.folder), found.version, available_from)
+    return Fitted(load(found.folder), found.version, found.day("available_from"))
 
 
 def require_whole(folder: Path) -> None:

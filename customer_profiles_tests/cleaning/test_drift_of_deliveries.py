@@ -16,6 +16,7 @@ from customer_profiles.quality.history import histories
 from customer_profiles.quality.measuring import drift_rows, measure_days, plot_of_day
 from customer_profiles.settings import load_settings
 from customer_profiles.warehouse import Warehouse
+from customer_profiles.warehouse.artefacts import ArtefactError
 
 DAY, NOON = date(2026, 3, 3), "2026-03-03 12:00:00"
 NEXT = DAY + timedelta(days=1)
@@ -120,3 +121,11 @@ def test_the_worst_columns_of_a_calm_day_are_drawn_too(shop, orders, tmp_path):
     assert drawn.startswith(b"\x89PNG")
     nothing = plot_of_day(shop.warehouse, COUNTS, rows.clear(), days[-1], world, settings.drift)
     assert nothing is None
+
+
+def test_a_model_in_service_of_no_day_is_named(tmp_path):
+    pointer = tmp_path / "models" / "conversion" / "purchase" / "champion.json"
+    pointer.parent.mkdir(parents=True)
+    pointer.write_text('{"version": "a", "trained_through": "soon"}')
+    with pytest.raises(ArtefactError, match=r"champion\.json cannot be read"):
+        world_of(load_settings(tmp_path))

@@ -189,14 +189,17 @@ def test_only_runs_whose_process_is_gone_are_ended_and_their_slots_freed(tmp_pat
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
         gone.wait()
     with open_instance(tmp_path) as instance:
-        instance.event_log_storage.set_concurrency_slots("warehouse", 3)
-        dead, alive, of_the_daemon = (started_run(instance, p) for p in (gone.pid, os.getpid(), None))
-        assert slots(instance) == 3
-        assert end_dead_runs(instance) == [dead.run_id]
+        instance.event_log_storage.set_concurrency_slots("warehouse", 4)
+        dead, ours_before, alive, of_the_daemon = (
+            started_run(instance, process) for process in (gone.pid, os.getpid(), os.getppid(), None)
+        )
+        assert slots(instance) == 4
+        assert set(end_dead_runs(instance)) == {dead.run_id, ours_before.run_id}
         status = {run.run_id: run.status for run in instance.get_runs()}
         assert slots(instance) == 2
     assert status == {
         dead.run_id: dg.DagsterRunStatus.FAILURE,
+        ours_before.run_id: dg.DagsterRunStatus.FAILURE,
         alive.run_id: dg.DagsterRunStatus.STARTED,
         of_the_daemon.run_id: dg.DagsterRunStatus.STARTED,
     }
