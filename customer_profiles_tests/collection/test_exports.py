@@ -337,10 +337,17 @@ def test_head_and_trailer_of_a_ledger_are_left_out_and_counted(own: OwnData) -> 
         ("(12.50)", -1250),
         ("12.50-", -1250),
         ("-12.50", -1250),
+        ("USD 1,012.50", 101250),
+        ("-R$ 12.50", -1250),
+        ("Rs. 1,012.50", 101250),
+        ("12.50 eur-", -1250),
+        ("12€50", None),
+        ("12.50 MIO", None),
+        ("12.50 CR", None),
     ],
 )
 def test_amounts_are_read_as_people_and_bookkeepers_write_them(
-    own: OwnData, written: str, minor: int
+    own: OwnData, written: str, minor: int | None
 ) -> None:
     own.put("o_2026-03-03.csv", f'No,At,Who,Paid\nA,2026-03-03,c,"{written}"\n')
     own.says({"path": "o_{day}.csv", "columns": {**ORDER, "status": {"constant": "returned"}}})
@@ -742,6 +749,19 @@ def test_a_line_returned_in_parts_is_told(own: OwnData) -> None:
     own.says({"path": "o_{day}.csv", "columns": columns})
     (doubt,) = check.check_table(own.home(), CollectionSettings(), "orders").doubts
     assert doubt.startswith("of several returns of a line the newest counts: 1 of 2 are hidden; if each gave")
+
+
+def test_amounts_in_several_currencies_under_one_are_told(own: OwnData) -> None:
+    own.put(
+        "o_2026-03-03.csv", "No,At,Who,Paid\nA,2026-03-03,c,1.50 EUR\nB,2026-03-03,c,-$2\nC,2026-03-03,c,3\n"
+    )
+    status = {"constant": "returned"}
+    own.says({"path": "o_{day}.csv", "columns": {**ORDER, "status": status}})
+    (doubt,) = check.check_table(own.home(), CollectionSettings(), "orders").doubts
+    assert doubt.startswith("Paid is written in $, EUR, but `currency` is the same in every row")
+    told = {"expression": "CASE WHEN Paid LIKE '%$%' THEN 'USD' ELSE 'EUR' END"}
+    own.says({"path": "o_{day}.csv", "columns": {**ORDER, "status": status, "currency": told}})
+    assert check.check_table(own.home(), CollectionSettings(), "orders").doubts == ()
 
 
 def test_a_refund_above_what_its_line_cost_is_told(own: OwnData) -> None:

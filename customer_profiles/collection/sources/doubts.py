@@ -10,6 +10,7 @@ import polars as pl
 
 from customer_profiles.collection.formats import sheet_names
 from customer_profiles.collection.reading import LINE, Delivery, ReadFile
+from customer_profiles.collection.sources.cells import currencies
 from customer_profiles.collection.sources.files import odd_days
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.mapping import path_into
@@ -42,6 +43,7 @@ def doubts_of(
         *_without_order(sources),
         *(doubt for each in sources if each.kind != "sql" for doubt in odd_days(each, delivery.table, home)),
         *_holding_nothing(sources, delivery, files),
+        *_in_several_currencies(sources, files),
         *_displaced(delivery.table, sound),
         *_written_with_a_fraction(delivery.table, sound),
         *(_given_back(sound) if delivery.table == "orders" else ()),
@@ -115,6 +117,26 @@ def _holding_nothing(
     ]
     if rows and empty:
         yield f"empty in all rows of the day: {', '.join(empty)}"
+
+
+def _in_several_currencies(sources: Sequence[Source], files: Sequence[ReadFile]) -> Iterator[str]:
+    """Amounts that are written in unlike currencies, where one is said of all rows."""
+    of_all = [
+        source for source in sources if "currency" in source.columns and source.columns["currency"].constant
+    ]
+    for name in dict.fromkeys(
+        str(how.column)
+        for source in of_all
+        for how in source.columns.values()
+        if how.column and how.minor_units is not None
+    ):
+        held = [file.originals for file in files if file.originals is not None and name in file.originals]
+        written = sorted(set().union(*(currencies(cells[name]) for cells in held)))
+        if len(written) > 1:
+            yield (
+                f"{name} is written in {', '.join(written)}, but `currency` is the same in every row; say "
+                f"by `expression` which row is in which"
+            )
 
 
 def _holds(cells: pl.DataFrame | None, name: str) -> bool:
