@@ -227,6 +227,23 @@ def test_entries_of_a_list_within_entries_become_lines(own: OwnData) -> None:
         own.receive()
 
 
+def test_an_entry_of_an_order_that_came_twice_is_the_same_line(own: OwnData) -> None:
+    bought = [{"paid": 1}, {"paid": 1}, {"paid": 2}]
+    order = {"At": "2026-03-03", "Who": "c", "No": "1", "items": bought}
+    own.put("o_2026-03-03.ndjson", documents(order, order, order | {"No": "2", "items": []}))
+    paid = {"column": "items.paid", "minor_units": 2}
+    source = {"path": "o_{day}.ndjson", "rows_of": "items"}
+    own.says(source | {"columns": {**ORDER, "amount_minor": paid}})
+    assert column(own.rows(), "line_number") == [1, 2, 3, 4, 5, 6, 1]
+    (doubt,) = check.check_table(own.home(), CollectionSettings(), "orders").doubts
+    assert doubt.startswith("line_number: 4 of 7 entries are alike in all columns, and `place_in` makes each")
+    assert "`items.#`" in doubt
+    own.says(source | {"columns": {**ORDER, "amount_minor": paid, "line_number": "items.#"}})
+    assert column(own.rows(), "line_number") == [1, 2, 3, 1, 2, 3, 1]
+    checked = check.check_table(own.home(), CollectionSettings(), "orders")
+    assert (checked.duplicates, checked.doubts) == (3, ())
+
+
 @pytest.mark.parametrize("stated", [{}, {"format": "ndjson"}])
 @pytest.mark.parametrize("pieces_of", [1, 9])
 def test_a_name_that_no_object_of_a_day_or_piece_holds_is_null(

@@ -43,6 +43,7 @@ def doubts_of(
         *_without_order(sources),
         *(doubt for each in sources if each.kind != "sql" for doubt in odd_days(each, delivery.table, home)),
         *_holding_nothing(sources, delivery, files),
+        *_numbered_on(of_files, files),
         *_in_several_currencies(sources, files),
         *_displaced(delivery.table, sound),
         *_written_with_a_fraction(delivery.table, sound),
@@ -117,6 +118,21 @@ def _holding_nothing(
     ]
     if rows and empty:
         yield f"empty in all rows of the day: {', '.join(empty)}"
+
+
+def _numbered_on(sources: Sequence[FilesSource], files: Sequence[ReadFile]) -> Iterator[str]:
+    """Entries of lists that stand there twice, and that ``place_in`` numbers as lines of their own."""
+    entries = [source for source in sources if source.rows_of]
+    for name in dict.fromkeys(
+        name for source in entries for name, how in source.columns.items() if how.place_in
+    ):
+        held = [file.originals for file in files if file.originals is not None]
+        if repeated := sum(cells.height - cells.unique().height for cells in held):
+            yield (
+                f"{name}: {repeated:,} of {sum(cells.height for cells in held):,} entries are alike in all "
+                f"columns, and `place_in` makes each a line; if rows are delivered twice, say "
+                f"`{entries[0].rows_of[-1]}.#`, an entry's place in its list"
+            )
 
 
 def _in_several_currencies(sources: Sequence[Source], files: Sequence[ReadFile]) -> Iterator[str]:

@@ -127,7 +127,8 @@ def _held(cells: pl.DataFrame) -> pl.DataFrame:
 def _lists(cells: pl.DataFrame) -> list[str]:
     """What can be said of columns that hold lists of objects."""
     return [
-        f"{name} holds a list; `rows_of: {name}` makes a row of every entry, with paths such as {name}.id"
+        f"{name} holds a list; `rows_of: {name}` makes a row of every entry, with paths such as {name}.id, "
+        f"and {name}.# for its place in the list"
         for name in cells.columns
         if cells[name].str.contains(r"^\[\s*\{").any()
     ]

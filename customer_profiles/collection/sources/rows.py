@@ -29,6 +29,7 @@ from customer_profiles.collection.sources.mapping import (
     mapped_rows,
     maps_piece_by_piece,
     path_into,
+    used_columns,
 )
 from customer_profiles.collection.sources.places import matches, on_day, tells_days
 from customer_profiles.collection.sources.schema import FilesSource, Join, LogSource
@@ -37,6 +38,9 @@ Found = FilesSource | LogSource
 """Sources that are found by a glob."""
 KEY = "joined on "
 """Begins the names of a joined file's keys while it is joined: no column of a file is called so."""
+
+PLACE = ".#"
+"""Ends the path of an entry's place in its list, from 1."""
 
 
 def layout_of(source: FilesSource, file: Path, home: Home) -> Layout | None:
@@ -182,12 +186,12 @@ def _in_rows_of(source: FilesSource, read: ReadFile, before: int, refuse: Refuse
     if not source.rows_of:
         return read
     for name in source.rows_of:
-        read = _in_entries(name, read, refuse)
+        read = _in_entries(name, f"{name}{PLACE}" in used_columns(source), read, refuse)
     return replace(read, places=read.places.with_columns(row_number=pl.int_range(1, pl.len() + 1) + before))
 
 
-def _in_entries(name: str, read: ReadFile, refuse: Refuse) -> ReadFile:
-    """Every entry of a list as a row, the entry under the list's name."""
+def _in_entries(name: str, numbered: bool, read: ReadFile, refuse: Refuse) -> ReadFile:
+    """Every entry of a list as a row, the entry under the list's name and, if ``numbered``, its place."""
     path = path_into(name, read.cells.columns)
     if path is None and read.of_objects:
         return read
@@ -197,9 +201,13 @@ def _in_entries(name: str, read: ReadFile, refuse: Refuse) -> ReadFile:
     if held.null_count() == held.len() and (outer := _list_around(name, read.cells)):
         raise refuse(f"rows_of names {name!r}, which lies within a list; write `rows_of: [{outer}, {name}]`")
     entries = [_entries(cell) for cell in held]
-    rows = pl.Series([row for row, cells in enumerate(entries) for _ in cells], dtype=pl.UInt32)
-    entry = pl.Series(name, [cell for cells in entries for cell in cells], dtype=pl.String)
-    return replace(read, cells=read.cells[rows].with_columns(entry), places=read.places[rows])
+    rows = pl.Series([row for row, some in enumerate(entries) for _ in some], dtype=pl.UInt32)
+    entry = pl.Series(name, [cell for some in entries for cell in some], dtype=pl.String)
+    cells = read.cells[rows].with_columns(entry)
+    if numbered:
+        places = [str(place) for some in entries for place in range(1, len(some) + 1)]
+        cells = cells.with_columns(pl.Series(f"{name}{PLACE}", places, dtype=pl.String))
+    return replace(read, cells=cells, places=read.places[rows])
 
 
 def _list_around(name: str, cells: pl.DataFrame) -> str | None:
