@@ -253,6 +253,13 @@ def test_what_excel_keeps_as_text_names_the_same_customer(own: OwnData, cell: st
     assert len(keys) == 1
 
 
+@pytest.mark.parametrize("how", [{}, {"date_format": "%Y-%m-%d"}, {"day_precise": True}])
+def test_values_say_what_a_word_among_times_means(own: OwnData, how: dict[str, Any]) -> None:
+    at = {"column": "At", "values": {"infinity": "", "new year": "2026-01-01"}, **how}
+    assert one(own, {"ordered_at": at}, {"At": "new year"})["ordered_at"].date() == date(2026, 1, 1)
+    assert "ordered_at|required" in one(own, {"ordered_at": at}, {"At": "infinity"})["broken_rules"]
+
+
 @pytest.mark.parametrize(
     ("cell", "decimal", "minor"),
     [
