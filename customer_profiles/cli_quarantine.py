@@ -98,7 +98,9 @@ def show(
 @quarantine.command()
 def release(
     table: TableName,
-    day: ArrivalDay,
+    day: Annotated[
+        datetime | None, typer.Argument(formats=DAY, help="Day under which the rows stand; without it, all.")
+    ] = None,
     home: HomeOption = None,
     rule: OneRule = None,
     row: RowNumbers = None,
@@ -114,11 +116,11 @@ def release(
     from customer_profiles.collection.ledger import days_run
     from customer_profiles.orchestration.report import forget_state
 
-    platform, chosen = _platform(home), _chosen(table, day.date(), rule, row, source)
+    platform, chosen = _platform(home), _chosen(table, day.date() if day else None, rule, row, source)
     with platform.warehouse() as warehouse:
         mapped = table in platform.home.tables
         released, left = release_rows(warehouse, chosen, datetime.now(UTC), mapped=mapped)
-        newest = max(days_run(warehouse), default=chosen.day)
+        newest = max(days_run(warehouse))
     forget_state(platform.settings.home)
     where = f" --home {home}" if home else ""
     if left:
@@ -137,7 +139,9 @@ def _platform(home: Path | None) -> Platform:
     return Platform(load_settings(home), os.environ)
 
 
-def _chosen(table: str, day: date, rule: str | None, rows: list[int] | None, source: str | None) -> Chosen:
+def _chosen(
+    table: str, day: date | None, rule: str | None, rows: list[int] | None, source: str | None
+) -> Chosen:
     from customer_profiles.cleaning.quarantine import Chosen
 
     return Chosen(table, day, rule, rows or (), source)

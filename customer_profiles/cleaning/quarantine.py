@@ -39,13 +39,17 @@ class QuarantineError(Mendable, ValueError):
 
 @dataclass(frozen=True)
 class Chosen:
-    """Which quarantined rows of a table and day are meant; all of them by default."""
+    """Which quarantined rows of a table are meant; all of a day, or of all days, by default."""
 
     table: str
-    day: date
+    day: date | None
     rule: str | None = None
     rows: Collection[int] = ()
     source: str | None = None
+
+    def __str__(self) -> str:
+        """The table, and the day if there is one."""
+        return f"{self.table} of {self.day}" if self.day else self.table
 
 
 def counts_by_rule(session: Session, first: date | None, last: date | None) -> pl.DataFrame:
@@ -83,7 +87,7 @@ def find_rows(session: Session, chosen: Chosen) -> pl.DataFrame:
     if found.is_empty():
         rules = ", ".join(sorted(held["broken_rules"].explode().drop_nulls().unique())) or "none"
         raise QuarantineError(
-            f"{chosen.table} of {chosen.day}: no such row in quarantine; rules broken there: {rules}. See: "
+            f"{chosen}: no such row in quarantine; rules broken there: {rules}. See: "
             f"customer-profiles quarantine list"
         )
     asked = session.collect(session.read(RELEASES).filter(nw.col("table_name") == chosen.table))
@@ -113,13 +117,12 @@ def release_rows(session: Session, chosen: Chosen, now: datetime, *, mapped: boo
     whole = found.filter(mapped | ~pl.col("broken_rules").list.contains(UNREADABLE))
     if whole.is_empty():
         raise QuarantineError(
-            f"{chosen.table} of {chosen.day}: {found.height:,} lines cannot be split into columns: "
-            f"{MEND_THE_FILE}"
+            f"{chosen}: {found.height:,} lines cannot be split into columns: {MEND_THE_FILE}"
         )
     released = ask_release(session, chosen.table, whole.select(ROW), now)
     if not released:
         raise QuarantineError(
-            f"{chosen.table} of {chosen.day}: these {whole.height:,} rows were released before; a row that "
+            f"{chosen}: these {whole.height:,} rows were released before; a row that "
             f"is still broken stands in quarantine again, under the day on which it came in"
         )
     return Released(released, found.height - whole.height)

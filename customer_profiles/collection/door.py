@@ -188,6 +188,11 @@ def _hash(name: str, seed: int) -> pl.Expr:
     return pl.when(pl.col(name).is_not_null()).then(pl.col(name).hash(seed)).otherwise(0)
 
 
+def as_sealed(delivered: pl.DataFrame) -> pl.Series:
+    """Rows as they were delivered, as the JSON that is sealed."""
+    return delivered.select(pl.struct(sorted(delivered.columns)).struct.json_encode()).to_series()
+
+
 def _original(delivered: pl.DataFrame, lines: pl.Series, broken: pl.Series) -> pl.Series:
     """The broken rows as they were delivered, as JSON: a line that could not be split, or the cells."""
     rows = (broken.list.len() > 0).arg_true()

@@ -18,7 +18,7 @@ import narwhals as nw
 import polars as pl
 
 from customer_profiles.collection.arrivals import Arrival
-from customer_profiles.collection.door import Door
+from customer_profiles.collection.door import Door, as_sealed
 from customer_profiles.collection.json_cells import json_text
 from customer_profiles.collection.reading import LINE, DeliveryError, Part, ReadFile
 from customer_profiles.collection.sources.finding import find_delivery
@@ -42,13 +42,19 @@ def ask_release(session: Session, table: str, rows: pl.DataFrame, now: datetime)
     """
     asked = session.collect(session.read(RELEASES).filter(nw.col("table_name") == table))
     new = rows.join(asked, on=["delivery_day", *PLACE], how="anti")
-    release = hashlib.sha256(now.isoformat().encode()).hexdigest()[:ID_DIGITS]
-    notes = {"table_name": table, "release": release, "released_at": now}
+    # of each day another one: the rows of a query are numbered day by day
+    releases = {
+        day: hashlib.sha256(f"{now.isoformat()} {day}".encode()).hexdigest()[:ID_DIGITS]
+        for day in new["delivery_day"].unique()
+    }
+    notes = {"table_name": table, "released_at": now}
     with session.transaction():
         session.append(
             RELEASES,
             new.select("delivery_day", *PLACE)
             .with_columns(pl.lit(value).alias(name) for name, value in notes.items())
+            .with_columns(release=pl.col("delivery_day").replace_strict(releases, return_dtype=pl.String))
+            .select(*RELEASES.schema)
             .cast(dict(RELEASES.schema)),  # type: ignore[arg-type]
         )
     return new.height
@@ -62,21 +68,27 @@ def waiting_releases(
     ``entries``: the whole ledger.
     """
     asked = session.collect(session.read(RELEASES).filter(nw.col("table_name") == table))
-    of_files = {row["source"]: row for row in entries.iter_rows(named=True)}
+    came = {(row["delivery_day"], row["source"]): row for row in entries.iter_rows(named=True)}
+    # a query, and a file of all days, is called the same on each of its days
+    of_days = {(row["file_day"], row["source"]): row for row in came.values()}
+    names = set(entries["source"])
     waiting = []
     for (day, source, release), rows in asked.sort("row_number").group_by(
         "delivery_day", "source", "release", maintain_order=True
     ):
-        name, entry = released_source(str(source), str(release)), of_files.get(str(source))
-        of_file = of_files.get(str(source).partition(RELEASED)[0])
-        if entry is None or of_file is None or name in of_files:
+        name, entry = released_source(str(source), str(release)), came.get((day, source))
+        if entry is None or name in names:
+            continue
+        of_file = of_days.get((entry["file_day"], str(source).partition(RELEASED)[0]))
+        if of_file is None:
             continue
         numbers = rows["row_number"].to_list()
         read: Callable[[], Iterator[ReadFile]] = partial(
             _read, session, door, table, day, str(source), name, numbers
         )
         if table in door.home.tables:
-            read = partial(_read_mapped, door, table, of_file, name, numbers)
+            held = partial(_opened, session, door, table, day, str(source), numbers)
+            read = partial(_read_mapped, door, table, of_file, name, numbers, held)
         part = Part(name, None, partial(_digest, read), read)
         waiting.append(Arrival(part, today, entry["file"], entry["file_day"]))
     return waiting
@@ -86,14 +98,8 @@ def _read(
     session: Session, door: Door, table: str, day: Any, source: str, name: str, numbers: list[int]
 ) -> Iterator[ReadFile]:
     """The originals of rows as they were delivered, opened for the door alone."""
-    rows = session.read(RAW[table], day, day).filter(
-        nw.col("source") == source, nw.col("row_number").is_in(numbers)
-    )
-    held = session.collect(rows.select("row_number", "original_sealed").sort("row_number"))
-    opened = [
-        json.loads(door.seal.open(sealed, place_of(table, day, source, number, "original")))
-        for number, sealed in held.iter_rows()
-    ]
+    held = _opened(session, door, table, day, source, numbers)
+    opened = [json.loads(original) for original in held["original"]]
     lines = [cells.get(LINE) if list(cells) == [LINE] else None for cells in opened]
     columns = sorted({column for cells in opened for column in cells} - ({LINE} if any(lines) else set()))
     yield ReadFile(
@@ -106,17 +112,43 @@ def _read(
             schema={"source": pl.String, "row_number": pl.Int64, LINE: pl.String},
         ),
         source=name,
-        bytes=sum(len(sealed) for sealed in held["original_sealed"]),
-        sha256=hashlib.sha256(b"".join(held["original_sealed"])).hexdigest(),
+        bytes=int(held["original"].str.len_bytes().sum()),
+        sha256=hashlib.sha256("\n".join(held["original"]).encode()).hexdigest(),
+    )
+
+
+def _opened(
+    session: Session, door: Door, table: str, day: Any, source: str, numbers: list[int]
+) -> pl.DataFrame:
+    """The originals of rows as JSON, beside their row numbers."""
+    rows = session.read(RAW[table], day, day).filter(
+        nw.col("source") == source, nw.col("row_number").is_in(numbers)
+    )
+    held = session.collect(rows.select("row_number", "original_sealed").sort("row_number"))
+    return held.select(
+        "row_number",
+        original=pl.Series(
+            [
+                door.seal.open(sealed, place_of(table, day, source, number, "original"))
+                for number, sealed in held.iter_rows()
+            ],
+            dtype=pl.String,
+        ),
     )
 
 
 def _read_mapped(
-    door: Door, table: str, entry: Mapping[str, Any], name: str, numbers: list[int]
+    door: Door,
+    table: str,
+    entry: Mapping[str, Any],
+    name: str,
+    numbers: list[int],
+    held: Callable[[], pl.DataFrame],
 ) -> Iterator[ReadFile]:
     """The same rows of a file that ``sources.yaml`` maps, read and mapped again; ``entry`` is the file's own.
 
-    Not from their originals: a mapping can look at a row's neighbours, to number the lines of an order.
+    Not from their originals, ``held``: a mapping can look at a row's neighbours, to number the lines of an
+    order. Of a query, whose digest tells its wording alone, they must be the same still.
     """
     delivery = find_delivery(door.home, table, entry["file_day"])
     part = next((part for part in delivery.parts if part.source == entry["file"]), None) if delivery else None
@@ -126,6 +158,7 @@ def _read_mapped(
             f"be mapped again; put it back as it was, or rewrite its day: customer-profiles run --rebuild "
             f"{entry['file_day']}"
         )
+    asked = held() if part.file is None else None
     rows = 0
     for file in part.read():
         rows += file.places.height + sum(file.filtered.values())
@@ -133,6 +166,14 @@ def _read_mapped(
         places = file.places.filter(chosen).with_columns(source=pl.lit(name))
         originals = None if file.originals is None else file.originals.filter(chosen)
         cells = file.cells.filter(chosen)
+        if asked is not None and originals is not None:
+            found = originals.select(row_number=places["row_number"], original=as_sealed(originals))
+            if not found.equals(asked.filter(pl.col("row_number").is_in(places["row_number"].to_list()))):
+                raise DeliveryError(
+                    f"{table} of {entry['file_day']}: {entry['file']}: the query gives other rows now, or in "
+                    f"another order, so nobody can tell which were meant; rewrite its day: customer-profiles "
+                    f"run --rebuild {entry['file_day']}"
+                )
         yield replace(file, cells=cells, places=places, originals=originals, source=name, filtered={})
     before = entry["rows"] + entry["known_rows"] + entry["filtered"]
     if rows != before:

@@ -7,6 +7,8 @@ from datetime import date
 
 from customer_profiles.quality.finding import Finding
 
+CLOSED = "windows that hold the day are NULL; if nothing happened on it, deliver its header alone"
+
 
 def expected_were_delivered(
     day: date, expected: Sequence[str], delivered: Mapping[str, Collection[date]]
@@ -23,7 +25,7 @@ def expected_were_delivered(
         passed=not absent,
         value=len(absent),
         threshold=0,
-        says=f"no delivery of {', '.join(absent)}" if absent else says,
+        says=f"no delivery of {', '.join(absent)}; {CLOSED}" if absent else says,
         severity="warn",
         details=newest,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import getpass
 import json
+import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -173,6 +174,63 @@ def test_rows_of_a_mapped_file_are_mapped_again_with_their_neighbours_as_often_a
     came = shop.warehouse.frame(CLEANED["orders"], NEXT, NEXT)
     assert came.select("row_number", "line_number", "status").rows() == [(2, 2, "paid"), (3, 3, "cancelled")]
     assert fates(shop, "orders", NEXT) == {"accepted": 2, "quarantined": 1}
+
+
+@pytest.fixture
+def history(shop, tmp_path: Path) -> Callable[..., None]:
+    """Orders of two days, one of each in a state that nobody mapped, in one file or behind one query."""
+    states = [(DAY, "paid"), (DAY, "bezahlt"), (NEXT, "bezahlt"), (NEXT, "paid"), (DAY, "offen")]
+    rows = [(f"{n}", f"C{n}", f"{day} 10:00:00", state) for n, (day, state) in enumerate(states, start=1)]
+    (tmp_path / "all.csv").write_text(
+        "\n".join(map(",".join, [("No", "Who", "When", "State"), *rows])) + "\n"
+    )
+    with sqlite3.connect(tmp_path / "shop.sqlite") as database:
+        database.execute('create table orders ("No" text, "Who" text, "When" text, "State" text)')
+        database.executemany("insert into orders values (?, ?, ?, ?)", rows)
+    query = 'select * from orders where "When" >= :day_start and "When" < :day_end'
+    kinds = {
+        "files": {"path": "all.csv"},
+        "sql": {"url_variable": "SHOP_URL", "query": query, "last_day": str(NEXT)},
+    }
+
+    def mapped(kind: str, **values: str) -> None:
+        columns = MAPPED | {"line_number": {"constant": "1"}, "status": {"column": "State", "values": values}}
+        orders = {"kind": kind, "timezone": "UTC", "columns": columns, **kinds[kind]}
+        (tmp_path / "sources.yaml").write_text(json.dumps({"tables": {"orders": [orders]}}))
+        variables = {"SHOP_URL": f"sqlite:///{tmp_path / 'shop.sqlite'}"}
+        shop.door = replace(shop.door, home=load_home(load_settings(tmp_path), variables))
+
+    return mapped
+
+
+@pytest.mark.parametrize("kind", ["files", "sql"])
+def test_rows_of_any_day_of_one_file_or_query_are_released(shop, history, kind: str) -> None:
+    history(kind)
+    shop.run("orders", DAY, NEXT)
+    hold(shop, DAY, NEXT)
+    assert release_rows(shop.warehouse, Chosen("orders", None, "status|unparsable"), NOW) == (3, 0)
+    history(kind, bezahlt="paid", offen="placed")
+    shop.run("orders", NEXT)
+    came = shop.warehouse.frame(CLEANED["orders"], NEXT, NEXT)
+    assert sorted(came.select("order_id", "status").rows()) == [
+        ("2", "paid"), ("3", "paid"), ("4", "paid"), ("5", "placed")
+    ]  # fmt: skip
+    assert fates(shop, "orders", NEXT) == {"accepted": 4, "quarantined": 1}
+    assert set(find_rows(shop.warehouse, Chosen("orders", DAY))["released_on"]) == {NEXT}
+
+
+def test_rows_of_a_query_that_gives_others_now_are_not_guessed(shop, history, tmp_path: Path) -> None:
+    history("sql")
+    shop.run("orders", DAY, NEXT)
+    hold(shop, DAY, NEXT)
+    release_rows(shop.warehouse, Chosen("orders", DAY), NOW)
+    with sqlite3.connect(tmp_path / "shop.sqlite") as database:
+        database.execute("update orders set \"Who\" = 'C9' where \"No\" = '2'")
+    history("sql", bezahlt="paid", offen="placed")
+    (refused,) = shop.run("orders", NEXT)[NEXT].refused
+    assert "the query gives other rows now" in refused
+    assert "customer-profiles run --rebuild 2026-03-03" in refused
+    assert fates(shop, "orders", NEXT) == {"accepted": 1, "quarantined": 1}
 
 
 def test_a_line_is_released_and_split_as_the_mapping_now_says(shop, tmp_path: Path) -> None:

@@ -227,6 +227,23 @@ def test_entries_of_a_list_within_entries_become_lines(own: OwnData) -> None:
         own.receive()
 
 
+def test_an_entry_of_an_order_that_came_twice_is_the_same_line(own: OwnData) -> None:
+    bought = [{"paid": 1}, {"paid": 1}, {"paid": 2}]
+    order = {"At": "2026-03-03", "Who": "c", "No": "1", "items": bought}
+    own.put("o_2026-03-03.ndjson", documents(order, order, order | {"No": "2", "items": []}))
+    paid = {"column": "items.paid", "minor_units": 2}
+    source = {"path": "o_{day}.ndjson", "rows_of": "items"}
+    own.says(source | {"columns": {**ORDER, "amount_minor": paid}})
+    assert column(own.rows(), "line_number") == [1, 2, 3, 4, 5, 6, 1]
+    (doubt,) = check.check_table(own.home(), CollectionSettings(), "orders").doubts
+    assert doubt.startswith("line_number: 4 of 7 entries are alike in all columns, and `place_in` makes each")
+    assert "`items.#`" in doubt
+    own.says(source | {"columns": {**ORDER, "amount_minor": paid, "line_number": "items.#"}})
+    assert column(own.rows(), "line_number") == [1, 2, 3, 1, 2, 3, 1]
+    checked = check.check_table(own.home(), CollectionSettings(), "orders")
+    assert (checked.duplicates, checked.doubts) == (3, ())
+
+
 @pytest.mark.parametrize("stated", [{}, {"format": "ndjson"}])
 @pytest.mark.parametrize("pieces_of", [1, 9])
 def test_a_name_that_no_object_of_a_day_or_piece_holds_is_null(
@@ -337,10 +354,17 @@ def test_head_and_trailer_of_a_ledger_are_left_out_and_counted(own: OwnData) -> 
         ("(12.50)", -1250),
         ("12.50-", -1250),
         ("-12.50", -1250),
+        ("USD 1,012.50", 101250),
+        ("-R$ 12.50", -1250),
+        ("Rs. 1,012.50", 101250),
+        ("12.50 eur-", -1250),
+        ("12€50", None),
+        ("12.50 MIO", None),
+        ("12.50 CR", None),
     ],
 )
 def test_amounts_are_read_as_people_and_bookkeepers_write_them(
-    own: OwnData, written: str, minor: int
+    own: OwnData, written: str, minor: int | None
 ) -> None:
     own.put("o_2026-03-03.csv", f'No,At,Who,Paid\nA,2026-03-03,c,"{written}"\n')
     own.says({"path": "o_{day}.csv", "columns": {**ORDER, "status": {"constant": "returned"}}})
@@ -751,6 +775,19 @@ def test_a_line_returned_in_parts_is_told(own: OwnData) -> None:
     own.says({"path": "o_{day}.csv", "columns": columns})
     (doubt,) = check.check_table(own.home(), CollectionSettings(), "orders").doubts
     assert doubt.startswith("of several returns of a line the newest counts: 1 of 2 are hidden; if each gave")
+
+
+def test_amounts_in_several_currencies_under_one_are_told(own: OwnData) -> None:
+    own.put(
+        "o_2026-03-03.csv", "No,At,Who,Paid\nA,2026-03-03,c,1.50 EUR\nB,2026-03-03,c,-$2\nC,2026-03-03,c,3\n"
+    )
+    status = {"constant": "returned"}
+    own.says({"path": "o_{day}.csv", "columns": {**ORDER, "status": status}})
+    (doubt,) = check.check_table(own.home(), CollectionSettings(), "orders").doubts
+    assert doubt.startswith("Paid is written in $, EUR, but `currency` is the same in every row")
+    told = {"expression": "CASE WHEN Paid LIKE '%$%' THEN 'USD' ELSE 'EUR' END"}
+    own.says({"path": "o_{day}.csv", "columns": {**ORDER, "status": status, "currency": told}})
+    assert check.check_table(own.home(), CollectionSettings(), "orders").doubts == ()
 
 
 def test_a_refund_above_what_its_line_cost_is_told(own: OwnData) -> None:

@@ -114,6 +114,7 @@ def test_who_bought_is_told_by_orders(tmp_path: Path) -> None:
         ("订单_2026年03月03日.csv", "订单_{day:%Y年%m月%d日}.csv"),
         ("sales_201203.csv", "sales_201203.csv"),
         ("sales [1] 2026-03-03.csv", "sales [[]1] {day}.csv"),
+        ("items-2026-01-01-2026-03-31.csv", "items-2026-01-01-2026-03-31.csv"),
     ],
 )
 def test_a_name_tells_its_day_or_none(tmp_path: Path, name: str, path: str) -> None:
@@ -143,8 +144,18 @@ def test_words_of_a_marketplace_are_told_in_chinese(tmp_path: Path) -> None:
     ],
 )
 def test_encodings_are_told_apart(tmp_path: Path, text: str, encoding: str, told: str) -> None:
-    _, source, _ = guessed(tmp_path, "x.csv", text.encode(encoding))
+    _, source, remarks = guessed(tmp_path, "x.csv", text.encode(encoding))
     assert source["encoding"] == told
+    assert ("# encoding: it is not UTF-8" in remarks) is (told != "utf-16")
+
+
+def test_lines_drawn_beneath_the_names_part_nothing(tmp_path: Path) -> None:
+    ruler = "-" * 30
+    rows = [f"|{n}  |2026-03-0{n}|   1.002,50 EUR|" for n in (1, 2)]
+    lines = ["Orders of March", "", ruler, "|order_id|order_date|amount|", ruler, *rows, ruler]
+    _, source, _ = guessed(tmp_path, "list.txt", "\n".join(lines))
+    assert (source["delimiter"], source["skip_lines"], source["decimal"]) == ("|", 3, ",")
+    assert source["columns"]["order_id"] == "order_id"
 
 
 def test_a_web_servers_log_is_a_log(tmp_path: Path) -> None:

@@ -268,12 +268,22 @@ def test_what_excel_keeps_as_text_names_the_same_customer(own: OwnData, cell: st
     assert len(keys) == 1
 
 
+@pytest.mark.parametrize("how", [{}, {"date_format": "%Y-%m-%d"}, {"day_precise": True}])
+def test_values_say_what_a_word_among_times_means(own: OwnData, how: dict[str, Any]) -> None:
+    at = {"column": "At", "values": {"infinity": "", "new year": "2026-01-01"}, **how}
+    assert one(own, {"ordered_at": at}, {"At": "new year"})["ordered_at"].date() == date(2026, 1, 1)
+    assert "ordered_at|required" in one(own, {"ordered_at": at}, {"At": "infinity"})["broken_rules"]
+
+
 @pytest.mark.parametrize(
     ("cell", "decimal", "minor"),
     [
         ("19.90", ".", 1990),
         ("1,234.50", ".", 123450),
         ("1.234,50", ",", 123450),
+        ("1.234,50 TL", ",", 123450),
+        ("1\u00a0234,50 zł", ",", 123450),
+        ("12,50 руб.", ",", 1250),
         ("¥ 12.5", ".", 1250),
         ("-0.005", ".", 0),
         ("2.675", ".", 268),

@@ -19,8 +19,17 @@ from customer_profiles.collection.parsing import (
 )
 from customer_profiles.collection.sources.schema import DAYS_SINCE, EPOCHS, HOURS_ALONE, Column, with_minutes
 
-SIGNS = r"[\p{Sc}\s'’元]"
-"""What people write around and between the digits of an amount."""
+GAPS = r"[\s'’]"
+"""What people write between the digits of an amount."""
+CURRENCY = (
+    r"(元|円|원|(?:US|CA|AU|NZ|HK|NT|MX|[RSAC])?\p{Sc}|TL|zł|Kč|kr\.?|Ft|Fr\.?|lei|лв\.?|руб\.?|грн\.?|Rs\.?|RM|Rp\.?"
+    r"|AED|ARS|AUD|BGN|BRL|CAD|CHF|CLP|CNY|COP|CZK|DKK|EGP|EUR|GBP|HKD|HUF|IDR|ILS|INR|JPY|KRW|MXN|MYR|NGN|NOK"
+    r"|NZD|PEN|PHP|PKR|PLN|RMB|RON|RSD|RUB|SAR|SEK|SGD|THB|TRY|TWD|UAH|USD|VND|ZAR)"
+)
+"""What people write at either end of an amount: no ``k``, ``MIO`` or ``CR``, which change what it says."""
+MAY_BE_DECORATED = r"[^\d.,+-]"
+"""Most columns hold numbers alone, and that is found out faster than each is looked at for its currency."""
+BEFORE, AFTER = rf"(?i)^([-+(]?){CURRENCY}", rf"(?i){CURRENCY}([-)]?)$"
 BEHIND = r"^\((.*)\)$|^([^-+].*)-$"
 """A negative amount as bookkeepers write it: ``(12.50)``, ``12.50-``."""
 GROUPED = {
@@ -53,15 +62,29 @@ def bare(cells: pl.Series) -> pl.Series:
     return cells.str.strip_chars()
 
 
+def undecorated(cells: pl.Series) -> pl.Series:
+    """Amounts without their currency and the gaps between their digits."""
+    if cells.str.contains(MAY_BE_DECORATED).any():
+        cells = cells.str.replace_all(GAPS, "").str.replace(BEFORE, "$1").str.replace(AFTER, "$2")
+    return cells
+
+
+def currencies(cells: pl.Series) -> set[str]:
+    """What amounts say of their currency."""
+    bare_amounts = cells.str.replace_all(GAPS, "")
+    said = pl.concat([bare_amounts.str.extract(BEFORE, 2), bare_amounts.str.extract(AFTER, 1)])
+    return set(said.drop_nulls().str.to_uppercase())
+
+
 def plain_number(cell: pl.Expr, decimal: str) -> pl.Expr:
     """A number without signs around it and thousands set apart, its fraction after a point."""
-    signed = cell.str.replace_all(SIGNS, "").str.replace(BEHIND, "-$1$2")
+    signed = cell.map_batches(undecorated, pl.String).str.replace(BEHIND, "-$1$2")
     grouped = signed.str.contains(GROUPED[decimal])
     thousands = "," if decimal == "." else "."
     digits = pl.when(grouped).then(signed.str.replace_all(thousands, "", literal=True)).otherwise(signed)
     if decimal == ",":
         digits = digits.str.replace(",", ".", literal=True)
-        unclear = ~grouped & cell.str.contains(".", literal=True)
+        unclear = ~grouped & signed.str.contains(".", literal=True)
         digits = pl.when(~unclear).then(digits)
     return pl.when(digits.cast(pl.Float64, strict=False).is_not_null()).then(digits)
 

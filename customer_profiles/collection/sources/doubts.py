@@ -11,6 +11,7 @@ import polars as pl
 from customer_profiles.collection.formats import sheet_names
 from customer_profiles.collection.parsing import ABSENT
 from customer_profiles.collection.reading import LINE, Delivery, ReadFile
+from customer_profiles.collection.sources.cells import currencies
 from customer_profiles.collection.sources.files import odd_days
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.mapping import path_into
@@ -47,6 +48,8 @@ def doubts_of(
         *(doubt for each in sources if each.kind != "sql" for doubt in odd_days(each, delivery.table, home)),
         *_holding_nothing(sources, delivery, files),
         *unknown_words(delivery.table, files),
+        *_numbered_on(of_files, files),
+        *_in_several_currencies(sources, files),
         *_displaced(delivery.table, sound),
         *_written_with_a_fraction(delivery.table, sound),
         *(_given_back(sound) if delivery.table == "orders" else ()),
@@ -120,6 +123,41 @@ def _holding_nothing(
     ]
     if rows and empty:
         yield f"empty in all rows of the day: {', '.join(empty)}"
+
+
+def _numbered_on(sources: Sequence[FilesSource], files: Sequence[ReadFile]) -> Iterator[str]:
+    """Entries of lists that stand there twice, and that ``place_in`` numbers as lines of their own."""
+    entries = [source for source in sources if source.rows_of]
+    for name in dict.fromkeys(
+        name for source in entries for name, how in source.columns.items() if how.place_in
+    ):
+        held = [file.originals for file in files if file.originals is not None]
+        if repeated := sum(cells.height - cells.unique().height for cells in held):
+            yield (
+                f"{name}: {repeated:,} of {sum(cells.height for cells in held):,} entries are alike in all "
+                f"columns, and `place_in` makes each a line; if rows are delivered twice, say "
+                f"`{entries[0].rows_of[-1]}.#`, an entry's place in its list"
+            )
+
+
+def _in_several_currencies(sources: Sequence[Source], files: Sequence[ReadFile]) -> Iterator[str]:
+    """Amounts that are written in unlike currencies, where one is said of all rows."""
+    of_all = [
+        source for source in sources if "currency" in source.columns and source.columns["currency"].constant
+    ]
+    for name in dict.fromkeys(
+        str(how.column)
+        for source in of_all
+        for how in source.columns.values()
+        if how.column and how.minor_units is not None
+    ):
+        held = [file.originals for file in files if file.originals is not None and name in file.originals]
+        written = sorted(set().union(*(currencies(cells[name]) for cells in held)))
+        if len(written) > 1:
+            yield (
+                f"{name} is written in {', '.join(written)}, but `currency` is the same in every row; say "
+                f"by `expression` which row is in which"
+            )
 
 
 def _holds(cells: pl.DataFrame | None, name: str) -> bool:

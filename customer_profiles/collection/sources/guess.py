@@ -13,6 +13,7 @@ import polars as pl
 import yaml
 
 from customer_profiles.collection.parsing import ABSENT
+from customer_profiles.collection.sources.cells import undecorated
 from customer_profiles.collection.sources.heads import GuessError, head_of
 from customer_profiles.collection.sources.names import MEANINGS, NAMES, PURCHASES
 from customer_profiles.contracts import CONTRACTS
@@ -50,6 +51,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "category": {"constant": "uncategorised"},
 }
 """What stands in for a required column that the file does not hold."""
+OTHERS = "if letters look wrong, try cp1250 (Polish, Czech), cp1251 (Cyrillic), cp1254 (Turkish), shift_jis"
+"""Encodings whose letters are others in the same places: no byte tells them apart."""
 NOT_FOUND = {"constant": ""}
 """Stands for one that a person must name."""
 GUESSED = ("orders", "events", "texts", "customers", "products", "campaign_contacts")
@@ -91,6 +94,8 @@ def guess_source(file: Path, home: Path, table: str | None = None, header: Seque
         notes.insert(0, "header: no line names its columns; guess again with --header NAME,NAME,... in order")
     if lines := layout.get("skip_lines"):
         notes.insert(0, f"skip_lines: the columns' names stand in line {lines + 1}, below {lines} of remarks")
+    if (encoding := layout.get("encoding", "utf-16")) != "utf-16":
+        notes.insert(0, f"encoding: it is not UTF-8, and {encoding} is a guess; {OTHERS}")
     notes += _lists(cells)
     source = {"kind": "files", "path": _path(file, home), **layout, "columns": columns}
     amount = columns.get("amount_minor")
@@ -127,7 +132,8 @@ def _held(cells: pl.DataFrame) -> pl.DataFrame:
 def _lists(cells: pl.DataFrame) -> list[str]:
     """What can be said of columns that hold lists of objects."""
     return [
-        f"{name} holds a list; `rows_of: {name}` makes a row of every entry, with paths such as {name}.id"
+        f"{name} holds a list; `rows_of: {name}` makes a row of every entry, with paths such as {name}.id, "
+        f"and {name}.# for its place in the list"
         for name in cells.columns
         if cells[name].str.contains(r"^\[\s*\{").any()
     ]
@@ -394,7 +400,7 @@ def _decimal_comma(cells: pl.DataFrame, columns: dict[str, Any]) -> bool:
         for how in columns.values()
         if isinstance(how, dict) and {"column", "minor_units"} <= how.keys()
     ]
-    return any(cells[name].str.contains(r"^-?[\d.]+,\d{1,2}$").any() for name in amounts)
+    return any(undecorated(cells[name]).str.contains(r"^-?[\d.]+,\d{1,2}$").any() for name in amounts)
 
 
 def _named(columns: dict[str, Any]) -> set[str]:
@@ -408,12 +414,14 @@ def _named(columns: dict[str, Any]) -> set[str]:
 
 
 def _path(file: Path, home: Path) -> str:
-    """Relative to the home where it lies inside; a date in the name becomes ``{day}``."""
+    """Relative to the home where it lies inside; a date in its name becomes ``{day}``, two stay."""
     place = file.resolve()
     name = re.sub(r"20\d{2}-\d{2}-\d{2}", "{day}", escape(place.name))
     name = re.sub(r"20\d{2}年\d{2}月\d{2}日", "{day:%Y年%m月%d日}", name)
     name = re.sub(r"(?<!\d)20\d{2}[01]\d[0-3]\d(?!\d)", "{day:%Y%m%d}", name)
     # 201203 is a month or a week before it is a day of 2020
     name = re.sub(r"(?<!\d)2[1-9][01]\d[0-3]\d(?!\d)", "{day:%y%m%d}", name)
+    if name.count("{day") > 1:
+        name = escape(place.name)
     folder = place.parent.relative_to(home) if place.is_relative_to(home) else place.parent
     return str(Path(escape(str(folder))) / name)

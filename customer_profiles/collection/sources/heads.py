@@ -28,6 +28,7 @@ DEEPEST_PATH = 3
 """Objects within objects whose members are looked at: ``order.buyer.id``."""
 NO_NAME = re.compile(r"[-+]?[\d.,:/ -]*|\\N|(?i:null)|.*@.*\..*")
 """What is a cell, and no column's name."""
+RULER = re.compile(r"[-=+| ]{3,}")
 
 
 class GuessError(Mendable, ValueError):
@@ -151,11 +152,16 @@ def _quoting(delimiter: str, rows: list[list[str]], lines: list[str]) -> dict[st
 def _how_well_parted(parted: tuple[str, int, list[list[str]]]) -> tuple[bool, bool, int]:
     """Of two signs the one that parts every line but for totals at the end, and the names with them."""
     _, before, rows = parted
-    some = [len(row) for row in rows[:20]]
+    some = [len(row) for row in rows[:20] if not _is_ruler(row)]
     while len(some) > 1 and some[-1] <= 1:
         some.pop()
-    fewest = min(some)
+    fewest = min(some, default=0)
     return fewest > 1, before == 0, fewest
+
+
+def _is_ruler(line: list[str]) -> bool:
+    """Whether a line draws one beneath the names, as lists for people do."""
+    return RULER.fullmatch("".join(line)) is not None
 
 
 def _are_cells(line: list[str]) -> bool:

@@ -243,16 +243,16 @@ def _mapped(
     kind = (columns_of(CONTRACTS[table])[name].metadata or {})["kind"]
     if kind in NUMBERS and (text.str.len_bytes() != text.str.len_chars()).any():
         text = text.str.normalize("NFKC")  # full-width digits
+    if column.values:
+        text = text.replace(dict(column.values))
     return _cell_by_cell(text, _as_the_door_reads(name, kind, decimal, column, source, home))
 
 
 def _as_the_door_reads(
     name: str, kind: str, decimal: str, column: Column, source: Source, home: Home
 ) -> pl.Expr:
-    """A cell as text of a kind of column: recoded, in minor units, a plain number, an ISO time."""
+    """A cell as text of a kind of column: in minor units, a plain number, an ISO time."""
     cell = pl.col(name)
-    if column.values:
-        cell = cell.replace(dict(column.values))
     if column.minor_units is not None:
         return amount(cell, decimal, column.minor_units)
     if kind in NUMBERS:

@@ -41,6 +41,9 @@ Found = FilesSource | LogSource
 KEY = "joined on "
 """Begins the names of a joined file's keys while it is joined: no column of a file is called so."""
 
+PLACE = ".#"
+"""Ends the path of an entry's place in its list, from 1."""
+
 
 def layout_of(source: FilesSource, file: Path, home: Home) -> Layout | None:
     """How a file is laid out; None if neither the source nor the file's name tells."""
@@ -190,7 +193,7 @@ def _in_rows_of(source: FilesSource, table: str, read: ReadFile, before: int, re
 
 
 def _in_entries(name: str, source: FilesSource, table: str, read: ReadFile, refuse: Refuse) -> ReadFile:
-    """Every entry of a list as a row, the entry under the list's name."""
+    """Every entry of a list as a row, the entry under the list's name; beside it its place, if it is used."""
     path = path_into(name, read.cells.columns)
     if path is None and read.of_objects:
         return read
@@ -200,9 +203,13 @@ def _in_entries(name: str, source: FilesSource, table: str, read: ReadFile, refu
     if held.null_count() == held.len() and (outer := _list_around(name, read.cells)):
         raise refuse(f"rows_of names {name!r}, which lies within a list; write `rows_of: [{outer}, {name}]`")
     entries = [_entries(cell) for cell in held]
-    rows = pl.Series([row for row, cells in enumerate(entries) for _ in cells], dtype=pl.UInt32)
-    entry = pl.Series(name, [cell for cells in entries for cell in cells], dtype=pl.String)
-    return replace(read, cells=read.cells[rows].with_columns(entry), places=read.places[rows])
+    rows = pl.Series([row for row, some in enumerate(entries) for _ in some], dtype=pl.UInt32)
+    entry = pl.Series(name, [cell for some in entries for cell in some], dtype=pl.String)
+    cells = read.cells[rows].with_columns(entry)
+    if f"{name}{PLACE}" in used_columns(source):
+        places = [str(place) for some in entries for place in range(1, len(some) + 1)]
+        cells = cells.with_columns(pl.Series(f"{name}{PLACE}", places, dtype=pl.String))
+    return replace(read, cells=cells, places=read.places[rows])
 
 
 def _list_around(name: str, cells: pl.DataFrame) -> str | None:

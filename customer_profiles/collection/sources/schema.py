@@ -264,8 +264,8 @@ class FilesSource(_Mapped, _LaidOut):
     )
     rows_of: Names = Field(
         (),
-        description="a list within each row, such as `items`: every entry becomes a row (`items.sku`); "
-        "`[items, items.taxes]` goes on to a list within the entries",
+        description="a list within each row, such as `items`: every entry becomes a row (`items.sku`, and "
+        "`items.#` for its place in the list); `[items, items.taxes]` goes on to a list within the entries",
     )
     fill_down: Names = Field(
         (), description="file's columns whose empty cells repeat the one above: merged cells of a sheet"
