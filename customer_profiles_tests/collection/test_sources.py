@@ -485,6 +485,29 @@ def test_rows_of_a_file_for_all_days_arrive_on_the_day_of_their_latest_time(own:
     assert own.receive().files["known_time_imputed"].to_list() == [True]
 
 
+@pytest.mark.parametrize(
+    ("january", "february", "between"),
+    [
+        ((2, 29), (2, 27), ["2026-01-30", "2026-01-31", "2026-02-01"]),  # closed for three days
+        ((2, 24), (2, 27), []),  # for more than a week: perhaps a file is lost
+        ((30, 31), (3, 27), []),  # more days than the first file has
+        ((2, 31), (1, 27), []),
+    ],
+)
+def test_quiet_days_between_two_files_are_delivered_without_rows(
+    own: OwnData, january: tuple[int, int], february: tuple[int, int], between: list[str]
+) -> None:
+    for month, days in ((1, january), (2, february)):
+        times = [f"2026-{month:02}-{day:02}" for day in days]
+        own.put(f"2026-{month:02}.csv", csv_of([ROW | {"No": at, "At": at} for at in times]))
+    own.says({"path": "2026-??.csv", "columns": ORDER})
+    told = arrived(own)
+    first, last = f"2026-01-{january[1]:02}", f"2026-02-{february[0]:02}"
+    assert [day for day in told if first < day < last] == between
+    assert all(told[day] == [] for day in between)
+    assert list(told) == sorted(told)
+
+
 def test_rows_without_a_day_stay_with_those_before_them_and_old_ones_arrive_on_the_first(
     own: OwnData,
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -17,6 +17,9 @@ from customer_profiles.collection.sources.mapping import leave_out
 from customer_profiles.collection.sources.places import matches, of_any_day, on_day, tells_days, told_by
 from customer_profiles.collection.sources.rows import Found, mapped_pieces
 from customer_profiles.collection.sources.schema import FilesSource
+
+MOST_QUIET = 7
+"""So many days without rows between two files, at most, may be quiet ones: a shop is closed for a week."""
 
 
 def files_days(source: Found, table: str, home: Home) -> list[date]:
@@ -106,4 +109,17 @@ def _part(source: Found, table: str, day: date, file: Path, home: Home) -> Part:
 
 
 def _histories(source: Found, table: str, home: Home) -> list[History]:
-    return [history_of(source, table, file, home) for file in matches(source.path, home.folder)]
+    """The files for all days. Quiet days between two of them belong to the earlier one, without rows."""
+    histories = [history_of(source, table, file, home) for file in matches(source.path, home.folder)]
+    in_time = sorted((each for each in histories if each.days), key=lambda each: next(iter(each.days)))
+    quiet = {before.file: _quiet_days(before, after) for before, after in pairwise(in_time)}
+    return [each.with_days(quiet.get(each.file, [])) for each in histories]
+
+
+def _quiet_days(before: History, after: History) -> list[date]:
+    """Days between two files that are few beside theirs: a month may end on a holiday, or a file is lost."""
+    last, first = next(reversed(before.days)), next(iter(after.days))
+    gap = (first - last).days - 1
+    if gap > MOST_QUIET or 2 * gap > min(len(before.days), len(after.days)):
+        return []
+    return [last + timedelta(days=number) for number in range(1, gap + 1)]

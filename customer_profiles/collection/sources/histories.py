@@ -6,7 +6,7 @@ Memory stays flat however long the file is: of each row its day and its number a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -31,6 +31,7 @@ from customer_profiles.contracts import CONTRACTS
 from customer_profiles.contracts.columns import EARLIEST_YEAR, columns_of
 
 EVERY_DAY = "every day"
+NO_ROWS = pl.Series("row", [], dtype=pl.get_index_type())
 ONE_IN = 100
 """Of so many times one may be wrong: a clock that was never set, a zero for a time that is unknown."""
 LONG = 30
@@ -54,9 +55,13 @@ class History:
     source: str
     bytes: int
     rows: Callable[[], Rows]
-    days: Mapping[date, pl.Series]
+    days: dict[date, pl.Series]
     left_out: pl.Series
     early: pl.Series
+
+    def with_days(self, days: Sequence[date]) -> History:
+        """The same, on which days without rows follow."""
+        return replace(self, days=self.days | dict.fromkeys(days, NO_ROWS)) if days else self
 
     def kept_rows(self) -> dict[date, int]:
         """How many rows of each day no rule leaves out."""
