@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import polars as pl
 
 from customer_profiles.conversion.evaluation import Evaluation
 from customer_profiles.conversion.labels import DEFINITIONS
+from customer_profiles.quality.pictures import png
 
 BLUE, ORANGE, GREY = "#2f6db3", "#d9822b", "#8a8f98"
 
@@ -28,7 +28,7 @@ def decile_chart(evaluation: Evaluation, model: str) -> bytes:
     axes.axhline(everyone, color=GREY, linestyle="--", label=f"all customers {everyone:.1f} %")
     axes.set_xticks(range(1, 11))
     _name(axes, "Conversion rate by decile", "decile of the score (1 = highest)", "converted, %")
-    return _png(figure)
+    return png(figure)
 
 
 def gain_chart(evaluation: Evaluation, *models: str) -> bytes:
@@ -50,7 +50,7 @@ def gain_chart(evaluation: Evaluation, *models: str) -> bytes:
         "customers contacted, % (highest first)",
         "buyers reached, %",
     )
-    return _png(figure)
+    return png(figure)
 
 
 def lift_chart(evaluation: Evaluation, model: str) -> bytes:
@@ -63,7 +63,7 @@ def lift_chart(evaluation: Evaluation, model: str) -> bytes:
     axes.fill_between(share, low, high, color=BLUE, alpha=0.15, linewidth=0)
     axes.axhline(1, color=GREY, linestyle="--", label="at random")
     _name(axes, "Lift by list size", "customers contacted, % (highest first)", "lift")
-    return _png(figure)
+    return png(figure)
 
 
 def reliability_chart(evaluation: Evaluation, model: str) -> bytes:
@@ -77,7 +77,7 @@ def reliability_chart(evaluation: Evaluation, model: str) -> bytes:
         expected, 100 * rows["rate"], yerr=_whiskers(rows), fmt="o-", color=BLUE, capsize=3, label=model
     )
     _name(axes, "Reliability: what was promised and what came", "mean probability, %", "converted, %")
-    return _png(figure)
+    return png(figure)
 
 
 def precision_chart(evaluation: Evaluation, model: str) -> bytes:
@@ -91,7 +91,7 @@ def precision_chart(evaluation: Evaluation, model: str) -> bytes:
     _name(
         axes, "Precision by list size", "customers contacted, % (highest first)", "of 100 contacted convert"
     )
-    return _png(figure)
+    return png(figure)
 
 
 def profit_chart(evaluation: Evaluation, model: str) -> bytes:
@@ -105,7 +105,7 @@ def profit_chart(evaluation: Evaluation, model: str) -> bytes:
     axes.axhline(0, color=GREY, linestyle="--")
     tested = f"profit, currency units, of the {rows['customers'][-1]:,} customers of the test"
     _name(axes, "Profit by cut-off", "contacted from this probability on, %", tested)
-    return _png(figure)
+    return png(figure)
 
 
 CHARTS: dict[str, Callable[[Evaluation, str], bytes]] = {
@@ -139,12 +139,6 @@ def _name(axes: Any, title: str, across: str, upwards: str) -> None:
     axes.set_ylabel(upwards)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
-
-
-def _png(figure: Any) -> bytes:
-    picture = BytesIO()
-    figure.savefig(picture, format="png")
-    return picture.getvalue()
 
 
 def _whiskers(rows: pl.DataFrame) -> np.ndarray:

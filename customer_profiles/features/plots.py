@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from io import BytesIO
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from customer_profiles.quality.pictures import png
+
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 MOST_TRAITS = 30
 
@@ -31,12 +32,12 @@ def correlation_heat_map(summary: pl.DataFrame) -> bytes:
     if not names:
         axes.set_axis_off()
         axes.text(0.5, 0.5, "no two numeric traits vary together", ha="center", va="center")
-        return _png(figure)
+        return png(figure)
     picture = axes.imshow(matrix, cmap="RdBu_r", vmin=-1, vmax=1)
     axes.set_xticks(range(len(names)), names, rotation=90, fontsize=8)
     axes.set_yticks(range(len(names)), names, fontsize=8)
     figure.colorbar(picture, ax=axes, shrink=0.7, label="correlation")
-    return _png(figure)
+    return png(figure)
 
 
 def missing_shares(summary: pl.DataFrame) -> bytes:
@@ -53,7 +54,7 @@ def missing_shares(summary: pl.DataFrame) -> bytes:
     axes.set_xlim(0, 100)
     axes.tick_params(axis="y", labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)
-    return _png(figure)
+    return png(figure)
 
 
 def _matrix(summary: pl.DataFrame) -> tuple[list[str], NDArray[np.float64]]:
@@ -84,9 +85,3 @@ def _alike_side_by_side(matrix: NDArray[np.float64]) -> list[int]:
     np.fill_diagonal(distance, 0)
     tree = linkage(squareform(distance, checks=False), "average", optimal_ordering=True)
     return [int(number) for number in leaves_list(tree)]
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=100)
-    return buffer.getvalue()

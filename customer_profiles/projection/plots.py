@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from io import BytesIO
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
 from customer_profiles.projection.projection import Projection
+from customer_profiles.quality.pictures import png
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 INCHES, DOTS_PER_INCH = (9, 5), 100
 MOST_POINTS = 5_000
@@ -47,7 +47,7 @@ def explained_variance_plot(projection: Projection) -> bytes:
     axes.set_ylim(0, 105)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(loc="center right", frameon=False)
-    return _png(figure)
+    return png(figure)
 
 
 def component_scatter(components: pl.DataFrame, segments: pl.DataFrame) -> bytes:
@@ -73,7 +73,7 @@ def component_scatter(components: pl.DataFrame, segments: pl.DataFrame) -> bytes
     axes.set_title(f"Customers by their first two components ({shown.height:,} of {components.height:,})")
     axes.set_xlabel("PC1")
     axes.set_ylabel("PC2")
-    return _png(figure)
+    return png(figure)
 
 
 def _coloured(components: pl.DataFrame, segments: pl.DataFrame) -> pl.DataFrame:
@@ -89,9 +89,3 @@ def _span(values: pl.Series) -> tuple[float, float]:
     low, high = np.quantile(values.to_numpy(), (0.005, 0.995))
     margin = 0.08 * (high - low) or 1.0
     return low - margin, high + margin
-
-
-def _png(figure: Figure) -> bytes:
-    out = BytesIO()
-    figure.savefig(out, format="png")
-    return out.getvalue()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
 
 import numpy as np
 
 from customer_profiles.quality.coarse import binned
 from customer_profiles.quality.counts import SHARES
 from customer_profiles.quality.history import History
+from customer_profiles.quality.pictures import png
 
 INCHES, DOTS_PER_INCH = (11, 5), 80
 LONGEST_NAME = 18
@@ -70,6 +70,4 @@ def drift_plot(panels: Sequence[Panel]) -> bytes:
         below.tick_params(labelsize=7)
     grid[0, 0].legend(frameon=False, fontsize=7)
     figure.subplots_adjust(left=0.05, right=0.98, top=0.92, bottom=0.1, wspace=0.2, hspace=0.35)
-    file = BytesIO()
-    figure.savefig(file, format="png")
-    return file.getvalue()
+    return png(figure)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from io import BytesIO
 from typing import TYPE_CHECKING
 
 import polars as pl
 
+from customer_profiles.quality.pictures import png
 from customer_profiles.segments.differences import what_sets_apart
 from customer_profiles.segments.segmentation import Segmentation
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 INCHES, DOTS_PER_INCH = (9, 5), 100
 MOST_TRAITS = 30
@@ -33,7 +33,7 @@ def segment_sizes_plot(segmentation: Segmentation) -> bytes:
     axes.set_title(f"{segmentation.k_} segments of {table['customers'].sum():,} customers")
     axes.set_xlabel("customers")
     axes.spines[["top", "right"]].set_visible(False)
-    return _png(figure)
+    return png(figure)
 
 
 def segment_heat_map(segmentation: Segmentation) -> bytes:
@@ -68,15 +68,9 @@ def segment_heat_map(segmentation: Segmentation) -> bytes:
         )
     axes.set_title("What sets the segments apart")
     figure.colorbar(picture, label="standard deviations from the average customer", extend="both")
-    return _png(figure)
+    return png(figure)
 
 
 def _strongest_traits(segmentation: Segmentation) -> list[str]:
     strength = segmentation.profile_.group_by("trait", maintain_order=True).agg(pl.col("z").abs().max())
     return strength.sort("z", descending=True, maintain_order=True).head(MOST_TRAITS)["trait"].to_list()
-
-
-def _png(figure: Figure) -> bytes:
-    out = BytesIO()
-    figure.savefig(out, format="png")
-    return out.getvalue()
