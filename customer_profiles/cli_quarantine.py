@@ -49,11 +49,12 @@ def list_rows(
     chosen = day.date() if day else None
     with _platform(home).warehouse() as warehouse:
         counts = counts_by_rule(warehouse, chosen, chosen)
-    shown = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for title in ("day", "table", "rule"):
+    shown = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+    for title in ("day", "table"):
         shown.add_column(title, no_wrap=True)
+    shown.add_column("rule", overflow="fold")
     for title in ("rows", "released"):
-        shown.add_column(title, justify="right")
+        shown.add_column(title, justify="right", no_wrap=True)
     for of_day, of_table, rule, rows, released in counts.iter_rows():
         if table in (None, of_table):
             shown.add_row(str(of_day), of_table, rule, f"{rows:,}", f"{released:,}" if released else "")
