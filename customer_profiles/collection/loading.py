@@ -16,7 +16,7 @@ import polars as pl
 from customer_profiles.collection.arrivals import Arrival
 from customer_profiles.collection.door import Door
 from customer_profiles.collection.ledger import REFUSED
-from customer_profiles.collection.reading import Delivery, DeliveryError, Part, ReadFile
+from customer_profiles.collection.reading import Delivery, DeliveryError, Part
 from customer_profiles.collection.releasing import RELEASED
 from customer_profiles.collection.searches import NO_WORDS, Categories
 from customer_profiles.collection.sources.finding import delivered_days, find_delivery
@@ -228,7 +228,9 @@ def _late_parts(
         try:
             delivery = find_delivery(door.home, table, file_day)
             new = _new_parts(delivery.parts, own) if delivery else []
-            late = [Arrival(_renamed(part, own), day, part.source, file_day, own) for part in new]
+            late = [
+                Arrival(_renamed(part, day, file_day, own), day, part.source, file_day, own) for part in new
+            ]
         except DeliveryError as error:
             yield str(error)
         except OSError as error:
@@ -238,15 +240,14 @@ def _late_parts(
                 yield late
 
 
-def _renamed(part: Part, entries: pl.DataFrame) -> Part:
-    """A later state of a file under a name of its own, so that every row has one place."""
-    if not entries.filter(source=part.source).height:
-        return part
-    source = f"{part.source}@{part.digest()[:VERSION_DIGITS]}"
+def _renamed(part: Part, day: date, file_day: date, entries: pl.DataFrame) -> Part:
+    """A part under a name that no other has on the ``day`` on which it arrives: every row has one place.
 
-    def read() -> Iterator[ReadFile]:
-        for file in part.read():
-            places = file.places.with_columns(source=pl.lit(source))
-            yield replace(file, source=source, places=places)
-
-    return replace(part, source=source, read=read)
+    Later states of a file lie beside earlier ones; late days of a file for all days, or of a query, beside
+    each other. ``entries`` are those of ``file_day``.
+    """
+    if entries.filter(file=part.source).height:
+        return part.renamed(f"{part.source}@{part.digest()[:VERSION_DIGITS]}")
+    if part.of_all_days and file_day != day:
+        return part.renamed(f"{part.source}@{file_day}")
+    return part

@@ -82,7 +82,7 @@ class History:
         def digest() -> str:
             return [rows.sha256 for rows in read()][-1]
 
-        return Part(self.source, self.file, digest, read)
+        return Part(self.source, self.file, digest, read, of_all_days=True)
 
     def _pieces(self, day: date) -> Iterator[Mapped]:
         """The rows of a day and what leaves them out, some at a time; of a day without rows one piece."""
