@@ -71,13 +71,15 @@ def load_day(
         return Loaded("late", says=f"it came after {day} was run: {ENTERS} {REWRITE.format(day)}")
     arrivals = _arrivals([delivery]) if delivery else []
     entries = store(warehouse, vault, door, table, arrivals, categories, forget=own)
-    gone = _rewritten(table, day, own, entries)
+    gone = _rewritten(table, day, own, entries, delivery)
     if delivery is None:
         return Loaded("absent", says="its file is gone: the day was emptied", gone=gone)
     return replace(_loaded(entries), gone=gone)
 
 
-def _rewritten(table: str, day: date, before: pl.DataFrame, entries: list[Entry]) -> tuple[str, ...]:
+def _rewritten(
+    table: str, day: date, before: pl.DataFrame, entries: list[Entry], delivery: Delivery | None
+) -> tuple[str, ...]:
     """What a rewritten day has no more of the rows that had come in: nothing, or one sentence.
 
     Released rows had come in twice.
@@ -85,7 +87,11 @@ def _rewritten(table: str, day: date, before: pl.DataFrame, entries: list[Entry]
     had = int(before.filter(~pl.col("source").str.contains(RELEASED, literal=True))["rows"].sum())
     if _rows(entries) >= had:
         return ()
-    why = "" if entries else "; its file is not there: if it should be, put it back and rewrite the day again"
+    why = ""
+    if delivery is None:
+        why = "; its file is not there: if it should be, put it back and rewrite the day again"
+    elif any(part.whole for part in delivery.parts):
+        why = "; rows that sources.yaml puts on other days now come in when those are rewritten too"
     return (f"{table} of {day}: rewritten, with fewer rows: {_rows(entries):,} now, {had:,} before{why}",)
 
 

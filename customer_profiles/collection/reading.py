@@ -57,7 +57,8 @@ class Part:
     ``source`` is its name in the ledger; ``file`` where it lies, if it is one. ``digest`` tells whether it
     changed since it was loaded. ``read`` yields its rows, in one piece or in several with ascending row
     numbers; it raises ``DeliveryError`` if the part is not what it says. ``of_all_days``: parts of other days
-    have the same name; where they are of one file, their rows move its own to other numbers.
+    have the same name; where they are of one file, their rows move its own to other numbers. ``whole`` makes
+    a part of that file's rows of all days.
     """
 
     source: str
@@ -65,6 +66,7 @@ class Part:
     digest: Callable[[], str]
     read: Callable[[], Iterator[ReadFile]]
     of_all_days: bool = False
+    whole: Callable[[], Part] | None = None
 
     def renamed(self, source: str) -> Part:
         """The same under another name, so that every row has one place."""

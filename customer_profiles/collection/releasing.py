@@ -22,6 +22,7 @@ from customer_profiles.collection.door import Door, as_sealed
 from customer_profiles.collection.json_cells import json_text
 from customer_profiles.collection.reading import LINE, DeliveryError, Part, ReadFile
 from customer_profiles.collection.sources.finding import find_delivery
+from customer_profiles.collection.storing import state_of
 from customer_profiles.collection.tables import PLACE, RAW, RELEASES
 from customer_profiles.privacy.sealing import place_of
 from customer_profiles.warehouse import Session
@@ -151,35 +152,38 @@ def _read_mapped(
 
     Not from their originals, ``held``: a mapping can look at a row's neighbours, to number the lines of an
     order. Of a query, whose digest tells its wording alone, they must be the same still; of a file for all
-    days the same originals are looked for, under whatever numbers they have now.
+    days the same originals are looked for, under whatever numbers they have now, or, if a mended mapping
+    tells other days of its rows, on whatever day.
     """
     delivery = find_delivery(door.home, table, entry["file_day"])
     part = next((part for part in delivery.parts if part.source == entry["file"]), None) if delivery else None
-    if part is None or part.digest() != entry["sha256"]:
+    same = part is not None and part.digest() == entry["sha256"]
+    whole = None if same else _whole(part, entry, held, numbers)
+    if part is None or not (same or whole):
         raise DeliveryError(
             f"{table} of {entry['file_day']}: {entry['file']}: it is gone or was changed, so its rows cannot "
             f"be mapped again; put it back as it was, or rewrite its day: customer-profiles run --rebuild "
             f"{entry['file_day']}"
         )
+    if whole:
+        yield from (_chosen(file, name, numbers) for file in whole.read())
+        return
     asked = held() if part.file is None else None
-    if part.of_all_days and part.file is not None:
+    if part.whole:
         numbers = _numbers_now(part, held(), numbers)
     rows = 0
     for file in part.read():
         rows += file.places.height + sum(file.filtered.values())
-        chosen = file.places["row_number"].is_in(numbers)
-        places = file.places.filter(chosen).with_columns(source=pl.lit(name))
-        originals = None if file.originals is None else file.originals.filter(chosen)
-        cells = file.cells.filter(chosen)
-        if asked is not None and originals is not None:
-            found = _as_held(file).filter(chosen)
-            if not found.equals(asked.filter(pl.col("row_number").is_in(places["row_number"].to_list()))):
+        released = _chosen(file, name, numbers)
+        if asked is not None:
+            found = _as_held(released)
+            if not found.equals(asked.filter(pl.col("row_number").is_in(found["row_number"].to_list()))):
                 raise DeliveryError(
                     f"{table} of {entry['file_day']}: {entry['file']}: the query gives other rows now, or in "
                     f"another order, so nobody can tell which were meant; rewrite its day: customer-profiles "
                     f"run --rebuild {entry['file_day']}"
                 )
-        yield replace(file, cells=cells, places=places, originals=originals, source=name, filtered={})
+        yield released
     before = entry["rows"] + entry["known_rows"] + entry["filtered"]
     if rows != before:
         raise DeliveryError(
@@ -187,6 +191,31 @@ def _read_mapped(
             f"has {rows:,} as sources.yaml reads it now, so nobody can tell which were meant; rewrite its "
             f"day: customer-profiles run --rebuild {entry['file_day']}"
         )
+
+
+def _chosen(file: ReadFile, name: str, numbers: list[int]) -> ReadFile:
+    chosen = file.places["row_number"].is_in(numbers)
+    return replace(
+        file,
+        cells=file.cells.filter(chosen),
+        places=file.places.filter(chosen).with_columns(source=pl.lit(name)),
+        originals=None if file.originals is None else file.originals.filter(chosen),
+        source=name,
+        filtered={},
+    )
+
+
+def _whole(
+    part: Part | None, entry: Mapping[str, Any], held: Callable[[], pl.DataFrame], numbers: list[int]
+) -> Part | None:
+    """The whole file of a part that is one day of it, if its rows of these numbers are still those held."""
+    if part is None or part.whole is None or part.file is None:
+        return None
+    if any(entry[name] != value for name, value in state_of(part.file).items()):
+        return None
+    whole, asked = part.whole(), held().filter(pl.col("row_number").is_in(numbers))
+    same = (_as_held(file).join(asked, on=["row_number", "original"], how="semi") for file in whole.read())
+    return whole if sum(rows.height for rows in same) == asked.height else None
 
 
 def _as_held(file: ReadFile) -> pl.DataFrame:

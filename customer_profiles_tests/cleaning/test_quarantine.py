@@ -255,6 +255,31 @@ def test_rows_that_moved_within_a_file_for_all_days_are_released_and_no_others(
     assert sorted(came["order_id"]) == ["2", "3", "4", "5"]
 
 
+def test_rows_whose_day_a_mended_mapping_tells_are_released_from_a_file_for_all_days(
+    shop, tmp_path: Path
+) -> None:
+    def map_times(*formats: str) -> None:
+        when = {"column": "When", "date_format": list(formats)}
+        columns = {**MAPPED, "ordered_at": when, "status_at": when, "line_number": {"constant": "1"}}
+        orders = {"kind": "files", "path": "all.csv", "columns": {**columns, "status": {"constant": "paid"}}}
+        (tmp_path / "sources.yaml").write_text(json.dumps({"tables": {"orders": [orders]}}))
+        shop.door = replace(shop.door, home=load_home(load_settings(tmp_path), {}))
+
+    rows = [("1", DAY), ("2", NEXT.strftime("%d.%m.%Y")), ("3", NEXT), ("4", DAY)]
+    lines = ["No,Who,When", *(f"{number},C{number},{when}" for number, when in rows)]
+    (tmp_path / "all.csv").write_text("\n".join(lines) + "\n")
+    map_times("%Y-%m-%d")
+    shop.run("orders", DAY, NEXT)
+    hold(shop, DAY)
+    release_rows(shop.warehouse, Chosen("orders", DAY), NOW)
+    map_times("%Y-%m-%d", "%d.%m.%Y")
+    assert shop.run("orders", NEXT)[NEXT].refused == ()
+    came = shop.warehouse.frame(CLEANED["orders"], NEXT, NEXT)
+    assert sorted(came["order_id"]) == ["2", "3"]
+    (gone,) = shop.run("orders", DAY, rebuild=True)[DAY].gone
+    assert "2 now, 3 before; rows that sources.yaml puts on other days now come in when those" in gone
+
+
 def test_rows_of_a_query_that_gives_others_now_are_not_guessed(shop, history, tmp_path: Path) -> None:
     history("sql")
     shop.run("orders", DAY, NEXT)
