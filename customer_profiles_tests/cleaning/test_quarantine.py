@@ -189,7 +189,7 @@ def history(shop, tmp_path: Path) -> Callable[..., None]:
         database.executemany("insert into orders values (?, ?, ?, ?)", rows)
     query = 'select * from orders where "When" >= :day_start and "When" < :day_end'
     kinds = {
-        "files": {"path": "all.csv"},
+        "files": {"path": "all*.csv"},
         "sql": {"url_variable": "SHOP_URL", "query": query, "last_day": str(NEXT)},
     }
 
@@ -239,15 +239,17 @@ def test_days_of_one_file_or_query_that_came_late_are_released_and_rewritten_eac
     assert fates(shop, "orders", newest) == {"accepted": 2, "quarantined": 1}
 
 
+@pytest.mark.parametrize("name", ["all.csv", "all_2026-03-05.csv"])
 def test_rows_that_moved_within_a_file_for_all_days_are_released_and_no_others(
-    shop, history, tmp_path: Path
+    shop, history, tmp_path: Path, name: str
 ) -> None:
     history("files")
     shop.run("orders", DAY, NEXT)
     hold(shop, DAY, NEXT)
     head, *lines = (tmp_path / "all.csv").read_text().splitlines()
     later = ["9,C9,2026-03-05 10:00:00,paid", "8,C8,2026-03-05 10:00:00,paid"]
-    (tmp_path / "all.csv").write_text("\n".join([head, *later, *lines]) + "\n")
+    (tmp_path / "all.csv").rename(tmp_path / name)
+    (tmp_path / name).write_text("\n".join([head, *later, *lines]) + "\n")
     release_rows(shop.warehouse, Chosen("orders", None), NOW)
     history("files", bezahlt="paid", offen="placed")
     shop.run("orders", NEXT)
