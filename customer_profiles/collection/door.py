@@ -188,25 +188,18 @@ def _hash(name: str, seed: int) -> pl.Expr:
     return pl.when(pl.col(name).is_not_null()).then(pl.col(name).hash(seed)).otherwise(0)
 
 
-def as_sealed(delivered: pl.DataFrame) -> pl.Series:
-    """Rows as they were delivered, as the JSON that is sealed."""
-    return delivered.select(pl.struct(sorted(delivered.columns)).struct.json_encode()).to_series()
+def as_sealed(delivered: pl.DataFrame, lines: pl.Series) -> pl.Series:
+    """Delivered rows as the JSON that is sealed: the cells, or a line that could not be split."""
+    cells = pl.struct(sorted(delivered.columns) or LINE).struct.json_encode()
+    line = pl.when(pl.col(LINE).is_not_null()).then(pl.struct(LINE).struct.json_encode())
+    return delivered.with_columns(lines).select(line.otherwise(cells)).to_series()
 
 
 def _original(delivered: pl.DataFrame, lines: pl.Series, broken: pl.Series) -> pl.Series:
-    """The broken rows as they were delivered, as JSON: a line that could not be split, or the cells."""
+    """The broken rows as they were delivered, as JSON."""
     rows = (broken.list.len() > 0).arg_true()
-    words = (
-        delivered[rows]
-        .with_columns(lines.gather(rows))
-        .select(
-            pl.when(pl.col(LINE).is_not_null())
-            .then(pl.struct(LINE).struct.json_encode())
-            .otherwise(pl.struct(sorted(delivered.columns) or LINE).struct.json_encode())
-        )
-    )
     nothing = pl.Series("original", [None], dtype=pl.String).new_from_index(0, broken.len())
-    return nothing.scatter(rows, words.to_series())
+    return nothing.scatter(rows, as_sealed(delivered[rows], lines.gather(rows)))
 
 
 def _behind_the_door(

@@ -16,7 +16,7 @@ import polars as pl
 from customer_profiles.collection.arrivals import Arrival
 from customer_profiles.collection.door import Door
 from customer_profiles.collection.ledger import REFUSED
-from customer_profiles.collection.reading import Delivery, DeliveryError, Part, ReadFile
+from customer_profiles.collection.reading import Delivery, DeliveryError, Part
 from customer_profiles.collection.releasing import RELEASED
 from customer_profiles.collection.searches import NO_WORDS, Categories
 from customer_profiles.collection.sources.finding import delivered_days, find_delivery
@@ -71,13 +71,15 @@ def load_day(
         return Loaded("late", says=f"it came after {day} was run: {ENTERS} {REWRITE.format(day)}")
     arrivals = _arrivals([delivery]) if delivery else []
     entries = store(warehouse, vault, door, table, arrivals, categories, forget=own)
-    gone = _rewritten(table, day, own, entries)
+    gone = _rewritten(table, day, own, entries, delivery)
     if delivery is None:
         return Loaded("absent", says="its file is gone: the day was emptied", gone=gone)
     return replace(_loaded(entries), gone=gone)
 
 
-def _rewritten(table: str, day: date, before: pl.DataFrame, entries: list[Entry]) -> tuple[str, ...]:
+def _rewritten(
+    table: str, day: date, before: pl.DataFrame, entries: list[Entry], delivery: Delivery | None
+) -> tuple[str, ...]:
     """What a rewritten day has no more of the rows that had come in: nothing, or one sentence.
 
     Released rows had come in twice.
@@ -85,7 +87,11 @@ def _rewritten(table: str, day: date, before: pl.DataFrame, entries: list[Entry]
     had = int(before.filter(~pl.col("source").str.contains(RELEASED, literal=True))["rows"].sum())
     if _rows(entries) >= had:
         return ()
-    why = "" if entries else "; its file is not there: if it should be, put it back and rewrite the day again"
+    why = ""
+    if delivery is None:
+        why = "; its file is not there: if it should be, put it back and rewrite the day again"
+    elif any(part.whole for part in delivery.parts):
+        why = "; rows that sources.yaml puts on other days now come in when those are rewritten too"
     return (f"{table} of {day}: rewritten, with fewer rows: {_rows(entries):,} now, {had:,} before{why}",)
 
 
@@ -228,7 +234,9 @@ def _late_parts(
         try:
             delivery = find_delivery(door.home, table, file_day)
             new = _new_parts(delivery.parts, own) if delivery else []
-            late = [Arrival(_renamed(part, own), day, part.source, file_day, own) for part in new]
+            late = [
+                Arrival(_renamed(part, day, file_day, own), day, part.source, file_day, own) for part in new
+            ]
         except DeliveryError as error:
             yield str(error)
         except OSError as error:
@@ -238,15 +246,14 @@ def _late_parts(
                 yield late
 
 
-def _renamed(part: Part, entries: pl.DataFrame) -> Part:
-    """A later state of a file under a name of its own, so that every row has one place."""
-    if not entries.filter(source=part.source).height:
-        return part
-    source = f"{part.source}@{part.digest()[:VERSION_DIGITS]}"
+def _renamed(part: Part, day: date, file_day: date, entries: pl.DataFrame) -> Part:
+    """A part under a name that no other has on the ``day`` on which it arrives: every row has one place.
 
-    def read() -> Iterator[ReadFile]:
-        for file in part.read():
-            places = file.places.with_columns(source=pl.lit(source))
-            yield replace(file, source=source, places=places)
-
-    return replace(part, source=source, read=read)
+    Later states of a file lie beside earlier ones; late days of a file for all days, or of a query, beside
+    each other. ``entries`` are those of ``file_day``.
+    """
+    if entries.filter(file=part.source).height:
+        return part.renamed(f"{part.source}@{part.digest()[:VERSION_DIGITS]}")
+    if part.of_all_days and file_day != day:
+        return part.renamed(f"{part.source}@{file_day}")
+    return part

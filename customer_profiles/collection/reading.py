@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
@@ -56,13 +56,27 @@ class Part:
 
     ``source`` is its name in the ledger; ``file`` where it lies, if it is one. ``digest`` tells whether it
     changed since it was loaded. ``read`` yields its rows, in one piece or in several with ascending row
-    numbers; it raises ``DeliveryError`` if the part is not what it says.
+    numbers; it raises ``DeliveryError`` if the part is not what it says. ``of_all_days``: parts of other days
+    have the same name; where they are of one file, their rows move its own to other numbers. ``whole`` makes
+    a part of that file's rows of all days.
     """
 
     source: str
     file: Path | None
     digest: Callable[[], str]
     read: Callable[[], Iterator[ReadFile]]
+    of_all_days: bool = False
+    whole: Callable[[], Part] | None = None
+
+    def renamed(self, source: str) -> Part:
+        """The same under another name, so that every row has one place."""
+
+        def read() -> Iterator[ReadFile]:
+            for file in self.read():
+                places = file.places.with_columns(source=pl.lit(source))
+                yield replace(file, source=source, places=places)
+
+        return replace(self, source=source, read=read)
 
 
 @dataclass(frozen=True)

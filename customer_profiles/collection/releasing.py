@@ -22,6 +22,7 @@ from customer_profiles.collection.door import Door, as_sealed
 from customer_profiles.collection.json_cells import json_text
 from customer_profiles.collection.reading import LINE, DeliveryError, Part, ReadFile
 from customer_profiles.collection.sources.finding import find_delivery
+from customer_profiles.collection.storing import state_of
 from customer_profiles.collection.tables import PLACE, RAW, RELEASES
 from customer_profiles.privacy.sealing import place_of
 from customer_profiles.warehouse import Session
@@ -87,7 +88,7 @@ def waiting_releases(
             _read, session, door, table, day, str(source), name, numbers
         )
         if table in door.home.tables:
-            held = partial(_opened, session, door, table, day, str(source), numbers)
+            held = partial(_opened, session, door, table, day, str(source))
             read = partial(_read_mapped, door, table, of_file, name, numbers, held)
         part = Part(name, None, partial(_digest, read), read)
         waiting.append(Arrival(part, today, entry["file"], entry["file_day"]))
@@ -118,12 +119,14 @@ def _read(
 
 
 def _opened(
-    session: Session, door: Door, table: str, day: Any, source: str, numbers: list[int]
+    session: Session, door: Door, table: str, day: Any, source: str, numbers: list[int] | None = None
 ) -> pl.DataFrame:
-    """The originals of rows as JSON, beside their row numbers."""
+    """The originals of rows as JSON, beside their row numbers; by default of all that are broken."""
     rows = session.read(RAW[table], day, day).filter(
-        nw.col("source") == source, nw.col("row_number").is_in(numbers)
+        nw.col("source") == source, ~nw.col("original_sealed").is_null()
     )
+    if numbers is not None:
+        rows = rows.filter(nw.col("row_number").is_in(numbers))
     held = session.collect(rows.select("row_number", "original_sealed").sort("row_number"))
     return held.select(
         "row_number",
@@ -148,33 +151,43 @@ def _read_mapped(
     """The same rows of a file that ``sources.yaml`` maps, read and mapped again; ``entry`` is the file's own.
 
     Not from their originals, ``held``: a mapping can look at a row's neighbours, to number the lines of an
-    order. Of a query, whose digest tells its wording alone, they must be the same still.
+    order. Of a query, whose digest tells its wording alone, they must be the same still; of a file for all
+    days the same originals are looked for, under whatever numbers they have now, or, if a mended mapping
+    tells other days of its rows, on whatever day.
     """
     delivery = find_delivery(door.home, table, entry["file_day"])
-    part = next((part for part in delivery.parts if part.source == entry["file"]), None) if delivery else None
-    if part is None or part.digest() != entry["sha256"]:
+    parts = delivery.parts if delivery else ()
+    part = next((part for part in parts if part.source == entry["file"]), None)
+    if part is None:  # its file may have another name by now
+        alike = [part for part in parts if part.digest() == entry["sha256"]]
+        part = alike[0] if len(alike) == 1 else None
+    same = part is not None and part.digest() == entry["sha256"]
+    whole = None if same else _whole(part, entry, held, numbers)
+    if part is None or not (same or whole):
         raise DeliveryError(
             f"{table} of {entry['file_day']}: {entry['file']}: it is gone or was changed, so its rows cannot "
             f"be mapped again; put it back as it was, or rewrite its day: customer-profiles run --rebuild "
             f"{entry['file_day']}"
         )
+    if whole:
+        yield from (_chosen(file, name, numbers) for file in whole.read())
+        return
     asked = held() if part.file is None else None
+    if part.whole:
+        numbers = _numbers_now(part, held(), numbers)
     rows = 0
     for file in part.read():
         rows += file.places.height + sum(file.filtered.values())
-        chosen = file.places["row_number"].is_in(numbers)
-        places = file.places.filter(chosen).with_columns(source=pl.lit(name))
-        originals = None if file.originals is None else file.originals.filter(chosen)
-        cells = file.cells.filter(chosen)
-        if asked is not None and originals is not None:
-            found = originals.select(row_number=places["row_number"], original=as_sealed(originals))
-            if not found.equals(asked.filter(pl.col("row_number").is_in(places["row_number"].to_list()))):
+        released = _chosen(file, name, numbers)
+        if asked is not None:
+            found = _as_held(released)
+            if not found.equals(asked.filter(pl.col("row_number").is_in(found["row_number"].to_list()))):
                 raise DeliveryError(
                     f"{table} of {entry['file_day']}: {entry['file']}: the query gives other rows now, or in "
                     f"another order, so nobody can tell which were meant; rewrite its day: customer-profiles "
                     f"run --rebuild {entry['file_day']}"
                 )
-        yield replace(file, cells=cells, places=places, originals=originals, source=name, filtered={})
+        yield released
     before = entry["rows"] + entry["known_rows"] + entry["filtered"]
     if rows != before:
         raise DeliveryError(
@@ -182,6 +195,52 @@ def _read_mapped(
             f"has {rows:,} as sources.yaml reads it now, so nobody can tell which were meant; rewrite its "
             f"day: customer-profiles run --rebuild {entry['file_day']}"
         )
+
+
+def _chosen(file: ReadFile, name: str, numbers: list[int]) -> ReadFile:
+    chosen = file.places["row_number"].is_in(numbers)
+    return replace(
+        file,
+        cells=file.cells.filter(chosen),
+        places=file.places.filter(chosen).with_columns(source=pl.lit(name)),
+        originals=None if file.originals is None else file.originals.filter(chosen),
+        source=name,
+        filtered={},
+    )
+
+
+def _whole(
+    part: Part | None, entry: Mapping[str, Any], held: Callable[[], pl.DataFrame], numbers: list[int]
+) -> Part | None:
+    """The whole file of a part that is one day of it, if its rows of these numbers are still those held."""
+    if part is None or part.whole is None or part.file is None:
+        return None
+    if any(entry[name] != value for name, value in state_of(part.file).items()):
+        return None
+    whole, asked = part.whole(), held().filter(pl.col("row_number").is_in(numbers))
+    same = (_as_held(file).join(asked, on=["row_number", "original"], how="semi") for file in whole.read())
+    return whole if sum(rows.height for rows in same) == asked.height else None
+
+
+def _as_held(file: ReadFile) -> pl.DataFrame:
+    """The rows of a mapped file as ``_opened`` has those in quarantine."""
+    originals = file.cells if file.originals is None else file.originals
+    return file.places.select("row_number", original=as_sealed(originals, file.places[LINE]))
+
+
+def _numbers_now(part: Part, held: pl.DataFrame, numbers: list[int]) -> list[int]:
+    """The numbers that rows of a file for all days have now; of what is alike, in the order of the file.
+
+    Its rows of the day are as they were. What came or went before them moved them.
+    """
+    now = pl.concat(_as_held(file).join(held, on="original", how="semi") for file in part.read())
+    asked = held.filter(pl.col("row_number").is_in(numbers))
+    if now.join(asked, on=["row_number", "original"], how="semi").height == asked.height:
+        return numbers
+    nth = pl.int_range(pl.len()).over("original")
+    before, after = (rows.sort("row_number").with_columns(nth=nth) for rows in (held, now))
+    moved = before.filter(pl.col("row_number").is_in(numbers)).join(after, on=["original", "nth"])
+    return moved["row_number_right"].to_list()
 
 
 def _digest(read: Callable[[], Iterator[ReadFile]]) -> str:

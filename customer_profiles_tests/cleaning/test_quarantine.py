@@ -189,7 +189,7 @@ def history(shop, tmp_path: Path) -> Callable[..., None]:
         database.executemany("insert into orders values (?, ?, ?, ?)", rows)
     query = 'select * from orders where "When" >= :day_start and "When" < :day_end'
     kinds = {
-        "files": {"path": "all.csv"},
+        "files": {"path": "all*.csv"},
         "sql": {"url_variable": "SHOP_URL", "query": query, "last_day": str(NEXT)},
     }
 
@@ -219,6 +219,69 @@ def test_rows_of_any_day_of_one_file_or_query_are_released(shop, history, kind: 
     assert set(find_rows(shop.warehouse, Chosen("orders", DAY))["released_on"]) == {NEXT}
 
 
+@pytest.mark.parametrize("kind", ["files", "sql"])
+def test_days_of_one_file_or_query_that_came_late_are_released_and_rewritten_each_alone(
+    shop, history, kind: str
+) -> None:
+    newest = NEXT + timedelta(days=1)
+    shop.run("orders", DAY, NEXT, newest)
+    history(kind)
+    shop.run("orders", newest)
+    hold(shop, newest)
+    assert fates(shop, "orders", newest) == {"accepted": 2, "quarantined": 3}
+    release_rows(shop.warehouse, Chosen("orders", None, "status|unparsable"), NOW)
+    history(kind, bezahlt="paid", offen="placed")
+    shop.run("orders", newest)
+    assert fates(shop, "orders", newest) == {"accepted": 5, "quarantined": 3}
+    shop.run("orders", DAY, rebuild=True)
+    shop.run("orders", NEXT, newest)
+    assert fates(shop, "orders", DAY) == {"accepted": 3}
+    assert fates(shop, "orders", newest) == {"accepted": 2, "quarantined": 1}
+
+
+@pytest.mark.parametrize("name", ["all.csv", "all_2026-03-05.csv"])
+def test_rows_that_moved_within_a_file_for_all_days_are_released_and_no_others(
+    shop, history, tmp_path: Path, name: str
+) -> None:
+    history("files")
+    shop.run("orders", DAY, NEXT)
+    hold(shop, DAY, NEXT)
+    head, *lines = (tmp_path / "all.csv").read_text().splitlines()
+    later = ["9,C9,2026-03-05 10:00:00,paid", "8,C8,2026-03-05 10:00:00,paid"]
+    (tmp_path / "all.csv").rename(tmp_path / name)
+    (tmp_path / name).write_text("\n".join([head, *later, *lines]) + "\n")
+    release_rows(shop.warehouse, Chosen("orders", None), NOW)
+    history("files", bezahlt="paid", offen="placed")
+    shop.run("orders", NEXT)
+    came = shop.warehouse.frame(CLEANED["orders"], NEXT, NEXT)
+    assert sorted(came["order_id"]) == ["2", "3", "4", "5"]
+
+
+def test_rows_whose_day_a_mended_mapping_tells_are_released_from_a_file_for_all_days(
+    shop, tmp_path: Path
+) -> None:
+    def map_times(*formats: str) -> None:
+        when = {"column": "When", "date_format": list(formats)}
+        columns = {**MAPPED, "ordered_at": when, "status_at": when, "line_number": {"constant": "1"}}
+        orders = {"kind": "files", "path": "all.csv", "columns": {**columns, "status": {"constant": "paid"}}}
+        (tmp_path / "sources.yaml").write_text(json.dumps({"tables": {"orders": [orders]}}))
+        shop.door = replace(shop.door, home=load_home(load_settings(tmp_path), {}))
+
+    rows = [("1", DAY), ("2", NEXT.strftime("%d.%m.%Y")), ("3", NEXT), ("4", DAY)]
+    lines = ["No,Who,When", *(f"{number},C{number},{when}" for number, when in rows)]
+    (tmp_path / "all.csv").write_text("\n".join(lines) + "\n")
+    map_times("%Y-%m-%d")
+    shop.run("orders", DAY, NEXT)
+    hold(shop, DAY)
+    release_rows(shop.warehouse, Chosen("orders", DAY), NOW)
+    map_times("%Y-%m-%d", "%d.%m.%Y")
+    assert shop.run("orders", NEXT)[NEXT].refused == ()
+    came = shop.warehouse.frame(CLEANED["orders"], NEXT, NEXT)
+    assert sorted(came["order_id"]) == ["2", "3"]
+    (gone,) = shop.run("orders", DAY, rebuild=True)[DAY].gone
+    assert "2 now, 3 before; rows that sources.yaml puts on other days now come in when those" in gone
+
+
 def test_rows_of_a_query_that_gives_others_now_are_not_guessed(shop, history, tmp_path: Path) -> None:
     history("sql")
     shop.run("orders", DAY, NEXT)
@@ -231,6 +294,38 @@ def test_rows_of_a_query_that_gives_others_now_are_not_guessed(shop, history, tm
     assert "the query gives other rows now" in refused
     assert "customer-profiles run --rebuild 2026-03-03" in refused
     assert fates(shop, "orders", NEXT) == {"accepted": 1, "quarantined": 1}
+
+
+def test_rows_of_a_file_that_a_table_reads_twice_are_released_by_their_own_mapping(shop, tmp_path) -> None:
+    def map_both(**values: str) -> None:
+        columns = {"customer_id": "Who", "effective_at": "When"}
+        both = [
+            {
+                "kind": "files",
+                "path": "{day}.csv",
+                "columns": {
+                    **columns,
+                    "purpose": {"constant": purpose},
+                    "status": {"column": column, "values": {"no": "denied", **values}},
+                },
+            }
+            for purpose, column in (("marketing_email", "Mail"), ("marketing_sms", "Text"))
+        ]
+        (tmp_path / "sources.yaml").write_text(json.dumps({"tables": {"consents": both}}))
+        shop.door = replace(shop.door, home=load_home(load_settings(tmp_path), {}))
+
+    lines = ["Who,When,Mail,Text", "C1,2026-03-03,no,yes", "C2,2026-03-03,no,no"]
+    (tmp_path / f"{DAY}.csv").write_text("\n".join(lines) + "\n")
+    map_both()
+    shop.run("consents", DAY, NEXT)
+    raw = shop.raw("consents")
+    assert not raw.select("source", "row_number").is_duplicated().any()
+    assert fates(shop, "consents", DAY) == {"accepted": 3, "quarantined": 1}
+    release_rows(shop.warehouse, Chosen("consents", DAY), NOW)
+    map_both(yes="granted")
+    shop.run("consents", NEXT)
+    came = shop.warehouse.frame(CLEANED["consents"], NEXT, NEXT)
+    assert came.select("purpose", "status").rows() == [("marketing_sms", "granted")]
 
 
 def test_a_line_is_released_and_split_as_the_mapping_now_says(shop, tmp_path: Path) -> None:

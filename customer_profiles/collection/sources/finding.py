@@ -13,6 +13,7 @@ the table and the home:
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import date
 from typing import Any, NamedTuple
@@ -49,7 +50,17 @@ KINDS: dict[str, Kind] = {"files": FILES, "log": FILES, "sql": SQL}
 def find_delivery(home: Home, table: str, day: date) -> Delivery | None:
     """What one table's sources deliver of a day. Raises ``DeliveryError`` if nobody can tell."""
     parts = [part for source, kind in _sources(home, table) for part in kind.parts(source, table, day, home)]
-    return Delivery(table, day, tuple(parts)) if parts else None
+    return Delivery(table, day, _told_apart(parts)) if parts else None
+
+
+def _told_apart(parts: list[Part]) -> tuple[Part, ...]:
+    """Parts of a day; a file that several sources of the table read is numbered from its second one on."""
+    told, read = list[Part](), Counter[str]()
+    for part in parts:
+        read[part.source] += 1
+        times = read[part.source]
+        told.append(part if times == 1 else part.renamed(f"{part.source}:{times}"))
+    return tuple(told)
 
 
 def delivered_days(home: Home, table: str) -> list[date]:

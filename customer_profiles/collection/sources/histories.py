@@ -69,10 +69,15 @@ class History:
 
     def part(self, day: date) -> Part:
         """The rows of a day."""
+        return replace(self._part(self.days[day]), whole=self._whole)
 
+    def _whole(self) -> Part:
+        return self._part(pl.concat(self.days.values()).sort())
+
+    def _part(self, numbers: pl.Series) -> Part:
         def read() -> Iterator[ReadFile]:
             told = hashlib.sha256()
-            for number, (rows, dropped) in enumerate(self._pieces(day)):
+            for number, (rows, dropped) in enumerate(self._pieces(numbers)):
                 assert rows.originals is not None
                 lines = pl.concat([rows.originals, rows.places.select(LINE)], how="horizontal")
                 told.update(lines.write_csv(include_header=number == 0).encode())
@@ -82,11 +87,11 @@ class History:
         def digest() -> str:
             return [rows.sha256 for rows in read()][-1]
 
-        return Part(self.source, self.file, digest, read)
+        return Part(self.source, self.file, digest, read, of_all_days=True)
 
-    def _pieces(self, day: date) -> Iterator[Mapped]:
-        """The rows of a day and what leaves them out, some at a time; of a day without rows one piece."""
-        numbers, rows = self.days[day], self.rows()
+    def _pieces(self, numbers: pl.Series) -> Iterator[Mapped]:
+        """Rows by their numbers and what leaves them out, some at a time; of no rows one piece."""
+        rows = self.rows()
         for first in range(0, max(numbers.len(), 1), ROWS):
             yield self._apart(rows.at(numbers[first : first + ROWS]))
 

@@ -49,7 +49,8 @@ def sql_parts(source: SqlSource, table: str, day: date, home: Home) -> list[Part
     if day not in sql_days(source, table, home):
         return []
     name = name_of_query(source, table, home)
-    return [Part(name, None, partial(_digest, source, day), partial(_read, source, table, day, name, home))]
+    read = partial(_read, source, table, day, name, home)
+    return [Part(name, None, partial(_digest, source, day), read, of_all_days=True)]
 
 
 def sql_state(source: SqlSource, table: str, home: Home) -> list[str]:
