@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from customer_profiles import cli_model, cli_sources
-from customer_profiles.cli_home import HomeOption
 from customer_profiles.cli_quarantine import quarantine
+from customer_profiles.cli_shared import HomeOption
 from customer_profiles.settings import HOME_VARIABLE, Mendable, Settings, load_settings
 
 app = typer.Typer(

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from customer_profiles.cli_home import HomeOption, who
+from customer_profiles.cli_shared import HomeOption, who
 from customer_profiles.settings import Settings, load_settings
 
 app = typer.Typer(

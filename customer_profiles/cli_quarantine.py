@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from customer_profiles.cli_home import HomeOption, who
+from customer_profiles.cli_shared import HomeOption, who
 from customer_profiles.settings import load_settings
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from datetime import date, timedelta
 from pathlib import Path
@@ -29,9 +29,13 @@ from customer_profiles.conversion.tables import SCORES
 from customer_profiles.features.catalogue import TRAITS
 from customer_profiles.features.tables import CUSTOMER_FEATURES, FAMILIES, IDENTITIES
 from customer_profiles.orchestration.instance import PROCESS_TAG, open_instance
+from customer_profiles.orchestration.platform import Platform
 from customer_profiles.privacy.secrets import write_demo_secrets
 from customer_profiles.profiles.tables import CUSTOMER_PROFILES
+from customer_profiles.segments.assets import segmentation
+from customer_profiles.segments.service import load_segmentation
 from customer_profiles.segments.tables import SEGMENTS
+from customer_profiles.settings import load_settings
 from customer_profiles.warehouse import Table, Warehouse
 
 FIRST, DAYS, CUSTOMERS = date(2026, 1, 1), 17, 900
@@ -514,3 +518,27 @@ def test_what_no_source_tells_is_unknown_and_not_zero(orders_alone: dict[str, An
     assert profiles.height == 8
     assert profiles.select(pl.col(untold).null_count()).row(0) == (8,) * len(untold)
     assert profiles["orders_lifetime"].null_count() == 0
+
+
+def test_segments_that_are_fitted_anew_say_who_moved_since_the_last_fit(
+    home: tuple[Path, Any], tmp_path: Path
+) -> None:
+    folder = shutil.copytree(home[0], tmp_path / "home")
+
+    def fit(**settings: Any) -> Mapping[str, Any]:
+        resources = {"platform": Platform(load_settings(folder, segments=settings), {})}
+        (told,) = dg.materialize([segmentation], resources=resources).asset_materializations_for_node(
+            "models__segmentation"
+        )
+        return told.metadata
+
+    before = load_segmentation(folder / "models")
+    assert "migration" not in fit()  # the same data, settings and code: the same segments
+    moved = str(fit(fewest=2, most=3)["migration"].value)
+    after = load_segmentation(folder / "models")
+    assert before is not None
+    assert after is not None
+    assert all(f"| {name} |" in moved for name in (*before.model.names_, *after.model.names_))
+    pointer = folder / "models" / "segmentation" / "champion.json"
+    pointer.write_text("{")
+    assert "cannot be read" in str(fit()["migration"].value)

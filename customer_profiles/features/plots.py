@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from customer_profiles.quality.pictures import png
-
-if TYPE_CHECKING:
-    pass
 
 MOST_TRAITS = 30
 

@@ -50,7 +50,7 @@ def end_dead_runs(instance: dg.DagsterInstance) -> list[str]:
 def dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
     """Unfinished runs of ``customer-profiles run`` whose process is gone.
 
-    One that was this process's number is: in a container that starts again, numbers come again.
+    One that names this process is an earlier process's: when a container starts again, numbers come again.
     """
     runs = instance.get_runs(RunsFilter(statuses=UNFINISHED))
     processes = {run.run_id: int(run.tags[PROCESS_TAG]) for run in runs if PROCESS_TAG in run.tags}

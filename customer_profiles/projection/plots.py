@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import polars as pl
 
 from customer_profiles.projection.projection import Projection
 from customer_profiles.quality.pictures import png
-
-if TYPE_CHECKING:
-    pass
 
 INCHES, DOTS_PER_INCH = (9, 5), 100
 MOST_POINTS = 5_000

@@ -4,6 +4,7 @@ from datetime import date
 from typing import Any
 
 import dagster as dg
+import polars as pl
 
 from customer_profiles.features.assets import as_of_days
 from customer_profiles.features.training import training_rows
@@ -14,10 +15,17 @@ from customer_profiles.projection.plots import component_scatter
 from customer_profiles.projection.service import load_projection
 from customer_profiles.projection.tables import components_table
 from customer_profiles.segments import plots
-from customer_profiles.segments.differences import what_sets_apart
-from customer_profiles.segments.service import fit_segmentation, load_segmentation, segment_day
+from customer_profiles.segments.differences import migration, what_sets_apart
+from customer_profiles.segments.segmentation import Segmentation
+from customer_profiles.segments.service import (
+    fit_segmentation,
+    load_segmentation,
+    segment_day,
+    usable_segmentation,
+)
 from customer_profiles.segments.tables import SEGMENTS
 from customer_profiles.warehouse import Session
+from customer_profiles.warehouse.artefacts import Fitted
 
 
 @dg.asset(
@@ -26,7 +34,7 @@ from customer_profiles.warehouse import Session
     group_name="models",
     description=(
         "KMeans on standardised habits of the training snapshots' customers, with plain names made by rule "
-        "from what sets each segment apart."
+        "from what sets each segment apart. A new fit tells who moved since the last one."
     ),
     kinds={"scikitlearn"},
     pool="warehouse",
@@ -39,6 +47,7 @@ def segmentation(context: dg.AssetExecutionContext, platform: dg.ResourceParam[P
     if isinstance(training, str):
         context.add_output_metadata({"says": training})
         return
+    before, unusable = usable_segmentation(settings.models)
     fitted = fit_segmentation(settings.models, training, settings.segments)
     if isinstance(fitted, str):
         context.add_output_metadata({"says": fitted})
@@ -52,8 +61,20 @@ def segmentation(context: dg.AssetExecutionContext, platform: dg.ResourceParam[P
             "segments": table(what_sets_apart(parted)),
             "sizes": picture(plots.segment_sizes_plot(parted)),
             "differences": picture(plots.segment_heat_map(parted)),
+            **({"migration": unusable} if unusable else _migration(before, fitted, training.rows)),
         }
     )
+
+
+def _migration(
+    before: Fitted[Segmentation] | None, fitted: Fitted[Segmentation], customers: pl.DataFrame
+) -> dict[str, Any]:
+    """Who is in another segment since the last fit, unless it is the same or of traits that are gone."""
+    if before is None or before.version == fitted.version:
+        return {}
+    if gone := set(before.model.columns_) - set(customers.columns):
+        return {"migration": f"the last segments rest on traits that are gone: {', '.join(sorted(gone))}"}
+    return {"migration": table(migration(before.model, fitted.model, customers))}
 
 
 @dg.asset(

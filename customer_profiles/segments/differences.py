@@ -1,4 +1,4 @@
-"""What sets segments apart."""
+"""What sets segments apart, and who moved between those of two fits."""
 
 from __future__ import annotations
 
@@ -30,6 +30,18 @@ def what_sets_apart(segmentation: Segmentation, segments: pl.DataFrame | None = 
         (customers / customers.sum().clip(1)).alias("share"),
         pl.Series("differences", words, dtype=pl.String),
     )
+
+
+def migration(before: Segmentation, after: Segmentation, customers: pl.DataFrame) -> pl.DataFrame:
+    """Count which of the ``customers`` are in which segment of an earlier fit and of a later one.
+
+    Returns from_segment, to_segment, customers and share (of those who were in from_segment), sorted by name.
+    """
+    was = before.predict(customers).select("customer_key", from_segment="segment")
+    now = after.predict(customers).select("customer_key", to_segment="segment")
+    counted = was.join(now, on="customer_key").group_by("from_segment", "to_segment").len("customers")
+    share = pl.col("customers") / pl.col("customers").sum().over("from_segment")
+    return counted.with_columns(share=share).sort("from_segment", "to_segment")
 
 
 def _strongest(profile: pl.DataFrame, segment: str) -> list[dict[str, Any]]:

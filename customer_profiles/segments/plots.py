@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import polars as pl
 
 from customer_profiles.quality.pictures import png
 from customer_profiles.segments.differences import what_sets_apart
 from customer_profiles.segments.segmentation import Segmentation
-
-if TYPE_CHECKING:
-    pass
 
 INCHES, DOTS_PER_INCH = (9, 5), 100
 MOST_TRAITS = 30

@@ -14,7 +14,14 @@ from customer_profiles.segments.tables import SEGMENTS
 from customer_profiles.segments.traits import SEGMENTATION_TRAITS
 from customer_profiles.settings import SegmentSettings
 from customer_profiles.warehouse import Session
-from customer_profiles.warehouse.artefacts import Fitted, serve, serving, source_hash, version_of
+from customer_profiles.warehouse.artefacts import (
+    ArtefactError,
+    Fitted,
+    serve,
+    serving,
+    source_hash,
+    version_of,
+)
 
 MODEL = "segmentation"
 
@@ -37,6 +44,17 @@ def fit_segmentation(
 def load_segmentation(models: Path) -> Fitted[Segmentation] | None:
     """The segmentation in service, or ``None`` while nothing was fitted."""
     return serving(models, MODEL, Segmentation.load)
+
+
+def usable_segmentation(models: Path) -> tuple[Fitted[Segmentation] | None, str]:
+    """The segmentation in service, and a sentence if it cannot be used.
+
+    A damaged one must not stop the fit that replaces it.
+    """
+    try:
+        return load_segmentation(models), ""
+    except ArtefactError as error:
+        return None, str(error)
 
 
 def segment_day(session: Session, fitted: Fitted[Segmentation], day: date) -> int:

@@ -1,4 +1,4 @@
-"""What sets segments apart, and whether the segments deserve trust."""
+"""What sets segments apart, who moved, and whether the segments deserve trust."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from customer_profiles.segments.differences import what_sets_apart
+from customer_profiles.segments.differences import migration, what_sets_apart
 from customer_profiles.segments.findings import (
     segments_are_apart,
     segments_are_stable,
@@ -43,6 +43,18 @@ def test_what_sets_apart_names_size_share_and_the_three_largest_differences(clea
     night = table.filter(segment="Night shoppers")["differences"].item()
     assert night.startswith("high night_share (")
     assert len(night.split("; ")) == 3
+
+
+def test_migration_counts_every_customer_of_two_fits_once(clear):
+    two = Segmentation(fewest=2, most=2).fit(customers(apart=6), TRAITS)
+
+    moved = migration(clear, two, customers(apart=6))
+
+    assert moved["customers"].sum() == 600
+    assert set(moved["from_segment"]) == set(clear.names_)
+    assert set(moved["to_segment"]) == set(two.names_)
+    assert moved.group_by("from_segment").agg(pl.col("share").sum())["share"].to_list() == [1.0] * 4
+    assert migration(clear, clear, customers(apart=6)).select("customers", "share").rows() == [(150, 1.0)] * 4
 
 
 def test_a_difference_that_the_means_do_not_show_is_not_told(clear):

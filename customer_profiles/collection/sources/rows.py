@@ -41,7 +41,7 @@ Found = FilesSource | LogSource
 KEY = "joined on "
 """Begins the names of a joined file's keys while it is joined: no column of a file is called so."""
 
-PLACE = ".#"
+ENTRY_PLACE = ".#"
 """Ends the path of an entry's place in its list, from 1."""
 
 
@@ -206,9 +206,9 @@ def _in_entries(name: str, source: FilesSource, table: str, read: ReadFile, refu
     rows = pl.Series([row for row, some in enumerate(entries) for _ in some], dtype=pl.UInt32)
     entry = pl.Series(name, [cell for some in entries for cell in some], dtype=pl.String)
     cells = read.cells[rows].with_columns(entry)
-    if f"{name}{PLACE}" in used_columns(source):
+    if f"{name}{ENTRY_PLACE}" in used_columns(source):
         places = [str(place) for some in entries for place in range(1, len(some) + 1)]
-        cells = cells.with_columns(pl.Series(f"{name}{PLACE}", places, dtype=pl.String))
+        cells = cells.with_columns(pl.Series(f"{name}{ENTRY_PLACE}", places, dtype=pl.String))
     return replace(read, cells=cells, places=read.places[rows])
 
 
