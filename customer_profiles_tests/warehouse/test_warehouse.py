@@ -16,7 +16,7 @@ import pytest
 
 from customer_profiles.contracts.stored import StoredColumn
 from customer_profiles.warehouse import Table, Warehouse, WarehouseError
-from customer_profiles.warehouse.warehouse import _Handed
+from customer_profiles.warehouse.session import _Handed
 
 MONDAY, TUESDAY = date(2026, 1, 5), date(2026, 1, 6)
 NUMBERS = Table(
