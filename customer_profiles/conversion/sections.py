@@ -166,6 +166,11 @@ def figure(triple: Triple, digits: int = 3) -> str:
     return f"{value:,.{digits}f} ({low:,.{digits}f}{dash}{high:,.{digits}f})"
 
 
+def metric_figure(triple: Triple) -> str:
+    """A metric's figure: lifts and ratios from 1 on with two digits, what lies below with three."""
+    return figure(triple, 2 if (triple[0] or 0) >= 1 else 3)
+
+
 def _triple(row: dict[str, Any], name: str, times: float = 1) -> Triple:
     cells = (row[name + end] for end in ("", "_low", "_high"))
     return [None if cell is None else times * cell for cell in cells]
@@ -224,7 +229,7 @@ def _models(page: Page, metrics: dict[str, str]) -> list[dict[str, str]]:
 
 
 def _cell(row: dict[str, Any]) -> str:
-    return figure((row["value"], row["low"], row["high"]), 2 if (row["value"] or 0) >= 1 else 3)
+    return metric_figure((row["value"], row["low"], row["high"]))
 
 
 def _rivals(page: Page) -> str:

@@ -23,7 +23,7 @@ from customer_profiles.conversion.evaluation import evaluate
 from customer_profiles.conversion.labels import DEFINITIONS
 from customer_profiles.conversion.metrics import Economics
 from customer_profiles.conversion.page import Page
-from customer_profiles.conversion.sections import SHOWN, Section, figure, sections
+from customer_profiles.conversion.sections import SHOWN, Section, metric_figure, sections
 from customer_profiles.conversion.service import CARD
 from customer_profiles.conversion.snapshots import gather
 from customer_profiles.features.tables import CUSTOMER_FEATURES
@@ -179,7 +179,7 @@ def compared(platform: Platform, label: str, one: str, other: str | None) -> tup
         {
             "metric": title,
             **{
-                name: _figure(evaluation.value(name, metric), *evaluation.interval(name, metric))
+                name: metric_figure((evaluation.value(name, metric), *evaluation.interval(name, metric)))
                 for name in names
             },
             "the first is": differences[metric]["verdict"] if metric in differences else "",
@@ -191,10 +191,6 @@ def compared(platform: Platform, label: str, one: str, other: str | None) -> tup
         f" {test.positives:,} did it; none of them trained either."
     )
     return says, rows
-
-
-def _figure(value: float, low: float, high: float) -> str:
-    return figure((value, low, high), 2 if value >= 1 else 3)
 
 
 def promote(settings: Settings, label: str, version: str, *, by: str, reason: str) -> Champion:

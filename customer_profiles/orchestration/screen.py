@@ -21,6 +21,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from customer_profiles.conversion.sections import metric_figure
 from customer_profiles.orchestration.report import SHOWN, Report, days_in_words, places
 from customer_profiles.quality.reconciliation import FATES
 from customer_profiles.settings import DEFAULT_HOME, Settings
@@ -168,12 +169,7 @@ def _why_none(report: Report, model: str) -> str:
 
 
 def _figure(row: dict[str, Any] | None) -> str:
-    if row is None or row["value"] is None:
-        return ""
-    if row["low"] is None:
-        return f"{row['value']:.3f}"
-    digits = 2 if row["value"] >= 1 else 3
-    return f"{row['value']:.{digits}f} ({row['low']:.{digits}f}-{row['high']:.{digits}f})"
+    return "" if row is None else metric_figure((row["value"], row["low"], row["high"]))
 
 
 def _show_segments(console: Console, report: Report) -> None:
