@@ -167,6 +167,9 @@ def test_a_csv_file_is_joined_to_a_fixed_width_one(own: OwnData) -> None:
     assert column(own.rows(), "status") == ["paid"]
 
 
+BOUGHT = {"No": "1", "At": "2026-03-03 10:00:00", "Who": "c", "Paid": "1.00"}
+
+
 def documents(*orders: dict[str, Any]) -> str:
     return "".join(json.dumps(order) + "\n" for order in orders)
 
@@ -522,6 +525,27 @@ def test_paths_find_the_member_of_a_list_by_its_key(own: OwnData) -> None:
     (row,) = own.rows("events")
     assert (row["session_id"], row["event_name"]) == ("77", "product_view")
     assert row["event_at"] == datetime(2026, 3, 3, 2, 0, 0, 123456, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("member", ["product id", "@id", "xdm:product", "it's", 'the "id"', "商品 id"])
+def test_paths_name_members_as_they_are_called(own: OwnData, member: str) -> None:
+    own.put("o_2026-03-03.ndjson", documents(BOUGHT | {"items": [{"of": {member: "P1"}}]}))
+    own.says(
+        {
+            "path": "o_{day}.ndjson",
+            "rows_of": "items",
+            "columns": ORDER | {"product_id": f"items.of.{member}"},
+        }
+    )
+    (row,) = own.rows()
+    assert row["product_id"] == "P1"
+
+
+def test_a_path_that_leads_nowhere_is_named(own: OwnData) -> None:
+    own.put("o_2026-03-03.ndjson", documents({"No": "1", "items": [{"sku": "x"}]}))
+    own.says({"path": "o_{day}.ndjson", "columns": ORDER | {"product_id": "items[?(@.sku"}})
+    with pytest.raises(DeliveryError, match=r"names 'items\[\?\(@.sku', which is no path such as buyer.id"):
+        own.rows()
 
 
 @pytest.mark.parametrize(
