@@ -167,6 +167,9 @@ def test_a_csv_file_is_joined_to_a_fixed_width_one(own: OwnData) -> None:
     assert column(own.rows(), "status") == ["paid"]
 
 
+BOUGHT = {"No": "1", "At": "2026-03-03 10:00:00", "Who": "c", "Paid": "1.00"}
+
+
 def documents(*orders: dict[str, Any]) -> str:
     return "".join(json.dumps(order) + "\n" for order in orders)
 
@@ -236,7 +239,7 @@ def test_an_entry_of_an_order_that_came_twice_is_the_same_line(own: OwnData) -> 
     own.says(source | {"columns": {**ORDER, "amount_minor": paid}})
     assert column(own.rows(), "line_number") == [1, 2, 3, 4, 5, 6, 1]
     (doubt,) = check.check_table(own.home(), CollectionSettings(), "orders").doubts
-    assert doubt.startswith("line_number: 4 of 7 entries are alike in all columns, and `place_in` makes each")
+    assert doubt.startswith("line_number: 4 of 7 rows are alike in all columns, and `place_in` makes each")
     assert "`items.#`" in doubt
     own.says(source | {"columns": {**ORDER, "amount_minor": paid, "line_number": "items.#"}})
     assert column(own.rows(), "line_number") == [1, 2, 3, 1, 2, 3, 1]
@@ -522,6 +525,27 @@ def test_paths_find_the_member_of_a_list_by_its_key(own: OwnData) -> None:
     (row,) = own.rows("events")
     assert (row["session_id"], row["event_name"]) == ("77", "product_view")
     assert row["event_at"] == datetime(2026, 3, 3, 2, 0, 0, 123456, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("member", ["product id", "@id", "xdm:product", "it's", 'the "id"', "商品 id"])
+def test_paths_name_members_as_they_are_called(own: OwnData, member: str) -> None:
+    own.put("o_2026-03-03.ndjson", documents(BOUGHT | {"items": [{"of": {member: "P1"}}]}))
+    own.says(
+        {
+            "path": "o_{day}.ndjson",
+            "rows_of": "items",
+            "columns": ORDER | {"product_id": f"items.of.{member}"},
+        }
+    )
+    (row,) = own.rows()
+    assert row["product_id"] == "P1"
+
+
+def test_a_path_that_leads_nowhere_is_named(own: OwnData) -> None:
+    own.put("o_2026-03-03.ndjson", documents({"No": "1", "items": [{"sku": "x"}]}))
+    own.says({"path": "o_{day}.ndjson", "columns": ORDER | {"product_id": "items[?(@.sku"}})
+    with pytest.raises(DeliveryError, match=r"names 'items\[\?\(@.sku', which is no path such as buyer.id"):
+        own.rows()
 
 
 @pytest.mark.parametrize(
@@ -856,6 +880,55 @@ def test_amounts_with_a_fraction_that_count_as_minor_units_are_told(own: OwnData
     assert doubt.startswith("amount_minor is written with a fraction in 1 of 2 rows, such as 100.00, and was")
     own.says({"path": "o_{day}.csv", "columns": ORDER})
     assert check.check_table(own.home(), CollectionSettings(), "orders").doubts == ()
+
+
+def test_an_order_s_total_on_each_of_its_lines_is_told(own: OwnData) -> None:
+    lines = "".join(f"{n},2026-03-03,c,30,{line},s{line}\n" for n in range(7) for line in (1, 2))
+    own.put("o_2026-03-03.csv", "No,At,Who,Paid,Line,What\n" + lines)
+    own.says({"path": "o_{day}.csv", "columns": ORDER | {"product_id": "What"}})
+    (doubt,) = check.check_table(own.home(), CollectionSettings(), "orders").doubts
+    assert doubt.startswith(
+        "amount_minor is the same on all lines of 7 of 7 orders with several; if it is the"
+    )
+    spread = {"expression": 'Paid * Line / SUM(Line) OVER (PARTITION BY "No")', "minor_units": 2}
+    columns = ORDER | {"product_id": "What", "amount_minor": spread}
+    own.says({"path": "o_{day}.csv", "numbers": ["Paid", "Line"], "columns": columns})
+    assert check.check_table(own.home(), CollectionSettings(), "orders").doubts == ()
+
+
+def test_pieces_of_one_thing_that_cost_the_same_are_no_totals(own: OwnData) -> None:
+    lines = "".join(f"{n},2026-03-03,c,9,s{n}\n" * 2 for n in range(9))
+    own.put("o_2026-03-03.csv", "No,At,Who,Paid,What\n" + lines)
+    own.says({"path": "o_{day}.csv", "columns": ORDER | {"product_id": "What"}})
+    assert check.check_table(own.home(), CollectionSettings(), "orders").doubts == ()
+
+
+def test_amounts_that_rounding_takes_much_of_are_told(own: OwnData) -> None:
+    own.put("o_2026-03-03.csv", "No,At,Who,Paid\nA,2026-03-03,c,0.0508\nB,2026-03-03,c,0.0152\n")
+    own.says({"path": "o_{day}.csv", "columns": ORDER})
+    (doubt,) = check.check_table(own.home(), CollectionSettings(), "orders").doubts
+    assert doubt.startswith("amount_minor: rounded to `minor_units: 2`, what Paid says is 8.5% off; say more")
+    own.says(
+        {"path": "o_{day}.csv", "columns": ORDER | {"amount_minor": {"column": "Paid", "minor_units": 4}}}
+    )
+    assert check.check_table(own.home(), CollectionSettings(), "orders").doubts == ()
+    own.put("o_2026-03-03.csv", "No,At,Who,Paid\nA,2026-03-03,c,957.5775\n")
+    own.says({"path": "o_{day}.csv", "columns": ORDER})
+    assert check.check_table(own.home(), CollectionSettings(), "orders").doubts == ()
+
+
+def test_sheets_that_repeat_rows_of_each_other_are_told(own: OwnData) -> None:
+    lines = [["A", "2026-03-03", "c", n] for n in range(8)]
+    workbook(own.folder / "o_2026-03-03.xlsx", [["No", "At", "Who", "Paid"], *lines], ("2025", "2026"))
+    source = {"path": "o_{day}.xlsx", "columns": ORDER}
+    own.says(source | {"sheets": ["2025", "2026"]})
+    (doubt,) = check.check_table(own.home(), CollectionSettings(), "orders").doubts
+    assert doubt.startswith(
+        "line_number: 8 of 16 rows are alike in all columns, and `place_in` makes each a line"
+    )
+    own.says([source | {"sheets": year} for year in ("2025", "2026")])
+    checked = check.check_table(own.home(), CollectionSettings(), "orders")
+    assert (checked.duplicates, checked.doubts) == (8, ())
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 3, 1 << 20])

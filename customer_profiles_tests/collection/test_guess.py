@@ -254,6 +254,37 @@ def test_what_an_orders_first_line_alone_tells_is_asked_about(tmp_path: Path) ->
     )
 
 
+@pytest.mark.parametrize("numbers", ["", "A"])
+def test_a_total_is_not_to_be_repeated_on_every_line(tmp_path: Path, numbers: str) -> None:
+    rows = f"订单号,下单时间,会员号,数量,实付金额\nA,2026-03-03,u,1,9.9\n{numbers},,,2,\n"
+    _, _, text = guessed(tmp_path, "o.csv", rows)
+    assert (
+        "# amount_minor: 实付金额 is empty in 1 of 2 rows; the order's total, which would count once" in text
+    )
+    assert "下单时间" in "".join(line for line in text.splitlines() if "fill_down" in line or "FIRST" in line)
+    assert not any("实付金额" in line for line in text.splitlines() if "fill_down" in line or "FIRST" in line)
+
+
+def test_columns_with_units_and_words_of_a_marketplace_are_told(tmp_path: Path) -> None:
+    rows = "订单号,订单状态,用户实付金额(元),商品数量(件),订单成交时间\nA,已收货,9.9,2,2026-03-03\n"
+    _, source, text = guessed(tmp_path, "o.csv", rows)
+    assert source["columns"]["quantity"] == "商品数量(件)"
+    assert source["columns"]["amount_minor"] == {"column": "用户实付金额(元)", "minor_units": 2}
+    assert "# status: see that its words mean what stands behind them, each one of placed" in text
+    _, _, text = guessed(tmp_path, "o.csv", rows.replace("已收货", "已妥投"))
+    assert "# status: say what 已妥投 stand for, each one of placed, paid" in text
+
+
+def test_reviews_that_name_orders_are_texts(tmp_path: Path) -> None:
+    rows = "订单编号,买家昵称,评价内容,评分,评价时间\nA,u,好,5,2026-03-03 10:00:00\n"
+    table, source, _ = guessed(tmp_path, "r.csv", rows)
+    assert (table, source["columns"]["body"], source["columns"]["order_id"]) == (
+        "texts",
+        "评价内容",
+        "订单编号",
+    )
+
+
 def test_lists_of_objects_are_named(tmp_path: Path) -> None:
     row = '{"visitId": "1", "hits": [{"hitNumber": "1"}], "helpful": [0, 3]}\n'
     _, _, text = guessed(tmp_path, "sessions.ndjson", row)

@@ -191,6 +191,7 @@ def one(own: OwnData, columns: dict[str, Any], row: dict[str, str], **more: Any)
     return found
 
 
+SHANGHAI, TEN = {"timezone": "Asia/Shanghai"}, "2026-03-03 10:00:00"
 TIMES: dict[str, tuple[dict[str, Any], str, str]] = {
     "by its format": ({"date_format": "%d.%m.%Y %H:%M"}, "3.3.2026 10:00", "2026-03-03 10:00:00"),
     "by the second format": (
@@ -214,6 +215,24 @@ TIMES: dict[str, tuple[dict[str, Any], str, str]] = {
         {"date_format": "%Y-%m-%dT%H%z"},
         "2014-12-06T02-0500",
         "2014-12-06 07:00:00",
+    ),
+    "ISO 8601 by its sign": ({**SHANGHAI, "date_format": "%+"}, "2026-03-03T12:00:00+02:00", TEN),
+    "seconds by their sign": ({**SHANGHAI, "date_format": "%s"}, "1772532000", TEN),
+    "UTC by its letter": ({**SHANGHAI, "date_format": "%Y%m%dT%H%M%SZ"}, "20260303T100000Z", TEN),
+    "UTC by its name": (
+        {**SHANGHAI, "date_format": ["%d.%m.%Y %H:%M", "%a, %d %b %Y %H:%M:%S GMT"]},
+        "Tue, 03 Mar 2026 10:00:00 GMT",
+        TEN,
+    ),
+    "the name of the zone": (
+        {"timezone": "America/New_York", "date_format": ["%b %d, %Y %I:%M %p EST", "%b %d, %Y %I:%M %p EDT"]},
+        "Jul 03, 2026 6:00 AM EDT",
+        "2026-07-03 10:00:00",
+    ),
+    "a fraction of a second": (
+        {"date_format": "%d.%m.%Y %H:%M:%S.%f"},
+        "03.03.2026 10:00:00.250",
+        "2026-03-03 10:00:00.250",
     ),
 }
 
@@ -743,6 +762,8 @@ MISTAKES = {
     MAPPED + "currency: {constant: Euro}": "line 6: .*currency.constant: 'Euro' is no ISO 4217 code of three",
     MAPPED + "currency: {column: A, values: {€: Euro}}": "line 6: .*values.€: 'Euro' is no ISO 4217 code",
     MAPPED + "ordered_at: {column: A, date_format: '%Q'}": "line 6: .*'%Q': a sign behind a % means nothing",
+    MAPPED
+    + "ordered_at: {column: A, date_format: '%Y-%m-%d %H:%M %Z'}": "line 6: .*%Z would pass over the zone's",
     FILE
     + "      path: x\n      join: [{path: y, on: a, how: left}]": "line 5: .*how: .*sheets, path, on, prefix",
     "tables:\n  orders:\n    - columns: {}": r"line 3: tables.orders\[0\]: it has no `kind`",

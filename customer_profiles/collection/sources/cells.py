@@ -5,6 +5,7 @@ Expressions over one column of text. What cannot be read is NULL; of a time or a
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 import polars as pl
@@ -48,6 +49,8 @@ ISO = r"^\d{4}-\d{2}-\d{2}"
 UNMAPPED = "!"
 """Stands before a time or an amount that cannot be mapped but would be read as another one."""
 HOURS = (*HOURS_ALONE, "%T", "%R", "%s", "%X", "%c", "%+", "%r")
+FROM_UTC = re.compile(r"%(:{0,2}|#)z|%\+|%s|(UTC|GMT)(?![+-])|(?<!%)Z$")
+"""What a format has whose times are not the zone's: an offset, or that they are in UTC."""
 DAY_MICROSECONDS = 86_400_000_000
 MOST_DAYS = 3_000_000
 """More of them lead past the year 9999."""
@@ -136,7 +139,7 @@ def _by_format(cell: pl.Expr, form: str, decimal: str, zone: str, day_alone: boo
         return cell.str.to_date(form, strict=False).cast(pl.String)
     if (read := with_minutes(form)) != form:
         cell, form = cell + ":00", read
-    if "%z" in form or "%:z" in form or "%#z" in form:
+    if FROM_UTC.search(form):
         times = cell.str.to_datetime(form, time_unit="us", strict=False, time_zone="UTC")
     else:
         local = cell.str.to_datetime(form, time_unit="us", strict=False)

@@ -11,7 +11,7 @@ import polars as pl
 from customer_profiles.collection.formats import sheet_names
 from customer_profiles.collection.parsing import ABSENT
 from customer_profiles.collection.reading import LINE, Delivery, ReadFile
-from customer_profiles.collection.sources.cells import currencies
+from customer_profiles.collection.sources.cells import as_number, currencies
 from customer_profiles.collection.sources.files import odd_days
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.mapping import path_into
@@ -28,6 +28,12 @@ from customer_profiles.contracts.stored import (
 )
 
 MOST_WORDS = 10
+FEW = 5
+"""So many rows may be alike, or orders of lines that cost the same, by chance."""
+MOST_ALIKE = 0.05
+"""Share of the rows of sheets that may be alike in all columns: what was bought twice."""
+MOST_ROUNDED = 0.01
+"""Share of what amounts say that may go by being rounded."""
 HAPPENED = {"orders": "status_at", "events": "event_at"}
 """When a row of a table came about that is delivered soon after."""
 SOON, LONG = timedelta(days=7), timedelta(days=366)
@@ -52,7 +58,8 @@ def doubts_of(
         *_in_several_currencies(sources, files),
         *_displaced(delivery.table, sound),
         *_written_with_a_fraction(delivery.table, sound),
-        *(_given_back(sound) if delivery.table == "orders" else ()),
+        *_rounded_off(sources, files),
+        *((*_told_on_every_line(sound), *_given_back(sound)) if delivery.table == "orders" else ()),
         *_long_past(sources, delivery, sound),
     )
 
@@ -126,18 +133,24 @@ def _holding_nothing(
 
 
 def _numbered_on(sources: Sequence[FilesSource], files: Sequence[ReadFile]) -> Iterator[str]:
-    """Entries of lists that stand there twice, and that ``place_in`` numbers as lines of their own."""
-    entries = [source for source in sources if source.rows_of]
-    for name in dict.fromkeys(
-        name for source in entries for name, how in source.columns.items() if how.place_in
-    ):
-        held = [file.originals for file in files if file.originals is not None]
-        if repeated := sum(cells.height - cells.unique().height for cells in held):
-            yield (
-                f"{name}: {repeated:,} of {sum(cells.height for cells in held):,} entries are alike in all "
-                f"columns, and `place_in` makes each a line; if rows are delivered twice, say "
-                f"`{entries[0].rows_of[-1]}.#`, an entry's place in its list"
-            )
+    """Rows that a list or a sheet holds once more, and that ``place_in`` numbers as lines of their own."""
+    held = [file.originals for file in files if file.originals is not None]
+    rows = sum(cells.height for cells in held)
+    repeated = sum(cells.height - cells.unique().height for cells in held)
+    advice: dict[str, str] = {}
+    for source in sources:
+        numbered = [name for name, how in source.columns.items() if how.place_in]
+        if source.rows_of and repeated:
+            entry = f"say `{source.rows_of[-1]}.#`, an entry's place in its list"
+            advice |= dict.fromkeys(numbered, f"if rows are delivered twice, {entry}")
+        elif (len(source.sheets) > 1 or "*" in source.sheets) and repeated > max(FEW, MOST_ALIKE * rows):
+            own = "make each sheet a source of its own"
+            advice |= dict.fromkeys(numbered, f"if a sheet repeats rows of another one, {own}")
+    for name, what_to_do in advice.items():
+        yield (
+            f"{name}: {repeated:,} of {rows:,} rows are alike in all columns, and `place_in` makes each a "
+            f"line; {what_to_do}"
+        )
 
 
 def _in_several_currencies(sources: Sequence[Source], files: Sequence[ReadFile]) -> Iterator[str]:
@@ -210,6 +223,48 @@ def _written_with_a_fraction(table: str, sound: pl.DataFrame) -> Iterator[str]:
                 f"{name} is written with a fraction in {many:,} of {sound.height:,} rows, such as 100.00, "
                 f"and was taken for 100 minor units (cents); if it is not, say `minor_units: 2`"
             )
+
+
+def _rounded_off(sources: Sequence[Source], files: Sequence[ReadFile]) -> Iterator[str]:
+    """Amounts with more digits than their mapping keeps: prices as parts of 1, or in thousands."""
+    held = [file.originals for file in files if file.originals is not None]
+    for source in sources:
+        amounts = {name: how for name, how in source.columns.items() if how.minor_units is not None}
+        for name, how in amounts.items():
+            digits, lost, told = int(how.minor_units or 0), 0.0, 0.0
+            for cells in held:
+                if how.column and (path := path_into(how.column, cells.columns)) is not None:
+                    number = cells.select(as_number(path, source.decimal) * 10**digits).to_series()
+                    lost += float((number - number.round()).abs().sum())
+                    told += float(number.abs().sum())
+            if lost > MOST_ROUNDED * told:
+                yield (
+                    f"{name}: rounded to `minor_units: {digits}`, what {how.column} says is "
+                    f"{lost / told:.1%} off; say more digits, in all sources of the table alike"
+                )
+
+
+def _told_on_every_line(orders: pl.DataFrame) -> Iterator[str]:
+    """Orders with the same amount on each of their lines: a total, which would count once a line."""
+    amount = pl.col("amount_minor")
+    several = (
+        orders.group_by("order_id")
+        .agg(
+            pl.col("line_number", "product_id").n_unique(),
+            amount.first().alias("first"),
+            (amount.n_unique() == 1).alias("alike"),
+        )
+        .filter(pl.col("line_number") > 1, pl.col("first") != 0)
+    )
+    if orders["product_id"].count():  # two pieces of one thing cost the same
+        several = several.filter(pl.col("product_id") > 1)
+    alike = several["alike"].sum()
+    if alike > FEW and 2 * alike > several.height:
+        yield (
+            f"amount_minor is the same on all lines of {alike:,} of {several.height:,} orders with several; "
+            f"if it is the order's total, it counts once a line: map a line's own amount, or spread it: "
+            f"total * line / SUM(line) OVER (PARTITION BY order)"
+        )
 
 
 def _given_back(orders: pl.DataFrame) -> Iterator[str]:

@@ -51,7 +51,10 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "category": {"constant": "uncategorised"},
 }
 """What stands in for a required column that the file does not hold."""
-OTHERS = "if letters look wrong, try cp1250 (Polish, Czech), cp1251 (Cyrillic), cp1254 (Turkish), shift_jis"
+OTHERS = (
+    "if letters look wrong, try big5 (Taiwan), cp1250 (Polish, Czech), cp1251 (Cyrillic), cp1254 (Turkish), "
+    "shift_jis"
+)
 """Encodings whose letters are others in the same places: no byte tells them apart."""
 NOT_FOUND = {"constant": ""}
 """Stands for one that a person must name."""
@@ -140,9 +143,13 @@ def _lists(cells: pl.DataFrame) -> list[str]:
 
 
 def _letters(name: str) -> str:
-    """A name without what parts its words and the unit behind it: ``Unit_Price (EUR)``, ``金额（元）``."""
-    bare = re.sub(r"(?<=.)\s*[(（][^()（）]*[)）]\s*$", "", name)
-    return "".join(filter(str.isalnum, bare)).casefold()
+    """A name without what parts its words and the unit behind it."""
+    return "".join(filter(str.isalnum, _without_unit(name))).casefold()
+
+
+def _without_unit(name: str) -> str:
+    """``Unit_Price (EUR)`` and ``金额（元）`` without what stands in brackets."""
+    return re.sub(r"(?<=.)\s*[(（][^()（）]*[)）]\s*$", "", name)
 
 
 def _found(column: str, cells: pl.DataFrame, taken: set[str]) -> str | None:
@@ -157,7 +164,12 @@ def _alike(column: str, cells: pl.DataFrame, taken: set[str]) -> str | None:
     """A file's column whose last words are one of the names: ``Lineitem quantity``, ``订单付款时间``."""
     free = [name for name in cells.columns if name not in taken]
     names = [column, *NAMES.get(column, "").split()]
-    found = (mine for name in names for mine in free if _ends_with(mine, name))
+    found = (
+        mine
+        for name in names
+        for mine in free
+        if _ends_with(mine, name) or _ends_with(_without_unit(mine), name)
+    )
     return next((mine for mine in found if not _mistaken(column, mine, cells)), None)
 
 
@@ -223,19 +235,26 @@ def _told_once(table: str, columns: dict[str, Any], cells: pl.DataFrame) -> list
         if name in required_columns(table)
     }
     gaps = {name: int((~_tells(cells[found])).sum()) for name, found in mapped.items()}
+    notes = []
+    if amount := gaps.pop("amount_minor", 0):
+        notes.append(
+            f"amount_minor: {mapped['amount_minor']} is empty in {amount} of {cells.height} rows; the "
+            f"order's total, which would count once a line if it were repeated? name a line's own amount"
+        )
     if gaps["order_id"]:
-        merged = {mapped[name] for name in mapped if gaps[name] >= gaps["order_id"]}
+        merged = {mapped[name] for name in gaps if gaps[name] >= gaps["order_id"]}
         down = ", ".join(name for name in cells.columns if name in merged)
         return [
             f"order_id: {order} is empty in {gaps['order_id']} of {cells.height} rows; merged cells? say "
-            f"fill_down: [{down}]; or leave out by `drop` what is no order"
+            f"fill_down: [{down}]; or leave out by `drop` what is no order",
+            *notes,
         ]
     return [
-        f"{name}: {found} is empty in {gaps[name]} of {cells.height} rows; told on an order's first line "
-        f'alone? expression: FIRST("{found}") OVER (PARTITION BY "{order}")'
-        for name, found in mapped.items()
-        if gaps[name]
-    ]
+        f"{name}: {mapped[name]} is empty in {empty} of {cells.height} rows; told on an order's first line "
+        f'alone? expression: FIRST("{mapped[name]}") OVER (PARTITION BY "{order}")'
+        for name, empty in gaps.items()
+        if empty
+    ] + notes
 
 
 def _how(table: str, name: str, found: str, cells: pl.Series) -> tuple[Any, list[str]]:
@@ -252,13 +271,19 @@ def _how(table: str, name: str, found: str, cells: pl.Series) -> tuple[Any, list
     if metadata["kind"] == "choice":
         strange = sorted({value for value in some if value.lower() not in spellings(metadata)})[:20]
         if strange:
-            notes = [f"{name}: say what these values are, one of {', '.join(metadata['values'])}"]
+            meanings = MEANINGS.get(name, {})
+            unknown = [value for value in strange if _word(value) not in {*meanings, *PURCHASES}]
+            values = ", ".join(metadata["values"])
+            notes = [
+                f"{name}: say what {', '.join(unknown)} stand for, each one of {values}"
+                if unknown
+                else f"{name}: see that its words mean what stands behind them, each one of {values}"
+            ]
             if bought := [value for value in strange if _word(value) in PURCHASES]:
                 notes.append(
                     f"{name}: who bought is told by `orders`: name this file there too (--table orders), and "
                     f"leave {', '.join(bought)} out here by `drop`"
                 )
-            meanings = MEANINGS.get(name, {})
             return {"column": found, "values": {v: meanings.get(_word(v), v) for v in strange}}, notes
     return found, []
 

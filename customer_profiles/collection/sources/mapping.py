@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -38,6 +39,9 @@ LIKE_THE_REST = 10_000
 """Leading cells of a column that tell whether it says the same often."""
 ACROSS_ROWS = ("Agg", "Over", "Len", "Rolling")
 """Parts of an expression that look at more than one row, as Polars names them."""
+
+MEMBERS = re.compile(r"""(\[(?:'[^']*'|"[^"]*"|[^\]'"])*\])|\.([^.\[]*[^\w$*.\[-][^.\[]*)""")
+"""Parts of a path: what stands in brackets, and members whose names a path takes in brackets alone."""
 
 
 @dataclass(frozen=True)
@@ -180,10 +184,20 @@ def _with_paths(
         )
     nothing = pl.Series([None], dtype=pl.String).new_from_index(0, cells.height)
     rows = cells.with_columns(
-        (nothing if path is None else cells.select(path).to_series()).alias(name)
+        (nothing if path is None else _followed(name, path, cells, refuse)).alias(name)
         for name, path in found.items()
     )
     return rows.with_columns(bare(rows[name]) for name in used)
+
+
+def _followed(name: str, path: pl.Expr, cells: pl.DataFrame, refuse: Refuse) -> pl.Series:
+    try:
+        return cells.select(path).to_series()
+    except pl.exceptions.ComputeError:
+        raise refuse(
+            f"sources.yaml names {name!r}, which is no path such as buyer.id, items[0].sku or "
+            f"params[?(@.key=='x')].value; correct it"
+        ) from None
 
 
 def path_into(name: str, columns: Collection[str]) -> pl.Expr | None:
@@ -192,8 +206,14 @@ def path_into(name: str, columns: Collection[str]) -> pl.Expr | None:
         return pl.col(name)
     for end in (place for place in reversed(range(1, len(name))) if name[place] in ".["):
         if name[:end] in columns:
-            return pl.col(name[:end]).str.json_path_match("$" + name[end:])
+            return pl.col(name[:end]).str.json_path_match("$" + MEMBERS.sub(_in_brackets, name[end:]))
     return None
+
+
+def _in_brackets(part: re.Match[str]) -> str:
+    """A member by any name: ``.product id`` is ``["product id"]``."""
+    quote = "'" if '"' in part[0] else '"'
+    return part[1] or f"[{quote}{part[2]}{quote}]"
 
 
 def _as_expressions_see(source: Source, rows: pl.DataFrame) -> pl.DataFrame:

@@ -12,14 +12,14 @@ NAMES: dict[str, str] = {
     "line_number": "line_number line_no line item_no order_item_id position 行号 明细行号 序号",
     "ordered_at": "ordered_at order_date order_time invoice_date transaction_date transaction_dt "
     "purchase_date order_purchase_timestamp created_at created_utc paid_at date datetime timestamp 下单时间 "
-    "订单时间 订单日期 交易时间 交易日期 购买时间 创建时间 提交时间 付款时间",
+    "订单时间 订单日期 交易时间 交易日期 购买时间 创建时间 提交时间 成交时间 付款时间",
     "status_at": "status_at status_date status_time 状态时间 更新时间",
     "status": "status order_status state 订单状态 状态 交易状态",
     "quantity": "quantity qty qty_ordered units pieces count 数量 件数 购买数量",
     "amount_minor": "amount_minor amount total line_total price_total total_price sales_value sales "
     "revenue payment price dollars spend actual_amount_paid amount_paid total_amount 金额 实付金额 订单金额 "
     "支付金额 总价 销售额",
-    "currency": "currency currency_code 币种 货币",
+    "currency": "currency currency_code 币种 货币 货币种类",
     "product_id": "product_id item_id sku stock_code product_code prod_code article_id item goods_id asin "
     "商品编号 商品id 商品编码 货号",
     "category": "category category_id product_category department category_code product_subclass class "
@@ -28,7 +28,7 @@ NAMES: dict[str, str] = {
     "discount_minor": "discount discount_amount 优惠金额 折扣金额",
     "coupon_id": "coupon_id coupon coupon_code 优惠券 优惠券编号",
     "payment_method": "payment_method payment_type pay_type 支付方式 付款方式",
-    "updated_at": "updated_at update_time modified_at last_updated 更新时间 修改时间",
+    "updated_at": "updated_at update_time modified_at last_updated last_changed 更新时间 修改时间",
     "registered_at": "registered_at signup_date sign_up_date created_at register_time registration_date "
     "join_date 注册时间 注册日期 入会时间",
     "full_name": "full_name name customer_name 姓名 客户姓名 会员姓名",
@@ -55,22 +55,23 @@ NAMES: dict[str, str] = {
     "anonymous_id": "anonymous_id cookie_id device_id visitor_id user_pseudo_id domain_userid 设备id 匿名id",
     "session_id": "session_id user_session session 会话id",
     "text_id": "text_id review_id comment_id 评论编号 评论id",
-    "body": "body review text message comment content review_text review_body 评论 评论内容 内容",
+    "body": "body review text message comment content review_text review_body 评论 评论内容 评价内容 内容",
     "rating": "rating stars score review_score overall 评分 星级",
     "created_at": "created_at creation_date review_date unix_review_time review_time create_time created "
-    "date timestamp 评论时间 创建时间 时间",
+    "date timestamp 评论时间 评价时间 创建时间 时间",
 }
 
 _STATUS = {
     "placed": "created pending open new unpaid awaiting_payment 待付款 等待买家付款 已下单 待支付",
     "paid": "approved invoiced processing authorized partially_refunded partially_paid 已付款 已支付 待发货 "
-    "买家已付款，等待卖家发货 买家已付款,等待卖家发货 等待出库",
+    "买家已付款，等待卖家发货 买家已付款,等待卖家发货 等待出库 备货中",
     "shipped": "sent dispatched in_transit 已发货 待收货 卖家已发货，等待买家确认 卖家已发货,等待买家确认 "
-    "等待确认收货",
+    "等待确认收货 已发货，待收货",
     "completed": "complete delivered fulfilled done closed success 交易成功 交易完成 支付成功 已完成 "
-    "已签收 完成",
-    "cancelled": "canceled void voided expired unavailable failed 交易关闭 已取消 取消 已关闭",
-    "refunded": "refund 已退款 退款成功 退款",
+    "已签收 已收货 完成",
+    "cancelled": "canceled void voided expired unavailable failed 交易关闭 已取消 取消 已关闭 "
+    "已取消，退款成功",
+    "refunded": "refund 已退款 退款成功 退款 已发货，退款成功",
     "returned": "return 已退货 退货",
 }
 _EVENTS = {

@@ -65,6 +65,8 @@ def _a_path_that_tells_its_day(path: str) -> str:
 
 
 def _a_date_format(form: str) -> str:
+    """A fraction of a second is Polars' ``%.f``: its ``%f`` counts billionths, Python's does not."""
+    form = form.replace(".%f", "%.f")
     if form.startswith(DAYS_SINCE):
         try:
             date.fromisoformat(form.removeprefix(DAYS_SINCE))
@@ -72,6 +74,11 @@ def _a_date_format(form: str) -> str:
             raise ValueError(f"{form!r} names no day; write for instance days_since 1899-12-30") from None
     elif form not in EPOCHS and "%" not in form:
         raise ValueError(f"{form!r} is none of {', '.join(EPOCHS)}, and no strftime format such as %d.%m.%Y")
+    elif "%Z" in form:
+        raise ValueError(
+            f"{form!r}: %Z would pass over the zone's name, and many mean several (CST is Chicago's and "
+            f"China's); write the name instead of %Z, and the `timezone` whose it is; %z reads +0800"
+        )
     elif not _is_strftime(form):
         raise ValueError(f"{form!r}: a sign behind a % means nothing in strftime; write %d.%m.%Y %H:%M:%S")
     elif not _tells_a_time(form):
@@ -142,8 +149,9 @@ class Column(_Strict):
     hash_of: Names = Field((), description="a key made from these columns, where the file has none")
     date_format: Formats = Field(
         (),
-        description="strftime formats tried in turn, `epoch_s`, `epoch_ms`, `epoch_us`, or `days_since "
-        "1899-12-30` for Excel's numbers; ISO 8601 needs none",
+        description="strftime formats tried in turn (`%z` is an offset; one that says UTC, GMT or ends in Z "
+        "is in UTC), `epoch_s`, `epoch_ms`, `epoch_us`, or `days_since 1899-12-30` for Excel's numbers; "
+        "ISO 8601 needs none",
     )
     day_precise: bool = Field(False, description="the hours say nothing: keep the day alone")
     timezone: Zone | None = Field(None, description="zone of times without one; else the source's")
