@@ -1,0 +1,143 @@
+"""Schema matching: which of a file's columns is meant by a table's, told by names and by cells."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Set
+
+import polars as pl
+
+from customer_profiles.collection.parsing import ABSENT
+from customer_profiles.collection.sources.names import MEANINGS, NAMES
+from customer_profiles.contracts import CONTRACTS
+from customer_profiles.contracts.columns import columns_of, spellings
+from customer_profiles.contracts.stored import delivered_columns, required_columns
+
+
+def held_columns(cells: pl.DataFrame) -> pl.DataFrame:
+    """The columns of which a row holds something; all of a file without rows."""
+    return cells.select(name for name in cells.columns if not cells.height or tells(cells[name]).any())
+
+
+def letters(name: str) -> str:
+    """A name without what parts its words and the unit behind it."""
+    return "".join(filter(str.isalnum, _without_unit(name))).casefold()
+
+
+def _without_unit(name: str) -> str:
+    """``Unit_Price (EUR)`` and ``金额（元）`` without what stands in brackets."""
+    return re.sub(r"(?<=.)\s*[(（][^()（）]*[)）]\s*$", "", name)
+
+
+def matched(column: str, cells: pl.DataFrame, taken: Set[str] = frozenset()) -> str | None:
+    """The file's column that holds a table's one: by its own name, then by the commonest other name."""
+    here = {letters(name): name for name in reversed(cells.columns) if name not in taken}
+    names = [column, *NAMES.get(column, "").split()]
+    found = (here[letters(name)] for name in names if letters(name) in here)
+    return next((mine for mine in found if not _mistaken(column, mine, cells)), None)
+
+
+def matched_by_ending(column: str, cells: pl.DataFrame, taken: Set[str] = frozenset()) -> str | None:
+    """A file's column whose last words are one of the names: ``Lineitem quantity``, ``订单付款时间``."""
+    free = [name for name in cells.columns if name not in taken]
+    names = [column, *NAMES.get(column, "").split()]
+    found = (
+        mine
+        for name in names
+        for mine in free
+        if _ends_with(mine, name) or _ends_with(_without_unit(mine), name)
+    )
+    return next((mine for mine in found if not _mistaken(column, mine, cells)), None)
+
+
+def column_of(column: str, cells: pl.DataFrame) -> str | None:
+    """The file's column that holds a table's one, whichever way it is told."""
+    return matched(column, cells) or matched_by_ending(column, cells)
+
+
+def _ends_with(name: str, end: str) -> bool:
+    if end.isascii():
+        words, last = _words(name), _words(end)
+        return len(last[0]) > 1 and words[-len(last) :] == last
+    return len(end) > 1 and name.strip().endswith(end)
+
+
+def _words(name: str) -> list[str]:
+    """``Lineitem quantity``, ``lineitem_quantity`` and ``LineitemQuantity`` -> two words."""
+    return [word.casefold() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[^\W_A-Z]+", name)] or [""]
+
+
+def fit(table: str, cells: pl.DataFrame) -> tuple[int, bool]:
+    """How many of a file's columns a table takes; one that the table cannot do without counts twice.
+
+    Of equals, the table whose own key is there.
+    """
+    required = required_columns(table)
+    found = {matched(name, cells): name in required for name in delivered_columns(table)}
+    worth = sum(1 + needed for column, needed in found.items() if column is not None)
+    return worth, matched(required[0], cells) is not None
+
+
+def absent_columns(table: str, cells: pl.DataFrame) -> int:
+    """How many columns that a table cannot do without the file does not hold."""
+    return sum(matched(name, cells) is None for name in required_columns(table))
+
+
+def _is_a_place(found: str, cells: pl.DataFrame) -> bool:
+    """Whether a column named ``State`` holds no status that is known."""
+    if letters(found) != "state":
+        return False
+    known = spellings(columns_of(CONTRACTS["orders"])["status"].metadata or {})
+    return not cells[found].str.strip_chars().str.to_lowercase().is_in([*known, *MEANINGS["status"]]).any()
+
+
+def _is_a_rate(found: str, cells: pl.DataFrame) -> bool:
+    """Whether amounts are parts of 1."""
+    rates = cells[found].str.strip_chars().drop_nulls().cast(pl.Float64, strict=False)
+    return bool(rates.is_between(0, 1).all() and (rates % 1 > 0).any())
+
+
+def _is_of_a_piece(found: str, cells: pl.DataFrame) -> bool:
+    """Whether an amount is a piece's and not the line's: a price where pieces are told."""
+    mine = letters(found)
+    whole = {letters(name) for name in NAMES["amount_minor"].split()} - UNIT_PRICES
+    return (
+        mine.endswith(tuple(UNIT_PRICES)) and mine not in whole and column_of("quantity", cells) is not None
+    )
+
+
+def _is_of_a_piece_or_an_order(found: str, cells: pl.DataFrame) -> bool:
+    return _is_of_a_piece(found, cells) or _is_of_an_order(found, cells)
+
+
+def _is_of_an_order(found: str, cells: pl.DataFrame) -> bool:
+    """Whether an amount stands on an order's first line alone: not on all lines that tell pieces."""
+    pieces = column_of("quantity", cells)
+    if pieces is None or column_of("list_price_minor", cells) is None:
+        return False
+    return bool((tells(cells[pieces]) & ~tells(cells[found])).any())
+
+
+def tells(cells: pl.Series) -> pl.Series:
+    """Which cells hold something."""
+    return ~cells.str.strip_chars().is_in(ABSENT).fill_null(True)
+
+
+def _is_no_number(found: str, cells: pl.DataFrame) -> bool:
+    """Whether what is called a name is one: orders are named ``#1001``."""
+    return letters(found).endswith("name") and not cells[found].str.contains(r"\d\s*$").all()
+
+
+UNIT_PRICES = {"price", "unitprice", "单价", "价格"}
+"""Names of an amount that is a piece's where pieces are told, not the line's."""
+MISTAKEN: dict[str, Callable[[str, pl.DataFrame], bool]] = {
+    "status": _is_a_place,
+    "discount_minor": _is_a_rate,
+    "amount_minor": _is_of_a_piece_or_an_order,
+    "order_id": _is_no_number,
+}
+"""How a file's column of a fitting name shows that it is something else."""
+
+
+def _mistaken(name: str, found: str, cells: pl.DataFrame) -> bool:
+    return name in MISTAKEN and MISTAKEN[name](found, cells)
