@@ -117,7 +117,10 @@ def iso_time(name: str, column: Column, kind: str, decimal: str, zone: str, busi
     if not column.date_format and not day_alone and zone == business_zone:
         return cell  # as the door reads it
     if column.date_format:
-        mapped = pl.coalesce(_by_format(cell, form, decimal, zone, day_alone) for form in column.date_format)
+        mapped = pl.coalesce(
+            _with_its_century(cell, _by_format(cell, form, decimal, zone, day_alone))
+            for form in column.date_format
+        )
     else:
         times = PARSERS["moment"](name, {}, zone).value
         written = cell.str.contains(WITHOUT_ZONE if day_alone else DATE_ONLY)  # midnight can lie in a gap
@@ -147,6 +150,12 @@ def _by_format(cell: pl.Expr, form: str, decimal: str, zone: str, day_alone: boo
             return local.dt.date().cast(pl.String)
         times = in_zone(local, zone)
     return _time_text(times, zone, day_alone)
+
+
+def _with_its_century(cell: pl.Expr, time: pl.Expr) -> pl.Expr:
+    """A time unless its year is one of two digits, of which ``%Y`` makes one of antiquity."""
+    year = time.str.slice(0, 4)
+    return pl.when(~year.str.starts_with("00") | cell.str.contains(year, literal=True)).then(time)
 
 
 def _days_since(number: pl.Expr, first: date, zone: str, day_alone: bool) -> pl.Expr:
