@@ -917,6 +917,21 @@ def test_amounts_that_rounding_takes_much_of_are_told(own: OwnData) -> None:
     assert check.check_table(own.home(), CollectionSettings(), "orders").doubts == ()
 
 
+def test_ids_that_were_made_floating_numbers_are_told(own: OwnData) -> None:
+    own.put("o_2026-03-03.csv", "No,At,Who,Paid\nA,2026-03-03,13085.0,1\nB,2026-03-03,,1\n")
+    own.says({"path": "o_{day}.csv", "columns": ORDER})
+    (doubt,) = check.check_table(own.home(), CollectionSettings(), "orders").doubts
+    assert doubt.startswith(
+        "customer_id is written with a fraction, such as 13085.0; where other files write"
+    )
+    whole = {"expression": "SPLIT_PART(Who, '.', 1)"}
+    own.says({"path": "o_{day}.csv", "columns": {**ORDER, "customer_id": whole}})
+    assert check.check_table(own.home(), CollectionSettings(), "orders").doubts == ()
+    own.put("o_2026-03-03.csv", "No,At,Who,Paid\nA,2026-03-03,13085.0,1\nB,2026-03-03,7.1,1\n")
+    own.says({"path": "o_{day}.csv", "columns": ORDER})
+    assert check.check_table(own.home(), CollectionSettings(), "orders").doubts == ()
+
+
 def test_sheets_that_repeat_rows_of_each_other_are_told(own: OwnData) -> None:
     lines = [["A", "2026-03-03", "c", n] for n in range(8)]
     workbook(own.folder / "o_2026-03-03.xlsx", [["No", "At", "Who", "Paid"], *lines], ("2025", "2026"))

@@ -56,6 +56,7 @@ def doubts_of(
         *unknown_words(delivery.table, files),
         *_numbered_on(of_files, files),
         *_in_several_currencies(sources, files),
+        *_ids_with_a_fraction(delivery.table, files),
         *_displaced(delivery.table, sound),
         *_written_with_a_fraction(delivery.table, sound),
         *_rounded_off(sources, files),
@@ -170,6 +171,19 @@ def _in_several_currencies(sources: Sequence[Source], files: Sequence[ReadFile])
             yield (
                 f"{name} is written in {', '.join(written)}, but `currency` is the same in every row; say "
                 f"by `expression` which row is in which"
+            )
+
+
+def _ids_with_a_fraction(table: str, files: Sequence[ReadFile]) -> Iterator[str]:
+    """Ids such as ``13085.0``: perhaps this file alone made floating numbers of them."""
+    for name in (name for name in delivered_columns(table) if name.endswith("_id")):
+        held = [file.cells[name].cast(pl.String) for file in files if name in file.cells.columns]
+        ids = pl.concat(held or [pl.Series(dtype=pl.String)]).str.strip_chars()
+        ids = ids.filter(~ids.is_in(ABSENT))
+        if ids.len() and ids.str.contains(r"^\d+\.0$").all():
+            yield (
+                f"{name} is written with a fraction, such as 13085.0; where other files write 13085, it is "
+                f"another one; say `expression: SPLIT_PART(x, '.', 1)`"
             )
 
 
