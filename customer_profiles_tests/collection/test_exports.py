@@ -814,6 +814,24 @@ def test_amounts_in_several_currencies_under_one_are_told(own: OwnData) -> None:
     assert check.check_table(own.home(), CollectionSettings(), "orders").doubts == ()
 
 
+@pytest.mark.parametrize(
+    ("amount", "currency", "told"),
+    [
+        ('"9,90 €"', "CNY", "Paid is written in €, but `currency` is CNY"),
+        ('"9,90 €"', "EUR", ""),
+        ("USD 9.90", "EUR", "Paid is written in USD, but `currency` is EUR"),
+        ("$9.90", "CAD", ""),
+    ],
+)
+def test_amounts_in_another_currency_than_is_said_are_told(
+    own: OwnData, amount: str, currency: str, told: str
+) -> None:
+    own.put("o_2026-03-03.csv", f"No,At,Who,Paid\nA,2026-03-03,c,{amount}\n")
+    source = {"path": "o_{day}.csv", "decimal": "," if "," in amount else "."}
+    own.says({**source, "columns": {**ORDER, "currency": {"constant": currency}}})
+    assert check.check_table(own.home(), CollectionSettings(), "orders").doubts == ((told,) if told else ())
+
+
 def test_a_refund_above_what_its_line_cost_is_told(own: OwnData) -> None:
     own.put(
         "o_2026-03-03.csv", "No,At,Who,Paid,Back\nA,2026-03-03,c,1,3\nA,2026-03-03,c,9,\nB,2026-03-03,c,2,2\n"

@@ -279,6 +279,12 @@ def test_a_total_is_not_to_be_repeated_on_every_line(tmp_path: Path, numbers: st
     assert not any("实付金额" in line for line in text.splitlines() if "fill_down" in line or "FIRST" in line)
 
 
+@pytest.mark.parametrize(("amount", "code"), [('"9,90 €"', "EUR"), ("12.50 USD", "USD"), ("$12.50", "CNY")])
+def test_the_currency_is_the_one_that_amounts_are_written_in(tmp_path: Path, amount: str, code: str) -> None:
+    _, source, _ = guessed(tmp_path, "o.csv", f"order_id,total\nA,{amount}\nB,\n")
+    assert source["columns"]["currency"] == {"constant": code}
+
+
 def test_columns_with_units_and_words_of_a_marketplace_are_told(tmp_path: Path) -> None:
     rows = "订单号,订单状态,用户实付金额(元),商品数量(件),订单成交时间\nA,已收货,9.9,2,2026-03-03\n"
     _, source, text = guessed(tmp_path, "o.csv", rows)

@@ -28,6 +28,11 @@ CURRENCY = (
     r"|NZD|PEN|PHP|PKR|PLN|RMB|RON|RSD|RUB|SAR|SEK|SGD|THB|TRY|TWD|UAH|USD|VND|ZAR)"
 )
 """What people write at either end of an amount: no ``k``, ``MIO`` or ``CR``, which change what it says."""
+CODES = {
+    "€": "EUR", "£": "GBP", "₹": "INR", "₽": "RUB", "₩": "KRW", "₺": "TRY", "₫": "VND", "฿": "THB",
+    "₴": "UAH", "TL": "TRY", "ZŁ": "PLN", "KČ": "CZK", "RMB": "CNY",
+}  # fmt: skip
+"""What amounts are written with that means one currency; ``$``, ``¥`` and ``kr`` mean several."""
 MAY_BE_DECORATED = r"[^\d.,+-]"
 """Most columns hold numbers alone, and that is found out faster than each is looked at for its currency."""
 BEFORE, AFTER = rf"(?i)^([-+(]?){CURRENCY}", rf"(?i){CURRENCY}([-)]?)$"
@@ -77,6 +82,11 @@ def currencies(cells: pl.Series) -> set[str]:
     bare_amounts = cells.str.replace_all(GAPS, "")
     said = pl.concat([bare_amounts.str.extract(BEFORE, 2), bare_amounts.str.extract(AFTER, 1)])
     return set(said.drop_nulls().str.to_uppercase())
+
+
+def currency_code(said: str) -> str | None:
+    """The ISO 4217 code of what an amount says of its currency; None if it may be several."""
+    return CODES.get(said) or (said if re.fullmatch("[A-Z]{3}", said) else None)
 
 
 def plain_number(cell: pl.Expr, decimal: str) -> pl.Expr:

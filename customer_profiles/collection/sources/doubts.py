@@ -11,7 +11,7 @@ import polars as pl
 from customer_profiles.collection.formats import sheet_names
 from customer_profiles.collection.parsing import ABSENT
 from customer_profiles.collection.reading import LINE, Delivery, ReadFile
-from customer_profiles.collection.sources.cells import as_number, currencies
+from customer_profiles.collection.sources.cells import as_number, currencies, currency_code
 from customer_profiles.collection.sources.files import odd_days
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.mapping import path_into
@@ -155,10 +155,11 @@ def _numbered_on(sources: Sequence[FilesSource], files: Sequence[ReadFile]) -> I
 
 
 def _in_several_currencies(sources: Sequence[Source], files: Sequence[ReadFile]) -> Iterator[str]:
-    """Amounts that are written in unlike currencies, where one is said of all rows."""
+    """Amounts that are written in unlike currencies, or in another one, where one is said of all rows."""
     of_all = [
         source for source in sources if "currency" in source.columns and source.columns["currency"].constant
     ]
+    said = {source.columns["currency"].constant for source in of_all}
     for name in dict.fromkeys(
         str(how.column)
         for source in of_all
@@ -172,6 +173,8 @@ def _in_several_currencies(sources: Sequence[Source], files: Sequence[ReadFile])
                 f"{name} is written in {', '.join(written)}, but `currency` is the same in every row; say "
                 f"by `expression` which row is in which"
             )
+        elif written and (code := currency_code(written[0])) and code not in said:
+            yield f"{name} is written in {written[0]}, but `currency` is {', '.join(map(str, said))}"
 
 
 def _ids_with_a_fraction(table: str, files: Sequence[ReadFile]) -> Iterator[str]:
