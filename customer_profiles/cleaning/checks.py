@@ -9,6 +9,7 @@ from customer_profiles.cleaning.clean import row_fates
 from customer_profiles.cleaning.drift import world_of
 from customer_profiles.cleaning.fates import displaced
 from customer_profiles.cleaning.orphans import orphan_counts
+from customer_profiles.cleaning.quarantine import held_by_table
 from customer_profiles.cleaning.tables import CLEANED, COUNTS, DRIFT
 from customer_profiles.collection.tables import RAW
 from customer_profiles.contracts import CONTRACTS
@@ -17,7 +18,12 @@ from customer_profiles.orchestration.checks import contract_check, day_check, dr
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.quality.claims import Suite
 from customer_profiles.quality.finding import Finding
-from customer_profiles.quality.reconciliation import keys_tell_apart, orphans_are_few, rows_add_up
+from customer_profiles.quality.reconciliation import (
+    keys_tell_apart,
+    orphans_are_few,
+    quarantined_are_few,
+    rows_add_up,
+)
 from customer_profiles.quality.references import World
 from customer_profiles.quality.suites import table_suite
 from customer_profiles.settings import Settings
@@ -75,6 +81,30 @@ def keys_tell_rows_apart(table: str) -> dg.AssetChecksDefinition:
         ["cleaned", table],
         "keys_tell_rows_apart",
         "few rows of a delivery have the key of another one, without being a copy of it",
+        find,
+    )
+
+
+def few_rows_are_quarantined() -> dg.AssetChecksDefinition:
+    """Few rows wait for somebody to mend what keeps them out: one new word of a status can be a fifth."""
+
+    def find(platform: Platform, days: list[date]) -> Mapping[date, Finding]:
+        with platform.warehouse() as warehouse:
+            held = held_by_table(warehouse, days[0], days[-1])
+        return {
+            day: quarantined_are_few(
+                {
+                    table: (received, rows, rule)
+                    for _, table, received, rows, rule in held.filter(delivery_day=day).iter_rows()
+                }
+            )
+            for day in days
+        }
+
+    return day_check(
+        ["quarantine", "rows"],
+        "few_rows_are_quarantined",
+        "few rows of each table are kept out by a rule of its contract (those released are not counted)",
         find,
     )
 
@@ -139,6 +169,7 @@ def arrives_as_usual(table: str) -> dg.AssetChecksDefinition:
 CHECKS = [
     *(rows_reconcile(table) for table in CONTRACTS),
     *(keys_tell_rows_apart(table) for table in MADE_KEYS),
+    few_rows_are_quarantined(),
     *(contract_check(CLEANED[table], key_columns(table)) for table in CONTRACTS),
     *(expectations_are_met(table) for table in CONTRACTS),
     *(references_are_known(table, "customers", "customer_key") for table in NAMES_CUSTOMERS),

@@ -17,7 +17,7 @@ from customer_profiles.collection.ledger import ledger
 from customer_profiles.collection.reading import UNREADABLE
 from customer_profiles.collection.refusals import shape
 from customer_profiles.collection.releasing import ask_release, released_source
-from customer_profiles.collection.tables import PLACE, RELEASES
+from customer_profiles.collection.tables import DELIVERIES, PLACE, RELEASES
 from customer_profiles.contracts import CONTRACTS, Pii
 from customer_profiles.contracts.columns import columns_of, spellings
 from customer_profiles.contracts.stored import delivered_columns
@@ -64,6 +64,31 @@ def counts_by_rule(session: Session, first: date | None, last: date | None) -> p
         .group_by("delivery_day", "table_name", rule="broken_rules")
         .agg(rows=pl.len(), released=pl.col("released").sum())
         .sort("delivery_day", "table_name", "rule")
+    )
+
+
+def held_by_table(session: Session, first: date, last: date) -> pl.DataFrame:
+    """Rows received and held, per day and table that holds any, and the rule that most of these broke.
+
+    Rows that were released are not held: they came in on another day.
+    """
+    table = ["delivery_day", "table_name"]
+    released = session.read(RELEASES, first, last).select("table_name", *ROW)
+    held = session.read(QUARANTINE, first, last).join(released, on=["table_name", *ROW], how="anti")
+    by_rules = session.collect(held.group_by(*table, "broken_rules").agg(rows=nw.len()))
+    rules = by_rules.explode("broken_rules").group_by(*table, rule="broken_rules").agg(pl.col("rows").sum())
+    received = session.collect(
+        session.read(DELIVERIES, first, last)
+        .group_by(*table)
+        .agg(nw.col("rows").sum().cast(nw.Int64).alias("received"))
+    )
+    return (
+        by_rules.group_by(table)
+        .agg(held=pl.col("rows").sum())
+        .join(received, on=table)
+        .join(rules.sort("rows", "rule").group_by(table).agg(pl.col("rule").last()), on=table)
+        .select(*table, "received", "held", "rule")
+        .sort(table)
     )
 
 

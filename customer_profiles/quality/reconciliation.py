@@ -8,6 +8,8 @@ from customer_profiles.quality.finding import Finding
 
 MOST_DISPLACED, FEW_DISPLACED = 0.05, 5
 """Share of a delivery's rows that may have the key of another one; so many rows may, whatever their share."""
+MOST_QUARANTINED, FEW_QUARANTINED = 0.05, 5
+"""Share of a table's rows that may be in quarantine; so many rows may, whatever their share."""
 FATES = ("accepted", "repaired", "quarantined", "duplicate")
 
 
@@ -59,6 +61,38 @@ def keys_tell_apart(rows: int, displaced: int, key: Sequence[str]) -> Finding:
         threshold={"warn": MOST_DISPLACED},
         says=says if few else f"{says}: of each key the last row counts alone, though they are no copies",
         severity="warn",
+    )
+
+
+def quarantined_are_few(counts: Mapping[str, tuple[int, int, str]]) -> Finding:
+    """Hold that of each table few rows are in quarantine.
+
+    ``counts`` maps a table to its rows received, those of them in quarantine, and the rule that most of these
+    broke.
+    """
+    shares = {table: held / received if received else 0.0 for table, (received, held, _) in counts.items()}
+    many = {
+        table: of
+        for table, of in counts.items()
+        if shares[table] > MOST_QUARANTINED and of[1] > FEW_QUARANTINED
+    }
+    told = "; ".join(
+        f"{table}: {held:,} of {received:,} rows ({shares[table]:.2%}), most under {rule}"
+        for table, (received, held, rule) in many.items()
+    )
+    worst = max(shares.values(), default=0.0)
+    return Finding(
+        passed=not many,
+        value=round(worst, 6),
+        threshold={"warn": MOST_QUARANTINED},
+        says=f"in quarantine, where no profile counts them: {told}"
+        if many
+        else f"of no table more than {worst:.2%} of the rows are in quarantine",
+        severity="warn",
+        details=[
+            {"table": table, "received": received, "quarantined": held, "rule": rule}
+            for table, (received, held, rule) in counts.items()
+        ],
     )
 
 

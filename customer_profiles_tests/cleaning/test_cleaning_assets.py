@@ -8,7 +8,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from customer_profiles.cleaning.assets import cleaned_asset
+from customer_profiles.cleaning.assets import cleaned_asset, quarantine_rows
+from customer_profiles.cleaning.checks import few_rows_are_quarantined
 from customer_profiles.collection.assets import raw_asset
 from customer_profiles.orchestration.partitions import DAILY
 from customer_profiles.orchestration.platform import Platform
@@ -60,3 +61,24 @@ def test_a_late_delivery_tells_which_days_to_run_again(platform: Platform) -> No
         assert metadata["dagster/row_count"] == 0
         metadata, warnings = run(platform, instance, DAY)
         assert (metadata["dagster/row_count"], warnings) == (1, [])
+
+
+def test_a_table_of_which_many_rows_are_in_quarantine_warns_on_that_day(platform: Platform) -> None:
+    for day, names in ((DAY, ["login"] * 20), (NEXT, ["login"] * 14 + ["", "", "", "", "", ""])):
+        rows = [
+            EVENT.format(day=day).replace("login", name).replace("E1", f"{day} {n}")
+            for n, name in enumerate(names)
+        ]
+        deliver(platform, day)
+        (platform.settings.deliveries / "events" / f"{day}.ndjson").write_text("".join(rows))
+    with dg.DagsterInstance.ephemeral() as instance:
+        for day, passed in ((DAY, True), (NEXT, False)):
+            result = dg.materialize(
+                [raw_asset("events"), cleaned_asset("events"), quarantine_rows, few_rows_are_quarantined()],
+                partition_key=day,
+                resources={"platform": platform},
+                instance=instance,
+            )
+            (found,) = result.get_asset_check_evaluations()
+            assert (found.passed, found.severity) == (passed, dg.AssetCheckSeverity.WARN), day
+    assert "events: 6 of 20 rows (30.00%), most under event_name|required" in str(found.description)

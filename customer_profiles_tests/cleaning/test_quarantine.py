@@ -21,6 +21,7 @@ from customer_profiles.cleaning.quarantine import (
     counts_by_rule,
     examples_by_rule,
     find_rows,
+    held_by_table,
     masked,
     original,
     release_rows,
@@ -66,6 +67,17 @@ def test_rows_are_counted_per_day_table_and_rule(too_young) -> None:
         (DAY, "customers", "customer_is_underage", 2, 0),
         (DAY, "orders", "quantity_is_zero", 1, 0),
     ]
+
+
+def test_rows_received_and_held_are_counted_per_table_without_those_that_were_released(too_young) -> None:
+    warehouse = too_young.warehouse
+    assert held_by_table(warehouse, DAY, NEXT).rows() == [
+        (DAY, "customers", 2, 2, "customer_is_underage"),
+        (DAY, "orders", 1, 1, "quantity_is_zero"),
+    ]
+    release_rows(warehouse, Chosen("customers", DAY, "customer_is_underage", rows=[1]), NOW)
+    release_rows(warehouse, Chosen("orders", DAY), NOW)
+    assert held_by_table(warehouse, DAY, NEXT).rows() == [(DAY, "customers", 2, 1, "customer_is_underage")]
 
 
 def test_released_rows_come_in_on_the_newest_day_and_the_counts_add_up(too_young) -> None:

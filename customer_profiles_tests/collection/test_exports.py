@@ -814,6 +814,24 @@ def test_amounts_in_several_currencies_under_one_are_told(own: OwnData) -> None:
     assert check.check_table(own.home(), CollectionSettings(), "orders").doubts == ()
 
 
+@pytest.mark.parametrize(
+    ("amount", "currency", "told"),
+    [
+        ('"9,90 €"', "CNY", "Paid is written in €, but `currency` is CNY"),
+        ('"9,90 €"', "EUR", ""),
+        ("USD 9.90", "EUR", "Paid is written in USD, but `currency` is EUR"),
+        ("$9.90", "CAD", ""),
+    ],
+)
+def test_amounts_in_another_currency_than_is_said_are_told(
+    own: OwnData, amount: str, currency: str, told: str
+) -> None:
+    own.put("o_2026-03-03.csv", f"No,At,Who,Paid\nA,2026-03-03,c,{amount}\n")
+    source = {"path": "o_{day}.csv", "decimal": "," if "," in amount else "."}
+    own.says({**source, "columns": {**ORDER, "currency": {"constant": currency}}})
+    assert check.check_table(own.home(), CollectionSettings(), "orders").doubts == ((told,) if told else ())
+
+
 def test_a_refund_above_what_its_line_cost_is_told(own: OwnData) -> None:
     own.put(
         "o_2026-03-03.csv", "No,At,Who,Paid,Back\nA,2026-03-03,c,1,3\nA,2026-03-03,c,9,\nB,2026-03-03,c,2,2\n"
@@ -913,6 +931,21 @@ def test_amounts_that_rounding_takes_much_of_are_told(own: OwnData) -> None:
     )
     assert check.check_table(own.home(), CollectionSettings(), "orders").doubts == ()
     own.put("o_2026-03-03.csv", "No,At,Who,Paid\nA,2026-03-03,c,957.5775\n")
+    own.says({"path": "o_{day}.csv", "columns": ORDER})
+    assert check.check_table(own.home(), CollectionSettings(), "orders").doubts == ()
+
+
+def test_ids_that_were_made_floating_numbers_are_told(own: OwnData) -> None:
+    own.put("o_2026-03-03.csv", "No,At,Who,Paid\nA,2026-03-03,13085.0,1\nB,2026-03-03,,1\n")
+    own.says({"path": "o_{day}.csv", "columns": ORDER})
+    (doubt,) = check.check_table(own.home(), CollectionSettings(), "orders").doubts
+    assert doubt.startswith(
+        "customer_id is written with a fraction, such as 13085.0; where other files write"
+    )
+    whole = {"expression": "SPLIT_PART(Who, '.', 1)"}
+    own.says({"path": "o_{day}.csv", "columns": {**ORDER, "customer_id": whole}})
+    assert check.check_table(own.home(), CollectionSettings(), "orders").doubts == ()
+    own.put("o_2026-03-03.csv", "No,At,Who,Paid\nA,2026-03-03,13085.0,1\nB,2026-03-03,7.1,1\n")
     own.says({"path": "o_{day}.csv", "columns": ORDER})
     assert check.check_table(own.home(), CollectionSettings(), "orders").doubts == ()
 

@@ -92,6 +92,20 @@ def test_sheets_with_the_columns_of_the_first_are_read_with_it(tmp_path: Path) -
         assert source.get("sheets") == told
 
 
+@pytest.mark.parametrize(
+    ("cell", "told"),
+    [
+        ("12/31/10 8:26", "%m/%d/%y %H:%M"),
+        ("31/12/10", "%d/%m/%y"),
+        ("31/12/2010", "%d/%m/%Y"),
+        ('"Jan 5, 2026 3:04:05 PM"', "%b %d, %Y %I:%M:%S %p"),
+    ],
+)
+def test_how_a_time_is_written_is_told(tmp_path: Path, cell: str, told: str) -> None:
+    _, source, _ = guessed(tmp_path, "t.csv", f"order_id,order_date\n1,{cell}\n")
+    assert source["columns"]["ordered_at"]["date_format"] == told
+
+
 def test_days_and_months_that_could_be_swapped_are_asked_about(tmp_path: Path) -> None:
     swapped = "ordered_at: the first rows fit %m/%d/%Y as well as %d/%m/%Y; which is it?"
     _, _, text = guessed(tmp_path, "t.csv", "order_id,order_date\n1,11/1/2000\n2,11/2/2000\n")
@@ -263,6 +277,12 @@ def test_a_total_is_not_to_be_repeated_on_every_line(tmp_path: Path, numbers: st
     )
     assert "下单时间" in "".join(line for line in text.splitlines() if "fill_down" in line or "FIRST" in line)
     assert not any("实付金额" in line for line in text.splitlines() if "fill_down" in line or "FIRST" in line)
+
+
+@pytest.mark.parametrize(("amount", "code"), [('"9,90 €"', "EUR"), ("12.50 USD", "USD"), ("$12.50", "CNY")])
+def test_the_currency_is_the_one_that_amounts_are_written_in(tmp_path: Path, amount: str, code: str) -> None:
+    _, source, _ = guessed(tmp_path, "o.csv", f"order_id,total\nA,{amount}\nB,\n")
+    assert source["columns"]["currency"] == {"constant": code}
 
 
 def test_columns_with_units_and_words_of_a_marketplace_are_told(tmp_path: Path) -> None:

@@ -229,6 +229,11 @@ TIMES: dict[str, tuple[dict[str, Any], str, str]] = {
         "Jul 03, 2026 6:00 AM EDT",
         "2026-07-03 10:00:00",
     ),
+    "a year of two digits": (
+        {"date_format": ["%m/%d/%Y %H:%M", "%m/%d/%y %H:%M"]},
+        "3/2/26 9:00",
+        "2026-03-02 09:00:00",
+    ),
     "a fraction of a second": (
         {"date_format": "%d.%m.%Y %H:%M:%S.%f"},
         "03.03.2026 10:00:00.250",
@@ -255,6 +260,7 @@ def test_a_time_is_read(own: OwnData, name: str) -> None:
             "2026-03-29 02:30:00",
             "unparsable",
         ),  # the hour that spring leaves out
+        ({"date_format": "%m/%d/%Y"}, "3/2/26", "unparsable"),
         ({"date_format": "%Y%m%d"}, "20260230", "unparsable"),
         ({"date_format": "%Y%m%d"}, "0000-00-00", "impossible_date"),
         ({"date_format": "%Y-%m-%d %H"}, "2026-03-03 02:30", "unparsable"),

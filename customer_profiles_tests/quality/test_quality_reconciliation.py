@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from customer_profiles.quality.reconciliation import keys_tell_apart, orphans_are_few, rows_add_up
+from customer_profiles.quality.reconciliation import (
+    keys_tell_apart,
+    orphans_are_few,
+    quarantined_are_few,
+    rows_add_up,
+)
 
 GOOD = {"received": 10, "accepted": 6, "repaired": 1, "quarantined": 2, "duplicate": 1}
 
@@ -47,3 +52,21 @@ def test_many_rows_of_one_key_warn(rows, displaced, passed):
     assert (finding.passed, finding.severity) == (passed, "warn")
     assert f"{displaced} of {rows:,} rows" in finding.says
     assert "have the order_id, line_number of another one" in finding.says
+
+
+@pytest.mark.parametrize(
+    ("received", "held", "passed"),
+    [(6, 5, True), (1_000, 50, True), (1_000, 51, False), (9, 6, False)],
+)
+def test_many_rows_of_a_table_in_quarantine_warn(received, held, passed):
+    finding = quarantined_are_few(
+        {"orders": (received, held, "status|unparsable"), "events": (10_000, 9, "x")}
+    )
+    assert (finding.passed, finding.severity) == (passed, "warn")
+    assert (f"orders: {held} of {received:,} rows" in finding.says) is not passed
+    assert "events" not in finding.says
+    assert finding.details[0]["rule"] == "status|unparsable"
+
+
+def test_no_rows_in_quarantine_are_few():
+    assert quarantined_are_few({}).passed

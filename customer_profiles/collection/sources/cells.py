@@ -28,6 +28,11 @@ CURRENCY = (
     r"|NZD|PEN|PHP|PKR|PLN|RMB|RON|RSD|RUB|SAR|SEK|SGD|THB|TRY|TWD|UAH|USD|VND|ZAR)"
 )
 """What people write at either end of an amount: no ``k``, ``MIO`` or ``CR``, which change what it says."""
+CODES = {
+    "€": "EUR", "£": "GBP", "₹": "INR", "₽": "RUB", "₩": "KRW", "₺": "TRY", "₫": "VND", "฿": "THB",
+    "₴": "UAH", "TL": "TRY", "ZŁ": "PLN", "KČ": "CZK", "RMB": "CNY",
+}  # fmt: skip
+"""What amounts are written with that means one currency; ``$``, ``¥`` and ``kr`` mean several."""
 MAY_BE_DECORATED = r"[^\d.,+-]"
 """Most columns hold numbers alone, and that is found out faster than each is looked at for its currency."""
 BEFORE, AFTER = rf"(?i)^([-+(]?){CURRENCY}", rf"(?i){CURRENCY}([-)]?)$"
@@ -79,6 +84,11 @@ def currencies(cells: pl.Series) -> set[str]:
     return set(said.drop_nulls().str.to_uppercase())
 
 
+def currency_code(said: str) -> str | None:
+    """The ISO 4217 code of what an amount says of its currency; None if it may be several."""
+    return CODES.get(said) or (said if re.fullmatch("[A-Z]{3}", said) else None)
+
+
 def plain_number(cell: pl.Expr, decimal: str) -> pl.Expr:
     """A number without signs around it and thousands set apart, its fraction after a point."""
     signed = cell.map_batches(undecorated, pl.String).str.replace(BEHIND, "-$1$2")
@@ -117,7 +127,10 @@ def iso_time(name: str, column: Column, kind: str, decimal: str, zone: str, busi
     if not column.date_format and not day_alone and zone == business_zone:
         return cell  # as the door reads it
     if column.date_format:
-        mapped = pl.coalesce(_by_format(cell, form, decimal, zone, day_alone) for form in column.date_format)
+        mapped = pl.coalesce(
+            _with_its_century(cell, _by_format(cell, form, decimal, zone, day_alone))
+            for form in column.date_format
+        )
     else:
         times = PARSERS["moment"](name, {}, zone).value
         written = cell.str.contains(WITHOUT_ZONE if day_alone else DATE_ONLY)  # midnight can lie in a gap
@@ -147,6 +160,12 @@ def _by_format(cell: pl.Expr, form: str, decimal: str, zone: str, day_alone: boo
             return local.dt.date().cast(pl.String)
         times = in_zone(local, zone)
     return _time_text(times, zone, day_alone)
+
+
+def _with_its_century(cell: pl.Expr, time: pl.Expr) -> pl.Expr:
+    """A time unless its year is one of two digits, of which ``%Y`` makes one of antiquity."""
+    year = time.str.slice(0, 4)
+    return pl.when(~year.str.starts_with("00") | cell.str.contains(year, literal=True)).then(time)
 
 
 def _days_since(number: pl.Expr, first: date, zone: str, day_alone: bool) -> pl.Expr:

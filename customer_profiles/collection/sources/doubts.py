@@ -11,7 +11,7 @@ import polars as pl
 from customer_profiles.collection.formats import sheet_names
 from customer_profiles.collection.parsing import ABSENT
 from customer_profiles.collection.reading import LINE, Delivery, ReadFile
-from customer_profiles.collection.sources.cells import as_number, currencies
+from customer_profiles.collection.sources.cells import as_number, currencies, currency_code
 from customer_profiles.collection.sources.files import odd_days
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.mapping import path_into
@@ -56,6 +56,7 @@ def doubts_of(
         *unknown_words(delivery.table, files),
         *_numbered_on(of_files, files),
         *_in_several_currencies(sources, files),
+        *_ids_with_a_fraction(delivery.table, files),
         *_displaced(delivery.table, sound),
         *_written_with_a_fraction(delivery.table, sound),
         *_rounded_off(sources, files),
@@ -154,10 +155,11 @@ def _numbered_on(sources: Sequence[FilesSource], files: Sequence[ReadFile]) -> I
 
 
 def _in_several_currencies(sources: Sequence[Source], files: Sequence[ReadFile]) -> Iterator[str]:
-    """Amounts that are written in unlike currencies, where one is said of all rows."""
+    """Amounts that are written in unlike currencies, or in another one, where one is said of all rows."""
     of_all = [
         source for source in sources if "currency" in source.columns and source.columns["currency"].constant
     ]
+    said = {source.columns["currency"].constant for source in of_all}
     for name in dict.fromkeys(
         str(how.column)
         for source in of_all
@@ -170,6 +172,21 @@ def _in_several_currencies(sources: Sequence[Source], files: Sequence[ReadFile])
             yield (
                 f"{name} is written in {', '.join(written)}, but `currency` is the same in every row; say "
                 f"by `expression` which row is in which"
+            )
+        elif written and (code := currency_code(written[0])) and code not in said:
+            yield f"{name} is written in {written[0]}, but `currency` is {', '.join(map(str, said))}"
+
+
+def _ids_with_a_fraction(table: str, files: Sequence[ReadFile]) -> Iterator[str]:
+    """Ids such as ``13085.0``: perhaps this file alone made floating numbers of them."""
+    for name in (name for name in delivered_columns(table) if name.endswith("_id")):
+        held = [file.cells[name].cast(pl.String) for file in files if name in file.cells.columns]
+        ids = pl.concat(held or [pl.Series(dtype=pl.String)]).str.strip_chars()
+        ids = ids.filter(~ids.is_in(ABSENT))
+        if ids.len() and ids.str.contains(r"^\d+\.0$").all():
+            yield (
+                f"{name} is written with a fraction, such as 13085.0; where other files write 13085, it is "
+                f"another one; say `expression: SPLIT_PART(x, '.', 1)`"
             )
 
 

@@ -12,7 +12,7 @@ import polars as pl
 import yaml
 
 from customer_profiles.collection.parsing import ABSENT
-from customer_profiles.collection.sources.cells import undecorated
+from customer_profiles.collection.sources.cells import currencies, currency_code, undecorated
 from customer_profiles.collection.sources.heads import GuessError, head_of
 from customer_profiles.collection.sources.names import MEANINGS, PURCHASES
 from customer_profiles.collection.sources.schema_matching import (
@@ -243,6 +243,11 @@ def _made_up(table: str, name: str, columns: dict[str, Any], cells: pl.DataFrame
     if name == "amount_minor" and price and isinstance(columns.get("quantity"), str):
         how = {"expression": f'"{columns["quantity"]}" * "{price}"', "minor_units": 2}
         return how, f"amount_minor: pieces times {price}; correct it if that is a line's total"
+    amount = columns.get("amount_minor")
+    if name == "currency" and isinstance(amount, dict) and "column" in amount:
+        written = {currency_code(said) for said in currencies(cells[amount["column"]])}
+        if len(written) == 1 and (code := written.pop()):
+            return {"constant": code}, f"currency: {code}, as {amount['column']} is written"
     if name in DEFAULTS:
         return DEFAULTS[name], f"{name}: the same in every row; correct it"
     return NOT_FOUND, f"{name}: REQUIRED, not found; name the file's column"
