@@ -12,6 +12,7 @@ from customer_profiles.collection.formats import sheet_names
 from customer_profiles.collection.parsing import ABSENT
 from customer_profiles.collection.reading import LINE, Delivery, ReadFile
 from customer_profiles.collection.sources.cells import as_number, currencies, currency_code
+from customer_profiles.collection.sources.doubts_of_rows import doubts_of_rows
 from customer_profiles.collection.sources.files import odd_days
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.mapping import path_into
@@ -23,13 +24,12 @@ from customer_profiles.contracts.columns import columns_of, spellings
 from customer_profiles.contracts.stored import (
     columns_with,
     delivered_columns,
-    key_columns,
     required_columns,
 )
 
 MOST_WORDS = 10
-FEW = 5
-"""So many rows may be alike, or orders of lines that cost the same, by chance."""
+FEW_ALIKE = 5
+"""So many rows may be alike by chance."""
 MOST_ALIKE = 0.05
 """Share of the rows of sheets that may be alike in all columns: what was bought twice."""
 MOST_ROUNDED = 0.01
@@ -57,10 +57,8 @@ def doubts_of(
         *_numbered_on(of_files, files),
         *_in_several_currencies(sources, files),
         *_ids_with_a_fraction(delivery.table, files),
-        *_displaced(delivery.table, sound),
-        *_written_with_a_fraction(delivery.table, sound),
         *_rounded_off(sources, files),
-        *((*_told_on_every_line(sound), *_given_back(sound)) if delivery.table == "orders" else ()),
+        *doubts_of_rows(delivery.table, sound),
         *_long_past(sources, delivery, sound),
     )
 
@@ -144,7 +142,9 @@ def _numbered_on(sources: Sequence[FilesSource], files: Sequence[ReadFile]) -> I
         if source.rows_of and repeated:
             entry = f"say `{source.rows_of[-1]}.#`, an entry's place in its list"
             advice |= dict.fromkeys(numbered, f"if rows are delivered twice, {entry}")
-        elif (len(source.sheets) > 1 or "*" in source.sheets) and repeated > max(FEW, MOST_ALIKE * rows):
+        elif (len(source.sheets) > 1 or "*" in source.sheets) and repeated > max(
+            FEW_ALIKE, MOST_ALIKE * rows
+        ):
             own = "make each sheet a source of its own"
             advice |= dict.fromkeys(numbered, f"if a sheet repeats rows of another one, {own}")
     for name, what_to_do in advice.items():
@@ -215,33 +215,6 @@ def unknown_words(table: str, files: Sequence[ReadFile]) -> Iterator[str]:
             )
 
 
-def _displaced(table: str, sound: pl.DataFrame) -> Iterator[str]:
-    """Rows that another one of their key displaces, though they say something else."""
-    key = list(key_columns(table))
-    if not (lost := sound.height - sound.select(key).unique().height):
-        return
-    told = [name for name in delivered_columns(table) if name in sound.columns and name not in key]
-    unlike = (
-        sound.group_by(key).agg(pl.col(told).n_unique() > 1).select(pl.col(told).any()).row(0, named=True)
-    )
-    differ = [name for name, differs in unlike.items() if differs]
-    yield (
-        f"{lost:,} of {sound.height:,} rows have the {', '.join(key)} of another one, and the last of each "
-        f"counts alone, though they differ in {', '.join(differ) or 'columns that no table knows'}; if each "
-        f"is a row of its own, make a key that tells them apart (`place_in`, `hash_of`)"
-    )
-
-
-def _written_with_a_fraction(table: str, sound: pl.DataFrame) -> Iterator[str]:
-    """Amounts such as 100.00, which count as 100 minor units if nobody says that they have a fraction."""
-    for name in columns_with(table, "unit", "minor units"):
-        if many := int(sound["repairs"].list.contains(f"{name}|decimal_to_whole").sum()):
-            yield (
-                f"{name} is written with a fraction in {many:,} of {sound.height:,} rows, such as 100.00, "
-                f"and was taken for 100 minor units (cents); if it is not, say `minor_units: 2`"
-            )
-
-
 def _rounded_off(sources: Sequence[Source], files: Sequence[ReadFile]) -> Iterator[str]:
     """Amounts with more digits than their mapping keeps: prices as parts of 1, or in thousands."""
     held = [file.originals for file in files if file.originals is not None]
@@ -259,46 +232,6 @@ def _rounded_off(sources: Sequence[Source], files: Sequence[ReadFile]) -> Iterat
                     f"{name}: rounded to `minor_units: {digits}`, what {how.column} says is "
                     f"{lost / told:.1%} off; say more digits, in all sources of the table alike"
                 )
-
-
-def _told_on_every_line(orders: pl.DataFrame) -> Iterator[str]:
-    """Orders with the same amount on each of their lines: a total, which would count once a line."""
-    amount = pl.col("amount_minor")
-    several = (
-        orders.group_by("order_id")
-        .agg(
-            pl.col("line_number", "product_id").n_unique(),
-            amount.first().alias("first"),
-            (amount.n_unique() == 1).alias("alike"),
-        )
-        .filter(pl.col("line_number") > 1, pl.col("first") != 0)
-    )
-    if orders["product_id"].count():  # two pieces of one thing cost the same
-        several = several.filter(pl.col("product_id") > 1)
-    alike = several["alike"].sum()
-    if alike > FEW and 2 * alike > several.height:
-        yield (
-            f"amount_minor is the same on all lines of {alike:,} of {several.height:,} orders with several; "
-            f"if it is the order's total, it counts once a line: map a line's own amount, or spread it: "
-            f"total * line / SUM(line) OVER (PARTITION BY order)"
-        )
-
-
-def _given_back(orders: pl.DataFrame) -> Iterator[str]:
-    """Refunds and returns of which a part would count: above their line's cost, or behind a newer return."""
-    above = orders.filter(pl.col("refunded_minor") > pl.col("amount_minor").abs()).height
-    if above:
-        yield (
-            f"refunded_minor is above amount_minor in {above:,} of {orders.height:,} rows, and counts up to "
-            f"it alone; spread what a whole order got back: x * line / SUM(line) OVER (PARTITION BY order)"
-        )
-    returned = orders.filter(status="returned")
-    hidden = returned.height - returned.select("order_id", "line_number").unique().height
-    if hidden:
-        yield (
-            f"of several returns of a line the newest counts: {hidden:,} of {returned.height:,} are hidden; "
-            f"if each gave back a part, give it an order_id of its own, such as the refund's number"
-        )
 
 
 def _long_past(sources: Sequence[Source], delivery: Delivery, sound: pl.DataFrame) -> Iterator[str]:

@@ -1,0 +1,85 @@
+"""What sound rows say that is seldom meant: rows lost to others, cents taken for units, totals for lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import polars as pl
+
+from customer_profiles.contracts.stored import columns_with, delivered_columns, key_columns
+
+FEW_ORDERS = 5
+"""So many orders may have lines that cost the same by chance."""
+
+
+def doubts_of_rows(table: str, sound: pl.DataFrame) -> tuple[str, ...]:
+    """What is doubtful about the ``sound`` rows of a delivery."""
+    of_orders = (*_told_on_every_line(sound), *_given_back(sound)) if table == "orders" else ()
+    return (*_displaced(table, sound), *_written_with_a_fraction(table, sound), *of_orders)
+
+
+def _displaced(table: str, sound: pl.DataFrame) -> Iterator[str]:
+    """Rows that another one of their key displaces, though they say something else."""
+    key = list(key_columns(table))
+    if not (lost := sound.height - sound.select(key).unique().height):
+        return
+    told = [name for name in delivered_columns(table) if name in sound.columns and name not in key]
+    unlike = (
+        sound.group_by(key).agg(pl.col(told).n_unique() > 1).select(pl.col(told).any()).row(0, named=True)
+    )
+    differ = [name for name, differs in unlike.items() if differs]
+    yield (
+        f"{lost:,} of {sound.height:,} rows have the {', '.join(key)} of another one, and the last of each "
+        f"counts alone, though they differ in {', '.join(differ) or 'columns that no table knows'}; if each "
+        f"is a row of its own, make a key that tells them apart (`place_in`, `hash_of`)"
+    )
+
+
+def _written_with_a_fraction(table: str, sound: pl.DataFrame) -> Iterator[str]:
+    """Amounts such as 100.00, which count as 100 minor units if nobody says that they have a fraction."""
+    for name in columns_with(table, "unit", "minor units"):
+        if many := int(sound["repairs"].list.contains(f"{name}|decimal_to_whole").sum()):
+            yield (
+                f"{name} is written with a fraction in {many:,} of {sound.height:,} rows, such as 100.00, "
+                f"and was taken for 100 minor units (cents); if it is not, say `minor_units: 2`"
+            )
+
+
+def _told_on_every_line(orders: pl.DataFrame) -> Iterator[str]:
+    """Orders with the same amount on each of their lines: a total, which would count once a line."""
+    amount = pl.col("amount_minor")
+    several = (
+        orders.group_by("order_id")
+        .agg(
+            pl.col("line_number", "product_id").n_unique(),
+            amount.first().alias("first"),
+            (amount.n_unique() == 1).alias("alike"),
+        )
+        .filter(pl.col("line_number") > 1, pl.col("first") != 0)
+    )
+    if orders["product_id"].count():  # two pieces of one thing cost the same
+        several = several.filter(pl.col("product_id") > 1)
+    alike = several["alike"].sum()
+    if alike > FEW_ORDERS and 2 * alike > several.height:
+        yield (
+            f"amount_minor is the same on all lines of {alike:,} of {several.height:,} orders with several; "
+            f"if it is the order's total, it counts once a line: map a line's own amount, or spread it: "
+            f"total * line / SUM(line) OVER (PARTITION BY order)"
+        )
+
+
+def _given_back(orders: pl.DataFrame) -> Iterator[str]:
+    """Refunds and returns of which a part would count: above their line's cost, or behind a newer return."""
+    above = orders.filter(pl.col("refunded_minor") > pl.col("amount_minor").abs()).height
+    if above:
+        yield (
+            f"refunded_minor is above amount_minor in {above:,} of {orders.height:,} rows, and counts up to "
+            f"it alone; spread what a whole order got back: x * line / SUM(line) OVER (PARTITION BY order)"
+        )
+    returned = orders.filter(status="returned")
+    hidden = returned.height - returned.select("order_id", "line_number").unique().height
+    if hidden:
+        yield (
+            f"of several returns of a line the newest counts: {hidden:,} of {returned.height:,} are hidden; "
+            f"if each gave back a part, give it an order_id of its own, such as the refund's number"
+        )
