@@ -43,12 +43,13 @@ def remapped_rows(
 
 
 def _part_now(door: Door, table: str, entry: Mapping[str, Any]) -> Part | None:
-    """The part by its name, else by its content: its file may have another name by now."""
+    """The part by its content, else by its name: its file, and another one, may have other names by now."""
     delivery = find_delivery(door.home, table, entry["file_day"])
     parts = delivery.parts if delivery else ()
-    named = [part for part in parts if part.source == entry["file"]]
-    alike = named or [part for part in parts if part.digest() == entry["sha256"]]
-    return alike[0] if len(alike) == 1 else None
+    same = [part for part in parts if part.digest() == entry["sha256"]]
+    named = [part for part in same or parts if part.source == entry["file"]]
+    found = named or same
+    return found[0] if len(found) == 1 else None
 
 
 def _of_the_same_part(

@@ -346,7 +346,9 @@ def test_what_is_no_workbook_is_named(tmp_path: Path) -> None:
     with pytest.raises(GuessError, match=r"o\.xlsx cannot be read: it is not a whole Excel workbook"):
         guess_source(tmp_path / "o.xlsx", tmp_path)
     (tmp_path / "o.xlsx").write_bytes(OLD_CONTAINER + bytes(512))
-    with pytest.raises(GuessError, match=r"o\.xlsx cannot be read: it is an \.xls of old, or under a password"):
+    with pytest.raises(
+        GuessError, match=r"o\.xlsx cannot be read: it is an \.xls of old, or under a password"
+    ):
         guess_source(tmp_path / "o.xlsx", tmp_path)
 
 
