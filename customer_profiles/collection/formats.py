@@ -23,6 +23,8 @@ BOM = "\ufeff"
 """Stands before a text; files that were put together hold it in the middle, too."""
 EXACT_FLOAT = 2.0**53
 """Whole numbers up to here are the same as floats."""
+OLD_CONTAINER = bytes.fromhex("d0cf11e0a1b11ae1")
+"""Begins workbooks of Excel before 2007, and those under a password ([MS-CFB] 2.2)."""
 
 
 def tidy_names(names: list[str], refuse: Refuse) -> list[str]:
@@ -209,9 +211,7 @@ def _read_xlsx(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFrame
             raise refuse(f"it has no sheets {absent}, but {book.sheet_names}; correct `sheets`")
         sheets = [_sheet(book, name, layout) for name in names]
     except fastexcel.FastExcelError as error:
-        raise refuse(
-            f"it is not a whole Excel workbook: {str(error).splitlines()[0]}; deliver it again"
-        ) from error
+        raise refuse(f"{no_workbook(file, error)}; deliver it again") from error
     for sheet in sheets:
         sheet.columns = tidy_names(sheet.columns, refuse)
     rows = pl.concat(sheets, how="diagonal")
@@ -229,6 +229,14 @@ def _sheet(book: Any, name: str, layout: Layout) -> pl.DataFrame:
         text.zip_with(truths[text.name].is_null(), text.str.replace(".", layout.decimal, literal=True))
         for text in cells
     )
+
+
+def no_workbook(file: Path, error: Exception) -> str:
+    """Why a file cannot be read as a workbook, and what can be done to it."""
+    with file.open("rb") as stream:
+        if stream.read(len(OLD_CONTAINER)) == OLD_CONTAINER:
+            return "it is an .xls of old, or under a password; save it as .xlsx without one"
+    return f"it is not a whole Excel workbook: {str(error).splitlines()[0]}"
 
 
 def sheet_names(file: Path) -> list[str]:

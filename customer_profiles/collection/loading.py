@@ -187,7 +187,8 @@ def _kept(delivery: Delivery | None, own: pl.DataFrame) -> Loaded:
     rows = int(own.filter(pl.col("delivery_day") == pl.col("file_day"))["rows"].sum())
     if delivery is None:
         return Loaded("kept", rows, "loaded before; its file is gone")
-    if not _new_parts(delivery.parts, own):
+    new, _ = _new_parts(delivery.parts, own)
+    if not new:
         return Loaded("kept", rows, "loaded before, unchanged")
     return Loaded(
         "changed",
@@ -197,12 +198,12 @@ def _kept(delivery: Delivery | None, own: pl.DataFrame) -> Loaded:
     )
 
 
-def _new_parts(parts: Sequence[Part], entries: pl.DataFrame) -> list[Part]:
-    """Those of a day's parts that no entry has as they are now.
+def _new_parts(parts: Sequence[Part], entries: pl.DataFrame) -> tuple[list[Part], pl.DataFrame]:
+    """Those of a day's parts that no entry has as they are now; and the entries, under their present names.
 
-    A file is told by size and time of writing, else by its hash. A query is told by its wording, else by its
-    name: neither another wording, nor another place among its table's queries, nor the database makes
-    another delivery of it.
+    A file is told by size and time of writing, else by its hash, under its own name or one that it left:
+    logs are rotated by renaming. A query is told by its wording, else by its name: neither another wording,
+    nor another place among its table's queries, nor the database makes another delivery of it.
     """
     worded = {part.digest() for part in parts if part.file is None} & set(entries["sha256"])
     named = entries.filter(~pl.col("sha256").is_in(worded))
@@ -215,7 +216,15 @@ def _new_parts(parts: Sequence[Part], entries: pl.DataFrame) -> list[Part]:
             return True
         return not states.filter(**state_of(part.file)).height and part.digest() not in states["sha256"]
 
-    return [part for part in parts if is_new(part)]
+    new = [part for part in parts if is_new(part)]
+    stay = [part.source for part in parts if part not in new]
+    names = {part.digest(): part.source for part in new if part.file}
+    moved = pl.col("sha256").is_in(list(names)) & ~pl.col("file").is_in(stay)
+    renamed = {names[digest] for digest in entries.filter(moved)["sha256"]}
+    present = entries.with_columns(
+        file=pl.when(moved).then(pl.col("sha256").replace(names)).otherwise(pl.col("file"))
+    )
+    return [part for part in new if part.source not in renamed], present
 
 
 def _late_parts(
@@ -233,9 +242,9 @@ def _late_parts(
         own = entries.filter(file_day=file_day)
         try:
             delivery = find_delivery(door.home, table, file_day)
-            new = _new_parts(delivery.parts, own) if delivery else []
+            new, known = _new_parts(delivery.parts if delivery else (), own)
             late = [
-                Arrival(_renamed(part, day, file_day, own), day, part.source, file_day, own) for part in new
+                Arrival(_renamed(part, day, file_day, own), day, part.source, file_day, known) for part in new
             ]
         except DeliveryError as error:
             yield str(error)

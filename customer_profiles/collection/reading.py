@@ -58,7 +58,8 @@ class Part:
     changed since it was loaded. ``read`` yields its rows, in one piece or in several with ascending row
     numbers; it raises ``DeliveryError`` if the part is not what it says. ``of_all_days``: parts of other days
     have the same name; where they are of one file, their rows move its own to other numbers. ``whole`` makes
-    a part of that file's rows of all days.
+    a part of that file's rows of all days. ``remap`` maps rows as they were read once, of a query whose
+    mapping looks at each row by itself: its database may hold others now.
     """
 
     source: str
@@ -67,6 +68,7 @@ class Part:
     read: Callable[[], Iterator[ReadFile]]
     of_all_days: bool = False
     whole: Callable[[], Part] | None = None
+    remap: Callable[[ReadFile], ReadFile] | None = None
 
     def renamed(self, source: str) -> Part:
         """The same under another name, so that every row has one place."""

@@ -1,6 +1,7 @@
 """Rows of a source that ``sources.yaml`` maps, found in it again and mapped as it says now.
 
 Not from their sealed originals: a mapping can look at a row's neighbours, to number the lines of an order.
+Rows of a query that need none are: a database that is in use holds others by now.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from customer_profiles.collection.storing import state_of
 ROW = ["row_number", "original"]
 Held = Callable[[], pl.DataFrame]
 """A part's rows in quarantine: ``row_number``, and the ``original`` as the JSON that is sealed."""
+Delivered = Callable[[], Iterator[ReadFile]]
+"""The rows that are asked for, as they were delivered."""
 
 
 def remapped_rows(
-    door: Door, table: str, entry: Mapping[str, Any], numbers: list[int], held: Held
+    door: Door, table: str, entry: Mapping[str, Any], numbers: list[int], held: Held, delivered: Delivered
 ) -> Iterator[ReadFile]:
     """The rows of these numbers, of the part of which the ledger's ``entry`` tells.
 
@@ -31,8 +34,11 @@ def remapped_rows(
     ``DeliveryError`` where nobody can tell which rows were meant.
     """
     part = _part_now(door, table, entry)
-    if part and part.digest() == entry["sha256"]:
-        yield from _of_the_same_part(part, table, entry, numbers, held)
+    same = part if part and part.digest() == entry["sha256"] else None
+    if same and same.remap:
+        yield from (replace(same.remap(file), filtered={}) for file in delivered())
+    elif same:
+        yield from _of_the_same_part(same, table, entry, numbers, held)
     elif part and (whole := _whole(part, entry, numbers, held)):
         yield from (_chosen(file, numbers) for file in whole.read())
     else:
@@ -43,12 +49,13 @@ def remapped_rows(
 
 
 def _part_now(door: Door, table: str, entry: Mapping[str, Any]) -> Part | None:
-    """The part by its name, else by its content: its file may have another name by now."""
+    """The part by its content, else by its name: its file, and another one, may have other names by now."""
     delivery = find_delivery(door.home, table, entry["file_day"])
     parts = delivery.parts if delivery else ()
-    named = [part for part in parts if part.source == entry["file"]]
-    alike = named or [part for part in parts if part.digest() == entry["sha256"]]
-    return alike[0] if len(alike) == 1 else None
+    same = [part for part in parts if part.digest() == entry["sha256"]]
+    named = [part for part in same or parts if part.source == entry["file"]]
+    found = named or same
+    return found[0] if len(found) == 1 else None
 
 
 def _of_the_same_part(

@@ -15,6 +15,7 @@ import dagster as dg
 from dagster import DagsterRunStatus, RunsFilter
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus
+from sqlalchemy.exc import SQLAlchemyError
 
 from customer_profiles.collection.reading import DeliveryError
 from customer_profiles.collection.sources.finding import waiting_days
@@ -32,6 +33,7 @@ from customer_profiles.orchestration.destinations import (
 )
 from customer_profiles.orchestration.instance import dead_runs, open_instance
 from customer_profiles.orchestration.observations import log_name, newest_event
+from customer_profiles.orchestration.platform import ZoneError, require_zone
 from customer_profiles.orchestration.watch import heartbeats, is_awaited, late, trouble_of
 from customer_profiles.privacy.secrets import FINGERPRINT_FILE, SecretError, load_secrets
 from customer_profiles.quality.alerts import Message
@@ -70,17 +72,22 @@ def examine(settings: Settings, environ: Mapping[str, str], now: datetime | None
         home = load_home(settings, environ)
     except SourcesError as error:
         lines.append(Line("error", SOURCES, str(error)))
-    lines += [*_disk(settings), *(_deliveries(home) if home else ())]
+    lines += [*_zone(settings), *_disk(settings), *(_deliveries(home) if home else ())]
     lines += [*_secrets(settings, environ), *_files(settings), *_addresses(environ)]
     if not (settings.instance / "dagster.yaml").exists():
         return [
             *lines,
             Line("warn", "Dagster instance", "nothing ran in this home yet: customer-profiles run"),
         ]
-    with open_instance(settings.instance) as instance:
-        late_days: list[Look] = [partial(_late_days, home)] if home else []
-        for look in (_runs, _daemon, _sensors_and_schedules, *late_days, _alerts):
-            lines += look(settings, instance, moment)
+    try:
+        with open_instance(settings.instance) as instance:
+            late_days: list[Look] = [partial(_late_days, home)] if home else []
+            for look in (_runs, _daemon, _sensors_and_schedules, *late_days, _alerts):
+                lines += look(settings, instance, moment)
+    except SQLAlchemyError as error:
+        reason = str(error).splitlines()[0]
+        says = f"{settings.instance} cannot be read and written ({reason}): look at the disk and its rights"
+        lines.append(Line("error", "Dagster instance", says))
     return lines
 
 
@@ -94,6 +101,13 @@ def try_addresses(settings: Settings, environ: Mapping[str, str]) -> list[Line]:
         about = f"test to {name.partition(' ')[0]}"
         lines.append(Line("error", about, trouble.reason) if trouble else Line("ok", about, "was taken"))
     return lines
+
+
+def _zone(settings: Settings) -> Iterator[Line]:
+    try:
+        require_zone(settings)
+    except ZoneError as error:
+        yield Line("error", "timezone", str(error))
 
 
 def _disk(settings: Settings) -> Iterator[Line]:

@@ -20,6 +20,7 @@ from customer_profiles.warehouse import Session, Warehouse
 
 SMALL_WAREHOUSE = 1 / 4
 """Share of the memory limit up to which a warehouse is small: its rows are stored compressed."""
+ZONE_NOTE = "timezone"
 
 
 class ZoneError(Mendable, ValueError):
@@ -107,12 +108,17 @@ class Platform:
 
 
 def keep_zone(settings: Settings) -> None:
-    """Note the business time of a home that is first written; raise ``ZoneError`` if it was another one.
+    """Note the business time of a home that is first written; raise ``ZoneError`` if it was another one."""
+    require_zone(settings)
+    if not _zone_written(settings):
+        note = settings.home / ZONE_NOTE
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.write_text(f"{settings.timezone}\n")
 
-    Its rows hold days and hours of that time.
-    """
-    note = settings.home / "timezone"
-    written = note.read_text().strip() if note.is_file() and settings.warehouse_file.is_file() else ""
+
+def require_zone(settings: Settings) -> None:
+    """Raise ``ZoneError`` if a home was written in another business time: its rows hold days of that one."""
+    written = _zone_written(settings)
     if written and written != settings.timezone:
         raise ZoneError(
             f"timezone is {settings.timezone}, but {settings.home} was written in {written}: the days and "
@@ -120,9 +126,12 @@ def keep_zone(settings: Settings) -> None:
             f"warehouse.duckdb, vault.duckdb, models/, published/, alerts/, instance/ and last_run.json away "
             f"and load everything anew"
         )
-    if not written:
-        note.parent.mkdir(parents=True, exist_ok=True)
-        note.write_text(f"{settings.timezone}\n")
+
+
+def _zone_written(settings: Settings) -> str:
+    """The business time in which a home was written; nothing if it was not."""
+    note = settings.home / ZONE_NOTE
+    return note.read_text().strip() if note.is_file() and settings.warehouse_file.is_file() else ""
 
 
 def mapping_of(settings: Settings) -> str:

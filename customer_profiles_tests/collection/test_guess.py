@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from customer_profiles.collection.formats import OLD_CONTAINER
 from customer_profiles.collection.sources.guess import guess_source
 from customer_profiles.collection.sources.heads import GuessError
 from customer_profiles.collection.sources.load import parse_sources
@@ -394,6 +395,11 @@ def test_what_quotation_marks_mean_is_told(tmp_path: Path, cell: str, told: dict
 def test_what_is_no_workbook_is_named(tmp_path: Path) -> None:
     (tmp_path / "o.xlsx").write_text("order_id,user_id\n1,2\n")
     with pytest.raises(GuessError, match=r"o\.xlsx cannot be read: it is not a whole Excel workbook"):
+        guess_source(tmp_path / "o.xlsx", tmp_path)
+    (tmp_path / "o.xlsx").write_bytes(OLD_CONTAINER + bytes(512))
+    with pytest.raises(
+        GuessError, match=r"o\.xlsx cannot be read: it is an \.xls of old, or under a password"
+    ):
         guess_source(tmp_path / "o.xlsx", tmp_path)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from customer_profiles.collection.formats import OLD_CONTAINER
 from customer_profiles.collection.reading import DeliveryError
 from customer_profiles.collection.sources.check import check_table
 from customer_profiles.collection.sources.finding import (
@@ -148,6 +149,11 @@ WRONG: dict[str, tuple[dict[str, Any], str | bytes, str]] = {
         r"amount_minor: 20 of 20 cells cannot be read .*in sources.yaml \(`minor_units`, `decimal`\)",
     ),
     "no workbook": ({"format": "xlsx"}, "a,b\n", "not a whole Excel workbook"),
+    "a workbook under a password": (
+        {"format": "xlsx"},
+        OLD_CONTAINER + bytes(512),
+        "under a password; save it as .xlsx without one; deliver",
+    ),
     "an untold format": ({"path": "{day}.dat"}, "a", "does not tell its format; say `format`"),
     "an expression over text": (
         {"columns": ORDER | {"status": {"expression": "CASE WHEN Pieces > 1 THEN 'paid' END"}}},

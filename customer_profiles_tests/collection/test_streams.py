@@ -4,12 +4,14 @@ import json
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
+from customer_profiles.cleaning.clean import quarantine_days
+from customer_profiles.cleaning.quarantine import Chosen, release_rows
 from customer_profiles.collection.reading import DeliveryError
 from customer_profiles.collection.sources.check import check_table
 from customer_profiles.collection.sources.finding import delivered_days, find_delivery
@@ -177,6 +179,39 @@ def test_one_log_of_many_days_arrives_by_its_lines(home, log) -> None:
     days = delivered_days(shop.door.home, "events")
     assert days == [DAY + timedelta(days=n) for n in range(3)]
     assert [shop.load("events", day=day).rows for day in days] == [2, 0, 1]
+
+
+def test_a_log_that_has_just_been_rotated_is_empty_and_stops_no_other(home, log) -> None:
+    shop = home(ACCESS.replace("access-{day:%Y%m%d}.log*", "access.log*"))
+    log("access.log")
+    with pytest.raises(
+        DeliveryError, match=r"events of every day: logs/access\.log: it has no rows; deliver"
+    ):
+        delivered_days(shop.door.home, "events")
+    log("access.log.1", line("/", 1), line("/", 2))
+    assert delivered_days(shop.door.home, "events") == [DAY]
+    assert shop.load("events").rows == 2
+
+
+def test_logs_that_are_rotated_by_renaming_bring_each_line_once_and_are_released(home, log) -> None:
+    numbered, next_day = ACCESS.replace("access-{day:%Y%m%d}.log*", "access.log*"), date(2026, 3, 4)
+    shop = home(numbered)
+    night, noon = [[line("/", 1), line("/", 2, cookie="-")], [line("/", 3, agent="curl/8"), line("/", 4)]]
+    log("access.log.1", *night)
+    log("access.log", *noon)
+    shop.run("events", DAY)
+    quarantine_days(shop.warehouse, DAY, DAY)
+    log("access.log.2", *night)
+    log("access.log.1", *noon)
+    log("access.log", line("/", 5).replace("03/Mar", "04/Mar"))
+    (told,) = shop.run("events", next_day).values()
+    assert (told.rows, told.gone) == (1, ())
+    counted = shop.fates("events", DAY, next_day)
+    assert [(day["received"], day["filtered"]) for day in counted] == [(3, 1), (1, 0)]
+    assert release_rows(shop.warehouse, Chosen("events", DAY), datetime(2026, 3, 5, tzinfo=UTC)) == (1, 0)
+    shop = home(numbered.replace(r"cid=(\w+)", r"^(\S+)"))
+    (told,) = shop.run("events", next_day).values()
+    assert (told.rows, told.refused, told.gone) == (2, (), ())
 
 
 APPLICATION = r"""

@@ -27,7 +27,7 @@ from customer_profiles.orchestration.doctor import examine
 from customer_profiles.orchestration.instance import open_instance
 from customer_profiles.orchestration.jobs import DAILY_SCHEDULE
 from customer_profiles.orchestration.observations import log_name
-from customer_profiles.orchestration.platform import Platform, watched_home
+from customer_profiles.orchestration.platform import Platform, keep_zone, watched_home
 from customer_profiles.orchestration.watch import PROFILES, is_awaited, late
 from customer_profiles.privacy.secrets import load_secrets
 from customer_profiles.quality.freshness import expected_were_delivered, late_days
@@ -215,6 +215,21 @@ def test_the_doctor_finds_open_secrets_a_held_warehouse_unread_events_and_waitin
     assert found["alerts"][0] == "warn"
     assert found["outbox"][1].startswith("1 messages wait")
     assert found["raw/orders"][0] == "error"
+
+
+def test_the_doctor_tells_of_another_zone_and_of_an_instance_that_cannot_be_opened(tmp_path: Path) -> None:
+    settings = load_settings(tmp_path)
+    keep_zone(settings)
+    settings.warehouse_file.write_bytes(b"")
+    with open_instance(settings.instance) as own:
+        own.get_runs_count()
+    (database,) = settings.instance.rglob("runs.db")
+    database.unlink()
+    database.mkdir()
+    found = {line.about: line for line in examine(load_settings(tmp_path, timezone="Asia/Tokyo"), {})}
+    assert "was written in Asia/Shanghai" in found["timezone"].says
+    assert found["Dagster instance"].state == "error"
+    assert "unable to open database file): look at the disk" in found["Dagster instance"].says
 
 
 def test_the_doctor_changes_nothing_in_a_home_that_is_empty(tmp_path: Path) -> None:

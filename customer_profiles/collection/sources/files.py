@@ -9,9 +9,9 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
-from customer_profiles.collection.reading import Part, ReadFile, digest
+from customer_profiles.collection.reading import Part, ReadFile, digest, refusal
 from customer_profiles.collection.sources.deliveries import FileState, name_of, state_of_file
-from customer_profiles.collection.sources.histories import LONG, ONE_IN, History, history_of
+from customer_profiles.collection.sources.histories import EVERY_DAY, LONG, ONE_IN, History, history_of
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.mapping import leave_out
 from customer_profiles.collection.sources.places import matches, of_any_day, on_day, tells_days, told_by
@@ -112,6 +112,10 @@ def _histories(source: Found, table: str, home: Home) -> list[History]:
     """The files for all days. Quiet days between two of them belong to the earlier one, without rows."""
     histories = [history_of(source, table, file, home) for file in matches(source.path, home.folder)]
     in_time = sorted((each for each in histories if each.days), key=lambda each: next(iter(each.days)))
+    if histories and not in_time:  # an empty one among others may be a log that has just been rotated
+        raise refusal(table, EVERY_DAY, histories[0].source)(
+            "it has no rows; deliver some, or correct `path`"
+        )
     quiet = {before.file: _quiet_days(before, after) for before, after in pairwise(in_time)}
     return [each.with_days(quiet.get(each.file, [])) for each in histories]
 

@@ -15,7 +15,7 @@ import polars as pl
 
 from customer_profiles.collection.access_logs import COMBINED
 from customer_profiles.collection.escapes import PARTED
-from customer_profiles.collection.formats import READERS, plain
+from customer_profiles.collection.formats import READERS, no_workbook, plain
 from customer_profiles.collection.json_cells import json_text
 from customer_profiles.collection.parsing import as_text
 from customer_profiles.collection.sources.cells import bare
@@ -69,7 +69,7 @@ def _workbook(file: Path) -> tuple[dict[str, Any], pl.DataFrame]:
     try:
         book = fastexcel.read_excel(file)
     except fastexcel.FastExcelError as error:
-        raise GuessError("it is not a whole Excel workbook") from error
+        raise GuessError(no_workbook(file, error)) from error
     # as the rows lie: else empty ones at the top are not counted
     grid = book.load_sheet(0, header_row=None, skip_rows=0, n_rows=HEAD_ROWS, dtypes="string").to_polars()
     if grid.is_empty():

@@ -216,11 +216,11 @@ def arrival_days(
     The ``latest`` of its times; the file's last day for a time that is still to come. A row without any lacks
     a required one and is broken: it stands with the rows before it, so that it is where it was when the file
     has grown; so does one that a rule leaves out, long before or long after the others. Where
-    ``delivery_day`` names the times it may be sound, and has the file's last day too. ``None`` if no row
-    tells a day; raises ``DeliveryError`` if most tell one before the home's first.
+    ``delivery_day`` names the times it may be sound, and has the file's last day too. No days of no rows;
+    ``None`` if none of the rows tells one; raises ``DeliveryError`` if most tell one before the home's first.
     """
     told = _told(source)
-    if isinstance(told, date):
+    if isinstance(told, date) or latest.is_empty():
         return latest
     past = latest.is_between(date(EARLIEST_YEAR, 1, 1), datetime.now(ZoneInfo(home.timezone)).date())
     if not past.any():

@@ -110,6 +110,11 @@ def maps_piece_by_piece(source: Source) -> bool:
     return not any(_sees_other_rows(expression) for expression in (*expressions, *source.drop.values()))
 
 
+def maps_row_by_row(source: Source) -> bool:
+    """Whether nothing looks at other rows: no expression, and no place among them."""
+    return maps_piece_by_piece(source) and not any(column.place_in for column in source.columns.values())
+
+
 def _sees_other_rows(expression: str) -> bool:
     """Whether an expression aggregates or has a window.
 

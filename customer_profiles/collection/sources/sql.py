@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -13,7 +14,12 @@ import polars as pl
 from customer_profiles.collection.databases import Query, read_query
 from customer_profiles.collection.reading import Part, ReadFile, placed, refusal
 from customer_profiles.collection.sources.home import Home
-from customer_profiles.collection.sources.mapping import Above, map_rows, maps_piece_by_piece
+from customer_profiles.collection.sources.mapping import (
+    Above,
+    map_rows,
+    maps_piece_by_piece,
+    maps_row_by_row,
+)
 from customer_profiles.collection.sources.schema import SqlSource
 
 
@@ -50,7 +56,8 @@ def sql_parts(source: SqlSource, table: str, day: date, home: Home) -> list[Part
         return []
     name = name_of_query(source, table, home)
     read = partial(_read, source, table, day, name, home)
-    return [Part(name, None, partial(_digest, source, day), read, of_all_days=True)]
+    remap = partial(_remapped, source, table, day, name, home) if maps_row_by_row(source) else None
+    return [Part(name, None, partial(_digest, source, day), read, of_all_days=True, remap=remap)]
 
 
 def sql_state(source: SqlSource, table: str, home: Home) -> list[str]:
@@ -73,8 +80,23 @@ def name_of_query(source: SqlSource, table: str, home: Home) -> str:
 
 
 def _digest(source: SqlSource, day: date) -> str:
-    """Tells one wording of a day's query from another: what another one read cannot be mapped again."""
-    return hashlib.sha256(f"{source.url_variable}\n{source.query}\n{day}".encode()).hexdigest()
+    """Tells one wording of a day's query from another: what another one read cannot be mapped again.
+
+    Numbers are written with the sign that ``decimal`` names.
+    """
+    worded = [
+        source.url_variable,
+        source.query,
+        str(day),
+        *([] if source.decimal == "." else [source.decimal]),
+    ]
+    return hashlib.sha256("\n".join(worded).encode()).hexdigest()
+
+
+def _remapped(source: SqlSource, table: str, day: date, name: str, home: Home, rows: ReadFile) -> ReadFile:
+    """Rows as the query gave them once, mapped as ``sources.yaml`` says now."""
+    read = replace(rows, source=name, sha256=_digest(source, day))
+    return map_rows(source, table, read, Above(), home, refusal(table, day, name))
 
 
 def _read(source: SqlSource, table: str, day: date, name: str, home: Home) -> Iterator[ReadFile]:
