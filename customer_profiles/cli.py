@@ -149,14 +149,16 @@ def drift(
 @app.command()
 def ui(home: HomeOption = None, port: Annotated[int, typer.Option(min=1, max=65535)] = 3000) -> None:
     """Start the Dagster webserver and daemon on 127.0.0.1, with this home's instance."""
-    from customer_profiles.orchestration.instance import prepare_instance
+    from customer_profiles.orchestration.instance import end_dead_runs, open_instance
+    from customer_profiles.orchestration.run import disk_trouble_told
 
     settings = load_settings(home)
-    instance = prepare_instance(settings.instance)
+    with disk_trouble_told(settings), open_instance(settings.instance) as instance:
+        end_dead_runs(instance)  # no other run begins while one of them counts as at work
     environment = {
         "PYTHONWARNINGS": BETA_WARNINGS_OFF,
         **os.environ,
-        "DAGSTER_HOME": str(instance),
+        "DAGSTER_HOME": str(settings.instance),
         HOME_VARIABLE: str(settings.home),
     }
     program = str(Path(sys.executable).with_name("dagster"))

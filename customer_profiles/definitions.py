@@ -21,6 +21,7 @@ from customer_profiles.features import assets as features
 from customer_profiles.features import checks as features_checks
 from customer_profiles.orchestration.alert_sensors import alert_sensors
 from customer_profiles.orchestration.code_version import code_version
+from customer_profiles.orchestration.instance import noting_process
 from customer_profiles.orchestration.jobs import JOBS, schedules
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.orchestration.sensors import deliveries_sensor
@@ -74,7 +75,7 @@ def build(settings: Settings | None = None, resources: Mapping[str, Any] | None 
         jobs=JOBS,
         schedules=schedules(settings.first_day, settings.timezone),
         sensors=[*alert_sensors(settings, os.environ), deliveries_sensor(settings)],
-        resources=resources or {"platform": Platform(settings, os.environ)},
+        resources=resources or {"platform": noting_process(Platform(settings, os.environ))},
     )
 
 

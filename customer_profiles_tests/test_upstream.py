@@ -147,6 +147,11 @@ def test_dagster_frees_the_slots_of_one_run_alone() -> None:
     assert info.active_run_ids == {"alive"}
 
 
+def test_dagster_does_not_see_that_the_process_of_a_run_which_its_daemon_started_is_gone() -> None:
+    with dg.instance_for_test() as instance:
+        assert not instance.run_launcher.supports_check_run_worker_health
+
+
 def test_dagster_keeps_evaluations_and_ends_of_runs_of_all_runs_in_one_order() -> None:
     """What the alerts read, by storage id; planned evaluations are of a type of their own."""
     evaluation, failure = dg.DagsterEventType.ASSET_CHECK_EVALUATION, dg.DagsterEventType.RUN_FAILURE

@@ -186,8 +186,8 @@ def _addresses(environ: Mapping[str, str]) -> Iterator[Line]:
 def _runs(settings: Settings, instance: dg.DagsterInstance, now: datetime) -> Iterator[Line]:
     dead = dead_runs(instance)
     if dead:
-        says = f"{len(dead)} runs were killed and hold their slots: the next customer-profiles run frees them"
-        yield Line("warn", "runs", says)
+        says = f"{len(dead)} runs were killed and hold their slots: the next customer-profiles run or ui"
+        yield Line("warn", "runs", f"{says} frees them")
     newest = instance.get_run_records(limit=1)
     at_work = instance.get_runs_count(RunsFilter(statuses=[DagsterRunStatus.STARTED])) - len(dead)
     if newest:

@@ -15,6 +15,7 @@ from customer_profiles.orchestration.event_log import open_with_kept_engines
 
 TEMPLATE = Path(__file__).with_name("dagster.yaml")
 PROCESS_TAG = "customer_profiles/process"
+GONE = "its process is gone: it was killed, or the machine went down; run the day again"
 UNFINISHED = [DagsterRunStatus.STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.CANCELING]
 
 
@@ -33,29 +34,46 @@ def open_instance(folder: Path) -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
+def noting_process(resource: object) -> dg.ResourceDefinition:
+    """A resource that lets each run which asks for it name the process that it runs in."""
+
+    def give(context: dg.InitResourceContext) -> object:
+        if context.run and context.instance:
+            context.instance.add_run_tags(context.run.run_id, {PROCESS_TAG: str(os.getpid())})
+        return resource
+
+    return dg.ResourceDefinition(give)
+
+
 def end_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     """Mark runs whose process is gone as failed and free their slots in the pool. Returns their ids.
 
-    A run that was killed holds its slot for ever, and the next run would wait for it without end. Only
-    runs that were started by ``customer-profiles run`` on this machine name their process; those that
-    the daemon started are watched by its run monitoring.
+    A run that was killed holds its slot for ever, and the next run would wait for it without end. Dagster's
+    run monitoring looks after no run that a daemon's own machine started: see ``test_upstream.py``.
     """
     dead = dead_runs(instance)
     for run in dead:
-        instance.report_run_failed(run, "its process is gone: it was killed, or the machine went down")
+        instance.report_run_failed(run, GONE)
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
     return [run.run_id for run in dead]
 
 
 def dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
-    """Unfinished runs of ``customer-profiles run`` whose process is gone.
+    """Unfinished runs whose process on this machine is gone.
 
     One that names this process is an earlier process's: when a container starts again, numbers come again.
     """
     runs = instance.get_runs(RunsFilter(statuses=UNFINISHED))
-    processes = {run.run_id: int(run.tags[PROCESS_TAG]) for run in runs if PROCESS_TAG in run.tags}
+    processes = {run.run_id: process for run in runs if (process := _process_of(instance, run))}
     gone = {run for run, process in processes.items() if process == os.getpid() or not _is_alive(process)}
     return [run for run in runs if run.run_id in gone]
+
+
+def _process_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> int | None:
+    """The process that a run names; none if it only copied the name from a run that it repeats."""
+    repeated = instance.get_run_by_id(run.parent_run_id) if run.parent_run_id else None
+    noted = run.tags.get(PROCESS_TAG)
+    return int(noted) if noted and not (repeated and repeated.tags.get(PROCESS_TAG) == noted) else None
 
 
 def _is_alive(process: int) -> bool:

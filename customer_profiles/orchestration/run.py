@@ -174,7 +174,7 @@ def run_range(platform: Platform, first: date, last: date, *, rebuild: bool = Fa
         tags[REBUILD_TAG] = "true"
     with (
         _imported_objects_left_alone(),
-        _disk_trouble_told(settings),
+        disk_trouble_told(settings),
         open_instance(settings.instance) as instance,
     ):
         end_dead_runs(instance)
@@ -206,7 +206,7 @@ def _tell(platform: Platform, instance: dg.DagsterInstance) -> str:
 
 
 @contextmanager
-def _disk_trouble_told(settings: Settings) -> Iterator[None]:
+def disk_trouble_told(settings: Settings) -> Iterator[None]:
     """A full disk meets Dagster's own files first: say so in one sentence."""
     try:
         yield

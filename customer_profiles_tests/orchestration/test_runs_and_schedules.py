@@ -4,14 +4,17 @@ import base64
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 import polars as pl
 import pytest
 
+from customer_profiles.definitions import build
 from customer_profiles.orchestration.instance import PROCESS_TAG, end_dead_runs, open_instance
 from customer_profiles.orchestration.jobs import schedules
 from customer_profiles.orchestration.platform import Platform, ZoneError
@@ -166,7 +169,9 @@ def test_a_report_is_read_as_it_was_saved_and_an_unreadable_one_is_none(tmp_path
     assert load_report(tmp_path) is None
 
 
-def started_run(instance: dg.DagsterInstance, process: int | None) -> dg.DagsterRun:
+def started_run(
+    instance: dg.DagsterInstance, process: int | None, repeats: dg.DagsterRun | None = None
+) -> dg.DagsterRun:
     @dg.op
     def wait() -> None:
         """Never runs."""
@@ -176,7 +181,10 @@ def started_run(instance: dg.DagsterInstance, process: int | None) -> dg.Dagster
         wait()
 
     tags = {} if process is None else {PROCESS_TAG: str(process)}
-    run = instance.create_run_for_job(waiting, status=dg.DagsterRunStatus.STARTED, tags=tags)
+    before = repeats.run_id if repeats else None
+    run = instance.create_run_for_job(
+        waiting, status=dg.DagsterRunStatus.STARTED, tags=tags, root_run_id=before, parent_run_id=before
+    )
     instance.event_log_storage.claim_concurrency_slot("warehouse", run.run_id, "wait")
     return run
 
@@ -203,6 +211,48 @@ def test_only_runs_whose_process_is_gone_are_ended_and_their_slots_freed(tmp_pat
         alive.run_id: dg.DagsterRunStatus.STARTED,
         of_the_daemon.run_id: dg.DagsterRunStatus.STARTED,
     }
+
+
+def test_a_run_that_repeats_one_of_a_process_that_is_gone_is_not_ended_before_it_names_its_own(
+    tmp_path: Path,
+) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait()
+    with open_instance(tmp_path) as instance:
+        dead = started_run(instance, gone.pid)
+        assert end_dead_runs(instance) == [dead.run_id]
+        again = started_run(instance, gone.pid, repeats=dead)
+        assert end_dead_runs(instance) == []
+        instance.add_run_tags(again.run_id, {PROCESS_TAG: str(os.getpid())})
+        assert end_dead_runs(instance) == [again.run_id]
+
+
+def test_a_run_that_the_daemon_starts_names_its_process(tmp_path: Path) -> None:
+    definitions = build(load_settings(tmp_path))
+
+    @dg.asset
+    def asked(platform: dg.ResourceParam[Platform]) -> str:
+        return str(platform.settings.home)
+
+    with open_instance(tmp_path / "instance") as instance:
+        done = dg.materialize([asked], instance=instance, resources=definitions.resources or {})
+        assert done.output_for_node("asked") == str(tmp_path)
+        (run,) = instance.get_runs()
+    assert run.tags[PROCESS_TAG] == str(os.getpid())
+
+
+def test_the_ui_ends_runs_that_went_down_with_the_daemon_before(
+    tmp_path: Path, command: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+    monkeypatch.setattr(os, "execve", lambda program, words, environment: started.append(words[1]))
+    with open_instance(tmp_path / "instance") as instance:
+        dead = started_run(instance, os.getpid())
+    assert command("ui", "--home", tmp_path).code == 0
+    with open_instance(tmp_path / "instance") as instance:
+        ended = instance.get_run_by_id(dead.run_id)
+    assert ended is not None
+    assert (ended.status, started) == (dg.DagsterRunStatus.FAILURE, ["dev"])
 
 
 def test_an_instance_folder_keeps_the_settings_that_its_owner_wrote(tmp_path: Path) -> None:
