@@ -187,8 +187,7 @@ def _kept(delivery: Delivery | None, own: pl.DataFrame) -> Loaded:
     rows = int(own.filter(pl.col("delivery_day") == pl.col("file_day"))["rows"].sum())
     if delivery is None:
         return Loaded("kept", rows, "loaded before; its file is gone")
-    new, _ = _new_parts(delivery.parts, own)
-    if not new:
+    if not _new_parts(delivery.parts, _under_present_names(delivery.parts, own)):
         return Loaded("kept", rows, "loaded before, unchanged")
     return Loaded(
         "changed",
@@ -198,12 +197,12 @@ def _kept(delivery: Delivery | None, own: pl.DataFrame) -> Loaded:
     )
 
 
-def _new_parts(parts: Sequence[Part], entries: pl.DataFrame) -> tuple[list[Part], pl.DataFrame]:
-    """Those of a day's parts that no entry has as they are now; and the entries, under their present names.
+def _new_parts(parts: Sequence[Part], entries: pl.DataFrame) -> list[Part]:
+    """Those of a day's parts that no entry has as they are now.
 
-    A file is told by size and time of writing, else by its hash, under its own name or one that it left:
-    logs are rotated by renaming. A query is told by its wording, else by its name: neither another wording,
-    nor another place among its table's queries, nor the database makes another delivery of it.
+    A file is told by size and time of writing, else by its hash. A query is told by its wording, else by its
+    name: neither another wording, nor another place among its table's queries, nor the database makes
+    another delivery of it.
     """
     worded = {part.digest() for part in parts if part.file is None} & set(entries["sha256"])
     named = entries.filter(~pl.col("sha256").is_in(worded))
@@ -216,15 +215,22 @@ def _new_parts(parts: Sequence[Part], entries: pl.DataFrame) -> tuple[list[Part]
             return True
         return not states.filter(**state_of(part.file)).height and part.digest() not in states["sha256"]
 
-    new = [part for part in parts if is_new(part)]
+    return [part for part in parts if is_new(part)]
+
+
+def _under_present_names(parts: Sequence[Part], entries: pl.DataFrame) -> pl.DataFrame:
+    """The entries of a day, those of files that were renamed since under their new names.
+
+    Logs are rotated by renaming: what was access.log is access.log.1, and another one has its name.
+    """
+    if entries.is_empty():
+        return entries
+    new = _new_parts(parts, entries)
     stay = [part.source for part in parts if part not in new]
     names = {part.digest(): part.source for part in new if part.file}
     moved = pl.col("sha256").is_in(list(names)) & ~pl.col("file").is_in(stay)
-    renamed = {names[digest] for digest in entries.filter(moved)["sha256"]}
-    present = entries.with_columns(
-        file=pl.when(moved).then(pl.col("sha256").replace(names)).otherwise(pl.col("file"))
-    )
-    return [part for part in new if part.source not in renamed], present
+    present = pl.col("sha256").replace(names)
+    return entries.with_columns(file=pl.when(moved).then(present).otherwise(pl.col("file")))
 
 
 def _late_parts(
@@ -242,9 +248,11 @@ def _late_parts(
         own = entries.filter(file_day=file_day)
         try:
             delivery = find_delivery(door.home, table, file_day)
-            new, known = _new_parts(delivery.parts if delivery else (), own)
+            parts = delivery.parts if delivery else ()
+            known = _under_present_names(parts, own)
             late = [
-                Arrival(_renamed(part, day, file_day, own), day, part.source, file_day, known) for part in new
+                Arrival(_renamed(part, day, file_day, own), day, part.source, file_day, known)
+                for part in _new_parts(parts, known)
             ]
         except DeliveryError as error:
             yield str(error)

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -84,6 +84,7 @@ class History:
                 size = 0 if number else self.bytes  # the sizes of its pieces add up to the file's
                 yield leave_out(replace(rows, bytes=size, sha256=told.hexdigest()), dropped)
 
+        @cache  # it reads all rows of the day
         def digest() -> str:
             return [rows.sha256 for rows in read()][-1]
 
