@@ -14,7 +14,7 @@ from dagster import DagsterRunStatus, RunsFilter
 from customer_profiles.orchestration.event_log import open_with_kept_engines
 
 TEMPLATE = Path(__file__).with_name("dagster.yaml")
-PROCESS_TAG = "customer_profiles/process"
+PROCESS_TAG, ENDED_TAG = "customer_profiles/process", "customer_profiles/ended"
 GONE = "its process is gone: it was killed, or the machine went down; run the day again"
 UNFINISHED = [DagsterRunStatus.STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.CANCELING]
 
@@ -53,6 +53,7 @@ def end_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     """
     dead = dead_runs(instance)
     for run in dead:
+        instance.add_run_tags(run.run_id, {ENDED_TAG: "true"})
         instance.report_run_failed(run, GONE)
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
     return [run.run_id for run in dead]

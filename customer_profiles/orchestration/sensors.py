@@ -9,17 +9,22 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import dagster as dg
+from dagster import RunsFilter
+from dagster._core.storage.tags import PARTITION_NAME_TAG, RUN_KEY_TAG
 
 from customer_profiles.collection.reading import DeliveryError
 from customer_profiles.collection.sources.finding import delivered_days, find_delivery
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.rows import joined_files
 from customer_profiles.contracts import CONTRACTS
+from customer_profiles.orchestration.instance import ENDED_TAG
 from customer_profiles.orchestration.jobs import DAILY_PROFILES
 from customer_profiles.orchestration.platform import Platform, mapping_of, watched_home
 from customer_profiles.settings import Settings
 
 SECONDS_BETWEEN_TICKS = 30
+MOST_FALLEN = 10
+"""The newest runs that went down: older ones were seen to at earlier ticks."""
 
 State = list[Any]
 """Of a file: its size, its time of writing and, if a run was asked for it, the mapping of that moment."""
@@ -46,7 +51,7 @@ def deliveries_sensor(settings: Settings) -> dg.SensorDefinition:
         job=DAILY_PROFILES,
         minimum_interval_seconds=SECONDS_BETWEEN_TICKS,
         description="A new file runs its day, once it is whole; a changed or late one runs the newest day;"
-        " a refused one its day again when sources.yaml has changed.",
+        " a refused one its day again when sources.yaml has changed; a day whose run went down, too.",
     )
     def watch(context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]) -> dg.SensorResult:
         mapping, home = mapping_of(settings), watched_home(platform)
@@ -58,7 +63,10 @@ def deliveries_sensor(settings: Settings) -> dg.SensorDefinition:
         asked = {name for name, state in states.items() if before.get(name) == state}
         due = _due(now, before, settings.first_day, last_day) - asked
         newest = max((file.day for file in now.values() if file.day <= last_day), default=None)
-        requests = list(_requests(context.instance, now, due, newest, mapping))
+        requests = [
+            *_requests(context.instance, now, due, newest, mapping),
+            *_requests_after_a_fall(context.instance),
+        ]
         cursor = {name: state if name in due | asked else state[:2] for name, state in states.items()}
         return dg.SensorResult(run_requests=requests, cursor=json.dumps(cursor))
 
@@ -127,6 +135,17 @@ def _requests(
         states = json.dumps([mapping, *([name, now[name].size, now[name].written] for name in names)])
         key = hashlib.sha256(states.encode()).hexdigest()[:16]
         yield dg.RunRequest(run_key=f"{day}/{key}", partition_key=str(day))
+
+
+def _requests_after_a_fall(instance: dg.DagsterInstance) -> Iterator[dg.RunRequest]:
+    """A day again whose run went down with its machine: one run for each run that did."""
+    failed, ended = [dg.DagsterRunStatus.FAILURE], {ENDED_TAG: "true"}
+    fell = RunsFilter(job_name=DAILY_PROFILES.name, statuses=failed, tags=ended)
+    for run in instance.get_runs(fell, limit=MOST_FALLEN):
+        day = run.tags.get(PARTITION_NAME_TAG)
+        key = f"{day}/after {run.run_id}"
+        if day and not instance.get_runs_count(RunsFilter(tags={RUN_KEY_TAG: key})):
+            yield dg.RunRequest(run_key=key, partition_key=day)
 
 
 def _ran(instance: dg.DagsterInstance, file: Watched) -> datetime | None:

@@ -1,6 +1,7 @@
 """The sensor of deliveries: a run for every new state of a file, once it is whole, and never twice."""
 
 import json
+import os
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from customer_profiles.collection.assets import raw_asset
 from customer_profiles.collection.sources.load import SourcesError
 from customer_profiles.definitions import build
+from customer_profiles.orchestration.instance import PROCESS_TAG, end_dead_runs
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.settings import Settings, load_settings
 
@@ -177,3 +179,19 @@ def test_a_day_whose_joined_file_came_too_late_is_asked_for_again(watch: Watch) 
     watch.run("2026-03-01")
     joined.write_text("order_id,customer_id\n{name},C2\n")
     assert [watch.days(), watch.days()] == [[], []]
+
+
+def test_a_day_whose_run_went_down_with_its_machine_is_asked_for_once_more(watch: Watch) -> None:
+    watch.deliver(FIRST)
+    assert [watch.days(), watch.days()] == [[], ["2026-03-01"]]
+    tags = {"dagster/partition": str(FIRST), PROCESS_TAG: str(os.getpid())}
+    job = watch.definitions.resolve_job_def("daily_profiles")
+    fell = watch.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags=tags)
+    assert watch.days() == []
+    assert end_dead_runs(watch.instance) == [fell.run_id]
+    ((day, key),) = watch.tick()
+    assert day == str(FIRST)
+    watch.instance.create_run_for_job(
+        job, tags={"dagster/partition": str(FIRST), "dagster/run_key": str(key)}
+    )
+    assert watch.days() == []
