@@ -23,6 +23,8 @@ from customer_profiles.orchestration.platform import Platform, mapping_of, watch
 from customer_profiles.settings import Settings
 
 SECONDS_BETWEEN_TICKS = 30
+AFTER_A_FALL = "after "
+"""Stands in the key of a run that does again what another one did not end."""
 MOST_FALLEN = 10
 """The newest runs that went down: older ones were seen to at earlier ticks."""
 
@@ -138,13 +140,14 @@ def _requests(
 
 
 def _requests_after_a_fall(instance: dg.DagsterInstance) -> Iterator[dg.RunRequest]:
-    """A day again whose run went down with its machine: one run for each run that did."""
+    """A day once more whose run went down with its machine; not if the second one did too: it may be why."""
     failed, ended = [dg.DagsterRunStatus.FAILURE], {ENDED_TAG: "true"}
     fell = RunsFilter(job_name=DAILY_PROFILES.name, statuses=failed, tags=ended)
     for run in instance.get_runs(fell, limit=MOST_FALLEN):
         day = run.tags.get(PARTITION_NAME_TAG)
-        key = f"{day}/after {run.run_id}"
-        if day and not instance.get_runs_count(RunsFilter(tags={RUN_KEY_TAG: key})):
+        key = f"{day}/{AFTER_A_FALL}{run.run_id}"
+        was_again = AFTER_A_FALL in run.tags.get(RUN_KEY_TAG, "")
+        if day and not was_again and not instance.get_runs_count(RunsFilter(tags={RUN_KEY_TAG: key})):
             yield dg.RunRequest(run_key=key, partition_key=day)
 
 
