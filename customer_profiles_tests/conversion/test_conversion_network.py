@@ -164,7 +164,8 @@ def test_with_several_snapshots_the_shapes_count_alike_with_one_as_they_do_on_un
     one, two = draw.normal(size=(2, 2_000))
     label = (draw.random(2_000) < sigmoid(3 * one * two - 1)).astype(int)
     frame, days = pl.DataFrame({"one": one, "two": two}), np.repeat([1, 2], 1_000)
-    later, mixed = (ConversionModel(epochs=10).fit(frame, label, as_of=of) for of in (days, days // 9))
+    later = ConversionModel(epochs=10).fit(frame, label, as_of=days)
+    mixed = ConversionModel(shapes=["linear", "stepped"]).fit(frame, label, as_of=days // 9)
     assert later.weights_ == dict.fromkeys(ONE_OF_EACH, 1 / 3)
     assert mixed.weights_.get("linear", 0) < 0.1
 
