@@ -68,26 +68,26 @@ def quarantined_are_few(counts: Mapping[str, tuple[int, int, str]]) -> Finding:
     """Hold that of each table few rows are in quarantine.
 
     ``counts`` maps a table to its rows received, those of them in quarantine, and the rule that most of these
-    broke.
+    broke. The value is the largest share of a table of which more than a few are.
     """
-    shares = {table: held / received if received else 0.0 for table, (received, held, _) in counts.items()}
-    many = {
-        table: of
-        for table, of in counts.items()
-        if shares[table] > MOST_QUARANTINED and of[1] > FEW_QUARANTINED
+    shares = {
+        table: held / received
+        for table, (received, held, _) in counts.items()
+        if received and held > FEW_QUARANTINED
     }
+    many = [table for table, share in shares.items() if share > MOST_QUARANTINED]
     told = "; ".join(
         f"{table}: {held:,} of {received:,} rows ({shares[table]:.2%}), most under {rule}"
-        for table, (received, held, rule) in many.items()
+        for table, (received, held, rule) in counts.items()
+        if table in many
     )
-    worst = max(shares.values(), default=0.0)
     return Finding(
         passed=not many,
-        value=round(worst, 6),
+        value=round(max(shares.values(), default=0.0), 6),
         threshold={"warn": MOST_QUARANTINED},
         says=f"in quarantine, where no profile counts them: {told}"
         if many
-        else f"of no table more than {worst:.2%} of the rows are in quarantine",
+        else f"of no table more than {FEW_QUARANTINED} rows and {MOST_QUARANTINED:.0%} are in quarantine",
         severity="warn",
         details=[
             {"table": table, "received": received, "quarantined": held, "rule": rule}

@@ -70,3 +70,8 @@ def test_many_rows_of_a_table_in_quarantine_warn(received, held, passed):
 
 def test_no_rows_in_quarantine_are_few():
     assert quarantined_are_few({}).passed
+
+
+def test_a_few_rows_of_a_small_table_are_no_share_above_the_threshold_that_passed():
+    finding = quarantined_are_few({"partner_attributes": (5, 1, "consent_reference|required")})
+    assert (finding.passed, finding.value) == (True, 0)
