@@ -150,10 +150,9 @@ def drift(
 def ui(home: HomeOption = None, port: Annotated[int, typer.Option(min=1, max=65535)] = 3000) -> None:
     """Start the Dagster webserver and daemon on 127.0.0.1, with this home's instance."""
     from customer_profiles.orchestration.instance import end_dead_runs, open_instance
-    from customer_profiles.orchestration.run import disk_trouble_told
 
     settings = load_settings(home)
-    with disk_trouble_told(settings), open_instance(settings.instance) as instance:
+    with open_instance(settings.instance) as instance:
         end_dead_runs(instance)  # no other run begins while one of them counts as at work
     environment = {
         "PYTHONWARNINGS": BETA_WARNINGS_OFF,

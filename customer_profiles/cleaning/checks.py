@@ -91,14 +91,9 @@ def few_rows_are_quarantined() -> dg.AssetChecksDefinition:
     def find(platform: Platform, days: list[date]) -> Mapping[date, Finding]:
         with platform.warehouse() as warehouse:
             held = held_by_table(warehouse, days[0], days[-1])
+        tables = held.select("table", "received", "quarantined", "rule")
         return {
-            day: quarantined_are_few(
-                {
-                    table: (received, rows, rule)
-                    for _, table, received, rows, rule in held.filter(delivery_day=day).iter_rows()
-                }
-            )
-            for day in days
+            day: quarantined_are_few(tables.filter(held["delivery_day"] == day).to_dicts()) for day in days
         }
 
     return day_check(

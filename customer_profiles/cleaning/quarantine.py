@@ -54,15 +54,11 @@ class Chosen:
 
 def counts_by_rule(session: Session, first: date | None, last: date | None) -> pl.DataFrame:
     """Rows held and rows released, per day, table and rule; a row counts under every rule that it breaks."""
-    held = session.collect(
-        session.read(QUARANTINE, first, last).select("delivery_day", "table_name", *PLACE, "broken_rules")
-    )
-    asked = session.collect(session.read(RELEASES, first, last)).select("table_name", *ROW, released=True)
     return (
-        held.join(asked, on=["table_name", *ROW], how="left")
+        _counts(session, first, last)
         .explode("broken_rules")
         .group_by("delivery_day", "table_name", rule="broken_rules")
-        .agg(rows=pl.len(), released=pl.col("released").sum())
+        .agg(pl.col("rows", "released").sum())
         .sort("delivery_day", "table_name", "rule")
     )
 
@@ -72,24 +68,34 @@ def held_by_table(session: Session, first: date, last: date) -> pl.DataFrame:
 
     Rows that were released are not held: they came in on another day.
     """
-    table = ["delivery_day", "table_name"]
-    released = session.read(RELEASES, first, last).select("table_name", *ROW)
-    held = session.read(QUARANTINE, first, last).join(released, on=["table_name", *ROW], how="anti")
-    by_rules = session.collect(held.group_by(*table, "broken_rules").agg(rows=nw.len()))
-    rules = by_rules.explode("broken_rules").group_by(*table, rule="broken_rules").agg(pl.col("rows").sum())
+    place = ["delivery_day", "table_name"]
+    held = _counts(session, first, last).with_columns(pl.col("rows") - pl.col("released"))
+    held = held.filter(pl.col("rows") > 0)
+    rules = held.explode("broken_rules").group_by(*place, rule="broken_rules").agg(pl.col("rows").sum())
     received = session.collect(
         session.read(DELIVERIES, first, last)
-        .group_by(*table)
+        .group_by(*place)
         .agg(nw.col("rows").sum().cast(nw.Int64).alias("received"))
     )
     return (
-        by_rules.group_by(table)
-        .agg(held=pl.col("rows").sum())
-        .join(received, on=table)
-        .join(rules.sort("rows", "rule").group_by(table).agg(pl.col("rule").last()), on=table)
-        .select(*table, "received", "held", "rule")
-        .sort(table)
+        held.group_by(place)
+        .agg(quarantined=pl.col("rows").sum())
+        .join(received, on=place)
+        .join(rules.sort("rows", "rule").group_by(place).agg(pl.col("rule").last()), on=place)
+        .rename({"table_name": "table"})
+        .select("delivery_day", "table", "received", "quarantined", "rule")
+        .sort("delivery_day", "table")
     )
+
+
+def _counts(session: Session, first: date | None, last: date | None) -> pl.DataFrame:
+    """Rows held and rows of them released, per day, table and the rules that they break together."""
+    asked = session.read(RELEASES, first, last).select("table_name", *ROW, asked="release")
+    rows = session.read(QUARANTINE, first, last).join(asked, on=["table_name", *ROW], how="left")
+    counted = rows.group_by("delivery_day", "table_name", "broken_rules").agg(
+        rows=nw.len().cast(nw.Int64), released=nw.col("asked").count().cast(nw.Int64)
+    )
+    return session.collect(counted)
 
 
 def find_rows(session: Session, chosen: Chosen) -> pl.DataFrame:

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from customer_profiles.conversion.contact import contact_sentence, contact_table
+from customer_profiles.conversion.examples import Examples
 from customer_profiles.conversion.groups import by_group, groups_of
 from customer_profiles.conversion.importance import importance
 from customer_profiles.conversion.labels import DEFINITIONS, label_window
@@ -22,6 +23,7 @@ from customer_profiles.conversion.promotion import CHAMPION, JUDGED
 from customer_profiles.conversion.shapes import BRANCHED, DETAILED, LINEAR, SMOOTH, STEPPED
 from customer_profiles.conversion.training import Training
 from customer_profiles.conversion.uplift import Refusal, Trial, uplift_table
+from customer_profiles.quality.finding import Finding
 from customer_profiles.settings import ConversionSettings, LabelSettings
 
 Rows = list[dict[str, Any]]
@@ -97,67 +99,74 @@ def page_of(
     training: Training, told: Circumstances, label: LabelSettings, conversion: ConversionSettings
 ) -> Page:
     """Put the page of a training together."""
-    name, parts, evaluation = training.chosen, training.parts, training.evaluation
-    probability = training.predictions[name].to_numpy()
-    own = pl.col("model") == name
-    test = parts.test
-    groups = groups_of(test.features, told.segment, fairness=conversion.fairness)
-    lists = contact_table(evaluation.lists.filter(own), len(test), told.customers, conversion)
-    tables: dict[str, Rows] = {
-        "examples": [
-            {
-                "set": which,
-                "snapshots": ", ".join(str(day) for day in np.unique(rows.as_of)),
-                "rows": len(rows),
-                "positives": rows.positives,
-                "rate": rows.positives / len(rows),
-            }
-            for which, rows in parts._asdict().items()
-        ],
-        "metrics": evaluation.metrics.to_dicts(),
-        "differences": evaluation.differences.filter(own).to_dicts(),
-        "deciles": evaluation.deciles.filter(own).to_dicts(),
-        "lists": lists,
-        "groups": by_group(
-            test.label,
-            test.customer_key,
-            probability,
-            groups,
-            share=conversion.list_share,
-            seed=conversion.seed,
-        ).to_dicts(),
-        "inputs": importance(
-            training.models[name],
-            test,
-            [*training.numeric, *training.categories],
-            rounds=conversion.bootstrap_rounds,
-            seed=conversion.seed,
-        ).to_dicts(),
-        "uplift": uplift_table(told.trials, training.models[name]),
-        "changes": _changes(training, told, conversion.list_share),
-        "canaries": [
-            {
-                "canary": canary,
-                "passed": finding.passed,
-                "severity": finding.severity,
-                "says": finding.says,
-            }
-            for canary, finding in training.findings.items()
-        ],
-        "seconds": [{"part": part, "seconds": round(taken, 1)} for part, taken in training.seconds.items()],
-    }
+    tables = _tables(training, told, conversion)
+    they = DEFINITIONS[told.label].they
     return Page(
         label=told.label,
-        model=name,
+        model=training.chosen,
         trained_through=told.trained_through,
         trained_at=datetime.now(UTC).isoformat(timespec="microseconds"),
         predicts=_predicts(told.label, label) + _made_of(training) + _worth(told.label, conversion),
         decision=training.decision.says,
-        contact=contact_sentence(lists, conversion.list_share, told.customers, DEFINITIONS[told.label].they),
+        contact=contact_sentence(tables["lists"], conversion.list_share, told.customers, they),
         sufficiency=told.sufficiency,
         faults=training.faults,
         tables={name: [_plain(row) for row in rows] for name, rows in tables.items()},
     )
+
+
+def _tables(training: Training, told: Circumstances, conversion: ConversionSettings) -> dict[str, Rows]:
+    """The page's tables, as rows."""
+    name, test, evaluation = training.chosen, training.parts.test, training.evaluation
+    own = pl.col("model") == name
+    lists = contact_table(evaluation.lists.filter(own), len(test), told.customers, conversion)
+    groups = by_group(
+        test.label,
+        test.customer_key,
+        training.predictions[name].to_numpy(),
+        groups_of(test.features, told.segment, fairness=conversion.fairness),
+        share=conversion.list_share,
+        seed=conversion.seed,
+    )
+    inputs = importance(
+        training.models[name],
+        test,
+        [*training.numeric, *training.categories],
+        rounds=conversion.bootstrap_rounds,
+        seed=conversion.seed,
+    )
+    return {
+        "examples": [_counted(part, rows) for part, rows in training.parts._asdict().items()],
+        "metrics": evaluation.metrics.to_dicts(),
+        "differences": evaluation.differences.filter(own).to_dicts(),
+        "deciles": evaluation.deciles.filter(own).to_dicts(),
+        "lists": lists,
+        "groups": groups.to_dicts(),
+        "inputs": inputs.to_dicts(),
+        "uplift": uplift_table(told.trials, training.models[name]),
+        "changes": _changes(training, told, conversion.list_share),
+        "canaries": [_judged(canary, finding) for canary, finding in training.findings.items()],
+        "seconds": [{"part": part, "seconds": round(taken, 1)} for part, taken in training.seconds.items()],
+    }
+
+
+def _counted(part: str, rows: Examples) -> dict[str, Any]:
+    return {
+        "set": part,
+        "snapshots": ", ".join(str(day) for day in np.unique(rows.as_of)),
+        "rows": len(rows),
+        "positives": rows.positives,
+        "rate": rows.positives / len(rows),
+    }
+
+
+def _judged(canary: str, finding: Finding) -> dict[str, Any]:
+    return {
+        "canary": canary,
+        "passed": finding.passed,
+        "severity": finding.severity,
+        "says": finding.says,
+    }
 
 
 def _predicts(name: str, label: LabelSettings) -> str:

@@ -15,7 +15,6 @@ import dagster as dg
 from dagster import DagsterRunStatus, RunsFilter
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus
-from sqlalchemy.exc import SQLAlchemyError
 
 from customer_profiles.collection.reading import DeliveryError
 from customer_profiles.collection.sources.finding import waiting_days
@@ -31,7 +30,7 @@ from customer_profiles.orchestration.destinations import (
     require_known,
     send,
 )
-from customer_profiles.orchestration.instance import dead_runs, open_instance
+from customer_profiles.orchestration.instance import InstanceError, dead_runs, open_instance
 from customer_profiles.orchestration.observations import log_name, newest_event
 from customer_profiles.orchestration.platform import ZoneError, require_zone
 from customer_profiles.orchestration.watch import heartbeats, is_awaited, late, trouble_of
@@ -84,10 +83,8 @@ def examine(settings: Settings, environ: Mapping[str, str], now: datetime | None
             late_days: list[Look] = [partial(_late_days, home)] if home else []
             for look in (_runs, _daemon, _sensors_and_schedules, *late_days, _alerts):
                 lines += look(settings, instance, moment)
-    except SQLAlchemyError as error:
-        reason = str(error).splitlines()[0]
-        says = f"{settings.instance} cannot be read and written ({reason}): look at the disk and its rights"
-        lines.append(Line("error", "Dagster instance", says))
+    except InstanceError as error:
+        lines.append(Line("error", "Dagster instance", str(error)))
     return lines
 
 

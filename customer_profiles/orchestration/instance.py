@@ -10,13 +10,21 @@ from pathlib import Path
 
 import dagster as dg
 from dagster import DagsterRunStatus, RunsFilter
+from sqlalchemy.exc import SQLAlchemyError
 
 from customer_profiles.orchestration.event_log import open_with_kept_engines
+from customer_profiles.settings import Mendable
 
 TEMPLATE = Path(__file__).with_name("dagster.yaml")
 PROCESS_TAG, ENDED_TAG = "customer_profiles/process", "customer_profiles/ended"
 GONE = "its process is gone: it was killed, or the machine went down; run the day again"
+NEARLY_NOTHING = 1_000_000
+"""Bytes left on a disk that counts as full."""
 UNFINISHED = [DagsterRunStatus.STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.CANCELING]
+
+
+class InstanceError(Mendable, RuntimeError):
+    """The Dagster instance cannot be read or written. The message says what to do."""
 
 
 def prepare_instance(folder: Path) -> Path:
@@ -29,9 +37,22 @@ def prepare_instance(folder: Path) -> Path:
 
 @contextmanager
 def open_instance(folder: Path) -> Iterator[dg.DagsterInstance]:
-    """The home's Dagster instance."""
-    with open_with_kept_engines(prepare_instance(folder)) as instance:
-        yield instance
+    """The home's Dagster instance.
+
+    Raises ``InstanceError`` if its files cannot be read or written: a full disk meets them first.
+    """
+    try:
+        with open_with_kept_engines(prepare_instance(folder)) as instance:
+            yield instance
+    except (SQLAlchemyError, OSError) as error:
+        there = next(place for place in folder.parents if place.exists())
+        free = shutil.disk_usage(there).free
+        full = f"the disk of {there} is full ({free:,} bytes left): free some space"
+        reason = str(error).splitlines()[0]
+        other = f"{folder} cannot be read and written ({reason}): look at the disk and its rights"
+        raise InstanceError(
+            f"{full if free < NEARLY_NOTHING else other}, then run again; what was stored before stays"
+        ) from error
 
 
 def noting_process(resource: object) -> dg.ResourceDefinition:

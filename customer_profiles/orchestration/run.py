@@ -6,7 +6,6 @@ import gc
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -17,7 +16,6 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 from dagster import DagsterEventType
-from sqlalchemy.exc import SQLAlchemyError
 
 from customer_profiles.collection.reading import DeliveryError
 from customer_profiles.collection.sources.finding import (
@@ -38,8 +36,6 @@ from customer_profiles.orchestration.platform import Platform
 from customer_profiles.settings import Mendable, Settings
 from customer_profiles.warehouse.outbox import OutboxError
 
-NEARLY_NOTHING = 1_000_000
-"""Bytes left on a disk that counts as full."""
 FAR_DAYS = 31
 """A day to come that lies more days than these after the delivery before it is a slip in a file's name."""
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -172,11 +168,7 @@ def run_range(platform: Platform, first: date, last: date, *, rebuild: bool = Fa
     tags = {RANGE_START: str(first), RANGE_END: str(last), PROCESS_TAG: str(os.getpid())}
     if rebuild:
         tags[REBUILD_TAG] = "true"
-    with (
-        _imported_objects_left_alone(),
-        disk_trouble_told(settings),
-        open_instance(settings.instance) as instance,
-    ):
+    with _imported_objects_left_alone(), open_instance(settings.instance) as instance:
         end_dead_runs(instance)
         job = build(settings, {"platform": platform}).resolve_job_def(EVERYTHING.name)
         result = job.execute_in_process(instance=instance, tags=tags, run_config=QUIET, raise_on_error=False)
@@ -203,20 +195,6 @@ def _tell(platform: Platform, instance: dg.DagsterInstance) -> str:
         return str(tell(platform.settings, platform.variables, instance, home=lambda: platform.home))
     except OutboxError as error:
         return str(error)
-
-
-@contextmanager
-def disk_trouble_told(settings: Settings) -> Iterator[None]:
-    """A full disk meets Dagster's own files first: say so in one sentence."""
-    try:
-        yield
-    except (SQLAlchemyError, OSError) as error:
-        free = shutil.disk_usage(settings.home).free
-        full = f"the disk of {settings.home} is full ({free:,} bytes left): free some space"
-        other = f"{settings.instance} cannot be written ({str(error).splitlines()[0]}): look at the disk"
-        raise RunError(
-            f"{full if free < NEARLY_NOTHING else other}, then run again; what was stored before stays"
-        ) from error
 
 
 @contextmanager

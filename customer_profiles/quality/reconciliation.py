@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from customer_profiles.quality.finding import Finding
 
@@ -64,35 +65,32 @@ def keys_tell_apart(rows: int, displaced: int, key: Sequence[str]) -> Finding:
     )
 
 
-def quarantined_are_few(counts: Mapping[str, tuple[int, int, str]]) -> Finding:
+def quarantined_are_few(tables: Sequence[Mapping[str, Any]]) -> Finding:
     """Hold that of each table few rows are in quarantine.
 
-    ``counts`` maps a table to its rows received, those of them in quarantine, and the rule that most of these
-    broke. The value is the largest share of a table of which more than a few are.
+    ``tables`` tell of each ``table`` the rows ``received``, those of them ``quarantined``, and the ``rule``
+    that most of these broke. The value is the largest share of a table of which more than a few are.
     """
     shares = {
-        table: held / received
-        for table, (received, held, _) in counts.items()
-        if received and held > FEW_QUARANTINED
+        row["table"]: row["quarantined"] / row["received"]
+        for row in tables
+        if row["received"] and row["quarantined"] > FEW_QUARANTINED
     }
-    many = [table for table, share in shares.items() if share > MOST_QUARANTINED]
-    told = "; ".join(
-        f"{table}: {held:,} of {received:,} rows ({shares[table]:.2%}), most under {rule}"
-        for table, (received, held, rule) in counts.items()
-        if table in many
-    )
+    told = [
+        f"{row['table']}: {row['quarantined']:,} of {row['received']:,} rows ({shares[row['table']]:.2%}), "
+        f"most under {row['rule']}"
+        for row in tables
+        if shares.get(row["table"], 0.0) > MOST_QUARANTINED
+    ]
     return Finding(
-        passed=not many,
+        passed=not told,
         value=round(max(shares.values(), default=0.0), 6),
         threshold={"warn": MOST_QUARANTINED},
-        says=f"in quarantine, where no profile counts them: {told}"
-        if many
+        says=f"in quarantine, where no profile counts them: {'; '.join(told)}"
+        if told
         else f"of no table more than {FEW_QUARANTINED} rows and {MOST_QUARANTINED:.0%} are in quarantine",
         severity="warn",
-        details=[
-            {"table": table, "received": received, "quarantined": held, "rule": rule}
-            for table, (received, held, rule) in counts.items()
-        ],
+        details=[dict(row) for row in tables],
     )
 
 

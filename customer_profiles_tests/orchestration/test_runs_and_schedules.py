@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 
 from customer_profiles.definitions import build
-from customer_profiles.orchestration.instance import PROCESS_TAG, end_dead_runs, open_instance
+from customer_profiles.orchestration.instance import PROCESS_TAG, InstanceError, end_dead_runs, open_instance
 from customer_profiles.orchestration.jobs import schedules
 from customer_profiles.orchestration.platform import Platform, ZoneError
 from customer_profiles.orchestration.report import Report, load_report, save_report, told_once
@@ -132,6 +132,14 @@ def test_a_range_that_cannot_be_run_is_refused(
     deliver(tmp_path, *delivered)
     with pytest.raises(RunError, match=says):
         range_of_days(Platform(load_settings(tmp_path), {}), first, last)
+
+
+def test_an_instance_whose_folder_cannot_be_made_says_what_to_do(tmp_path: Path) -> None:
+    deliver(tmp_path, FIRST)
+    settings = load_settings(tmp_path)
+    settings.instance.write_text("no folder")
+    with pytest.raises(InstanceError, match=r"File exists.*look at the disk and its rights, then run again"):
+        run_range(Platform(settings, {}), FIRST, FIRST)
 
 
 def test_days_that_fail_for_one_reason_are_told_once() -> None:

@@ -54,24 +54,26 @@ def test_many_rows_of_one_key_warn(rows, displaced, passed):
     assert "have the order_id, line_number of another one" in finding.says
 
 
+def held_of(table, received, held):
+    return {"table": table, "received": received, "quarantined": held, "rule": "status|unparsable"}
+
+
 @pytest.mark.parametrize(
     ("received", "held", "passed"),
     [(6, 5, True), (1_000, 50, True), (1_000, 51, False), (9, 6, False)],
 )
 def test_many_rows_of_a_table_in_quarantine_warn(received, held, passed):
-    finding = quarantined_are_few(
-        {"orders": (received, held, "status|unparsable"), "events": (10_000, 9, "x")}
-    )
+    finding = quarantined_are_few([held_of("orders", received, held), held_of("events", 10_000, 9)])
     assert (finding.passed, finding.severity) == (passed, "warn")
     assert (f"orders: {held} of {received:,} rows" in finding.says) is not passed
     assert "events" not in finding.says
-    assert finding.details[0]["rule"] == "status|unparsable"
+    assert finding.details[0] == held_of("orders", received, held)
 
 
 def test_no_rows_in_quarantine_are_few():
-    assert quarantined_are_few({}).passed
+    assert quarantined_are_few([]).passed
 
 
 def test_a_few_rows_of_a_small_table_are_no_share_above_the_threshold_that_passed():
-    finding = quarantined_are_few({"partner_attributes": (5, 1, "consent_reference|required")})
+    finding = quarantined_are_few([held_of("partner_attributes", 5, 1)])
     assert (finding.passed, finding.value) == (True, 0)

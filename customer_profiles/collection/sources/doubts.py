@@ -55,7 +55,7 @@ def doubts_of(
         *_holding_nothing(sources, delivery, files),
         *unknown_words(delivery.table, files),
         *_numbered_on(of_files, files),
-        *_in_several_currencies(sources, files),
+        *_in_other_currencies(sources, files),
         *_ids_with_a_fraction(delivery.table, files),
         *_rounded_off(sources, files),
         *doubts_of_rows(delivery.table, sound),
@@ -65,7 +65,7 @@ def doubts_of(
 
 def _names_of_nothing(sources: Sequence[Source], files: Sequence[ReadFile]) -> Iterator[str]:
     """Columns that a source names beside its mapping, where a misspelt one fails nothing, but no file has."""
-    held = {name for file in files if file.originals is not None for name in file.originals.columns}
+    held = {name for cells in _as_read(files) for name in cells.columns}
     for key in ("rows_of", "numbers", "ignore"):
         names = [name for source in sources for name in getattr(source, key, ())]
         if nowhere := [name for name in names if path_into(name, held) is None]:
@@ -133,28 +133,27 @@ def _holding_nothing(
 
 def _numbered_on(sources: Sequence[FilesSource], files: Sequence[ReadFile]) -> Iterator[str]:
     """Rows that a list or a sheet holds once more, and that ``place_in`` numbers as lines of their own."""
-    held = [file.originals for file in files if file.originals is not None]
+    held = _as_read(files)
     rows = sum(cells.height for cells in held)
     repeated = sum(cells.height - cells.unique().height for cells in held)
+    many = repeated > max(FEW_ALIKE, MOST_ALIKE * rows)
     advice: dict[str, str] = {}
     for source in sources:
-        numbered = [name for name, how in source.columns.items() if how.place_in]
         if source.rows_of and repeated:
-            entry = f"say `{source.rows_of[-1]}.#`, an entry's place in its list"
-            advice |= dict.fromkeys(numbered, f"if rows are delivered twice, {entry}")
-        elif (len(source.sheets) > 1 or "*" in source.sheets) and repeated > max(
-            FEW_ALIKE, MOST_ALIKE * rows
-        ):
-            own = "make each sheet a source of its own"
-            advice |= dict.fromkeys(numbered, f"if a sheet repeats rows of another one, {own}")
-    for name, what_to_do in advice.items():
+            says = f"rows are delivered twice, say `{source.rows_of[-1]}.#`, an entry's place in its list"
+        elif many and (len(source.sheets) > 1 or "*" in source.sheets):
+            says = "a sheet repeats rows of another one, make each sheet a source of its own"
+        else:
+            continue
+        advice |= {name: says for name, how in source.columns.items() if how.place_in}
+    for name, says in advice.items():
         yield (
             f"{name}: {repeated:,} of {rows:,} rows are alike in all columns, and `place_in` makes each a "
-            f"line; {what_to_do}"
+            f"line; if {says}"
         )
 
 
-def _in_several_currencies(sources: Sequence[Source], files: Sequence[ReadFile]) -> Iterator[str]:
+def _in_other_currencies(sources: Sequence[Source], files: Sequence[ReadFile]) -> Iterator[str]:
     """Amounts that are written in unlike currencies, or in another one, where one is said of all rows."""
     of_all = [
         source for source in sources if "currency" in source.columns and source.columns["currency"].constant
@@ -166,8 +165,8 @@ def _in_several_currencies(sources: Sequence[Source], files: Sequence[ReadFile])
         for how in source.columns.values()
         if how.column and how.minor_units is not None
     ):
-        held = [file.originals for file in files if file.originals is not None and name in file.originals]
-        written = sorted(set().union(*(currencies(cells[name]) for cells in held)))
+        held = [cells[name] for cells in _as_read(files) if name in cells.columns]
+        written = sorted(set().union(*map(currencies, held)))
         if len(written) > 1:
             yield (
                 f"{name} is written in {', '.join(written)}, but `currency` is the same in every row; say "
@@ -188,6 +187,11 @@ def _ids_with_a_fraction(table: str, files: Sequence[ReadFile]) -> Iterator[str]
                 f"{name} is written with a fraction, such as 13085.0; where other files write 13085, it is "
                 f"another one; say `expression: SPLIT_PART(x, '.', 1)`"
             )
+
+
+def _as_read(files: Sequence[ReadFile]) -> list[pl.DataFrame]:
+    """The cells of files as they were before the mapping."""
+    return [file.originals for file in files if file.originals is not None]
 
 
 def _holds(cells: pl.DataFrame | None, name: str) -> bool:
@@ -217,12 +221,11 @@ def unknown_words(table: str, files: Sequence[ReadFile]) -> Iterator[str]:
 
 def _rounded_off(sources: Sequence[Source], files: Sequence[ReadFile]) -> Iterator[str]:
     """Amounts with more digits than their mapping keeps: prices as parts of 1, or in thousands."""
-    held = [file.originals for file in files if file.originals is not None]
     for source in sources:
         amounts = {name: how for name, how in source.columns.items() if how.minor_units is not None}
         for name, how in amounts.items():
             digits, lost, told = int(how.minor_units or 0), 0.0, 0.0
-            for cells in held:
+            for cells in _as_read(files):
                 if how.column and (path := path_into(how.column, cells.columns)) is not None:
                     number = cells.select(as_number(path, source.decimal) * 10**digits).to_series()
                     lost += float((number - number.round()).abs().sum())

@@ -40,8 +40,14 @@ LIKE_THE_REST = 10_000
 ACROSS_ROWS = ("Agg", "Over", "Len", "Rolling")
 """Parts of an expression that look at more than one row, as Polars names them."""
 
-MEMBERS = re.compile(r"""(\[(?:'[^']*'|"[^"]*"|[^\]'"])*\])|\.([^.\[]*[^\w$*.\[-][^.\[]*)""")
-"""Parts of a path: what stands in brackets, and members whose names a path takes in brackets alone."""
+MEMBERS = re.compile(
+    r"""
+    (?P<in_brackets> \[ (?: '[^']*' | "[^"]*" | [^]'"] )* \] )
+    | \. (?P<odd_name> [^.[]* [^\w$*.[-] [^.[]* )
+    """,
+    re.VERBOSE,
+)
+"""Parts of a path: what stands in brackets stays; a name with a blank, ``@`` or ``:`` is put into them."""
 
 
 @dataclass(frozen=True)
@@ -218,7 +224,7 @@ def path_into(name: str, columns: Collection[str]) -> pl.Expr | None:
 def _in_brackets(part: re.Match[str]) -> str:
     """A member by any name: ``.product id`` is ``["product id"]``."""
     quote = "'" if '"' in part[0] else '"'
-    return part[1] or f"[{quote}{part[2]}{quote}]"
+    return part["in_brackets"] or f"[{quote}{part['odd_name']}{quote}]"
 
 
 def _as_expressions_see(source: Source, rows: pl.DataFrame) -> pl.DataFrame:

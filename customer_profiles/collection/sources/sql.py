@@ -82,15 +82,11 @@ def name_of_query(source: SqlSource, table: str, home: Home) -> str:
 def _digest(source: SqlSource, day: date) -> str:
     """Tells one wording of a day's query from another: what another one read cannot be mapped again.
 
-    Numbers are written with the sign that ``decimal`` names.
+    ``decimal`` is part of it where it is no point: the rows' numbers are written out with that sign.
     """
-    worded = [
-        source.url_variable,
-        source.query,
-        str(day),
-        *([] if source.decimal == "." else [source.decimal]),
-    ]
-    return hashlib.sha256("\n".join(worded).encode()).hexdigest()
+    worded = f"{source.url_variable}\n{source.query}\n{day}"
+    sign = "" if source.decimal == "." else f"\n{source.decimal}"
+    return hashlib.sha256(f"{worded}{sign}".encode()).hexdigest()
 
 
 def _remapped(source: SqlSource, table: str, day: date, name: str, home: Home, rows: ReadFile) -> ReadFile:
