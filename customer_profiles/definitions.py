@@ -20,6 +20,7 @@ from customer_profiles.conversion import checks as conversion_checks
 from customer_profiles.features import assets as features
 from customer_profiles.features import checks as features_checks
 from customer_profiles.orchestration.alert_sensors import alert_sensors
+from customer_profiles.orchestration.alerts import ancestors_in
 from customer_profiles.orchestration.code_version import code_version
 from customer_profiles.orchestration.instance import noting_process
 from customer_profiles.orchestration.jobs import JOBS, schedules
@@ -42,6 +43,7 @@ ASSETS = [
     *conversion.ASSETS,
     *profiles.ASSETS,
 ]
+ANCESTORS = ancestors_in(ASSETS)
 CHECKS = [
     *collection_checks.CHECKS,
     *cleaning_checks.CHECKS,
@@ -74,7 +76,7 @@ def build(settings: Settings | None = None, resources: Mapping[str, Any] | None 
         asset_checks=CHECKS,
         jobs=JOBS,
         schedules=schedules(settings.first_day, settings.timezone),
-        sensors=[*alert_sensors(settings, os.environ), deliveries_sensor(settings)],
+        sensors=[*alert_sensors(settings, os.environ, ANCESTORS), deliveries_sensor(settings)],
         resources=resources or {"platform": noting_process(Platform(settings, os.environ))},
     )
 

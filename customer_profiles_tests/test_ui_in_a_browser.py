@@ -20,7 +20,7 @@ import dagster as dg
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from customer_profiles.definitions import build
+from customer_profiles.definitions import ANCESTORS, build
 from customer_profiles.orchestration.alerts import tell
 from customer_profiles.orchestration.instance import open_instance
 from customer_profiles.orchestration.platform import Platform
@@ -131,7 +131,7 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
         everything = build(settings, {"platform": platform}).resolve_implicit_global_asset_job_def()
         job = everything.get_subset(asset_selection=STORED, asset_check_selection={CHECK})
         job.execute_in_process(instance=instance, partition_key=DAY, run_config=QUIET)
-        tell(settings, {}, instance)
+        tell(settings, {}, instance, ANCESTORS)
         (told,) = (home / "alerts").glob("*.log")
         webserver = [sys.executable, "-W", "ignore", "-m", "dagster_webserver"]
         definitions = ["-m", "customer_profiles.definitions"]

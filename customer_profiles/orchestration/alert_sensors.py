@@ -10,13 +10,17 @@ import dagster as dg
 
 from customer_profiles.orchestration.alerts import tell
 from customer_profiles.orchestration.platform import Platform, watched_home
+from customer_profiles.quality.incidents import Ancestors
 from customer_profiles.settings import Settings
 
 RUNNING = dg.DefaultSensorStatus.RUNNING
 
 
-def alert_sensors(settings: Settings, environ: Mapping[str, str]) -> list[dg.SensorDefinition]:
+def alert_sensors(
+    settings: Settings, environ: Mapping[str, str], ancestors: Ancestors
+) -> list[dg.SensorDefinition]:
     """Both are on from the start; switch them off under Automation. ``environ`` names whom to tell."""
+    tell_now = partial(tell, settings, environ, ancestors=ancestors)
 
     @dg.sensor(
         name="failure_alert",
@@ -25,7 +29,7 @@ def alert_sensors(settings: Settings, environ: Mapping[str, str]) -> list[dg.Sen
         description="Checks that failed or warned, and runs that failed: one message a cause.",
     )
     def failure_alert(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-        told = tell(settings, environ, context.instance, sensor="failure_alert", log=context.log)
+        told = tell_now(context.instance, sensor="failure_alert", log=context.log)
         return dg.SkipReason(str(told))
 
     @dg.sensor(
@@ -38,7 +42,7 @@ def alert_sensors(settings: Settings, environ: Mapping[str, str]) -> list[dg.Sen
         context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]
     ) -> dg.SkipReason:
         home = partial(watched_home, platform)
-        told = tell(settings, environ, context.instance, sensor="late_day_alert", home=home, log=context.log)
+        told = tell_now(context.instance, sensor="late_day_alert", home=home, log=context.log)
         return dg.SkipReason(str(told))
 
     return [failure_alert, late_day_alert]

@@ -5,7 +5,7 @@ its end. They share one outbox, so that whoever comes second finds nothing left 
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -77,6 +77,7 @@ def tell(
     settings: Settings,
     environ: Mapping[str, str],
     instance: dg.DagsterInstance,
+    ancestors: Ancestors,
     *,
     sensor: str | None = None,
     home: Callable[[], Home] | None = None,
@@ -85,12 +86,13 @@ def tell(
 ) -> Told:
     """Evaluate what has happened since the last time, and send what waits.
 
+    ``ancestors`` are every asset's (see ``ancestors_in``): what follows from a cause is told with it.
     ``sensor`` is the one that asks, if one does. ``home`` gives the home in which late days are looked for;
     without it nobody looks for them.
     """
     moment = now or datetime.now(UTC)
     with open_alerts(settings) as outbox:
-        changed = evaluate(outbox, settings, environ, instance, moment, sensor=sensor, home=home)
+        changed = evaluate(outbox, settings, environ, instance, ancestors, moment, sensor=sensor, home=home)
         sent = deliver(outbox, settings, environ, moment, log)
         return Told(*changed, sent, len(outbox.waiting()))
 
@@ -100,6 +102,7 @@ def evaluate(
     settings: Settings,
     environ: Mapping[str, str],
     instance: dg.DagsterInstance,
+    ancestors: Ancestors,
     now: datetime,
     *,
     sensor: str | None = None,
@@ -126,7 +129,7 @@ def evaluate(
         outbox.remember(held)
         if before is None:  # a home with a history: what was over days ago is no news
             courses = [course for course in courses if course.after.is_open or _is_recent(course, now)]
-        _write_messages(outbox, courses, settings, now)
+        _write_messages(outbox, courses, settings, ancestors, now)
     changes = [course.change for course in courses]
     return changes.count("opened"), changes.count("recovered")
 
@@ -191,13 +194,11 @@ def _withdraw(outbox: Outbox, now: datetime) -> None:
             outbox.withdraw(parcel)
 
 
-def ancestors() -> Ancestors:
+def ancestors_in(assets: Iterable[dg.AssetsDefinition]) -> Ancestors:
     """For every asset all assets before it."""
-    from customer_profiles.definitions import ASSETS  # definitions import this package
-
     direct = {
         spec.key.to_user_string(): {dep.asset_key.to_user_string() for dep in spec.deps}
-        for asset in ASSETS
+        for asset in assets
         for spec in asset.specs
     }
     known: dict[str, frozenset[str]] = {}
@@ -243,12 +244,13 @@ def _write_messages(
     outbox: Outbox,
     courses: Sequence[Course],
     settings: Settings,
+    ancestors: Ancestors,
     now: datetime,
 ) -> None:
     """Keep what changed, and for each cause with news a message to everybody who should hear of it."""
     opened = [course.after for course in courses if course.before is None]
     standing = outbox.standing()
-    roots = told_together(opened, standing, ancestors()) if opened else []
+    roots = told_together(opened, standing, ancestors) if opened else []
     root_of = {incident.number: root for incident, root in zip(opened, roots, strict=True)}
     known = {root: _severity(outbox, root) for root in {*roots, *(each.told_in for each in standing)}}
     for course in courses:

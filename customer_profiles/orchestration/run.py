@@ -26,6 +26,7 @@ from customer_profiles.collection.sources.finding import (
     waiting_days,
 )
 from customer_profiles.contracts import CONTRACTS
+from customer_profiles.definitions import ANCESTORS, ASSETS, build
 from customer_profiles.orchestration.alerts import tell
 from customer_profiles.orchestration.code_version import code_version
 from customer_profiles.orchestration.instance import PROCESS_TAG, end_dead_runs, open_instance
@@ -161,8 +162,6 @@ def run_range(platform: Platform, first: date, last: date, *, rebuild: bool = Fa
 
     Raises ``SecretError``, ``ZoneError`` or ``WarehouseError`` if no step could work.
     """
-    from customer_profiles.definitions import build  # definitions import this package
-
     platform.require_order()
     settings = platform.settings
     tags = {RANGE_START: str(first), RANGE_END: str(last), PROCESS_TAG: str(os.getpid())}
@@ -192,7 +191,8 @@ def run_range(platform: Platform, first: date, last: date, *, rebuild: bool = Fa
 def _tell(platform: Platform, instance: dg.DagsterInstance) -> str:
     """Alerts of this run, unless a sensor was quicker. They never fail a run that worked."""
     try:
-        return str(tell(platform.settings, platform.variables, instance, home=lambda: platform.home))
+        told = tell(platform.settings, platform.variables, instance, ANCESTORS, home=lambda: platform.home)
+        return str(told)
     except OutboxError as error:
         return str(error)
 
@@ -209,8 +209,6 @@ def _imported_objects_left_alone() -> Iterator[None]:
 
 def count_assets() -> int:
     """How many assets a run materializes."""
-    from customer_profiles.definitions import ASSETS
-
     return len(ASSETS)
 
 

@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 
 from customer_profiles.collection.reading import DeliveryError
+from customer_profiles.definitions import ANCESTORS
 from customer_profiles.orchestration.alerts import evaluate, open_alerts, tell
 from customer_profiles.orchestration.checks import day_check
 from customer_profiles.orchestration.destinations import URLS_VARIABLE, destinations
@@ -102,13 +103,13 @@ def test_a_long_run_with_twelve_old_failing_days_is_one_message(
 ) -> None:
     start(settings, instance)
     run(instance, settings, dict.fromkeys(range(3, 15), ODD), days=31)
-    tell(settings, {}, instance)
-    tell(settings, {}, instance)
+    tell(settings, {}, instance, ANCESTORS)
+    tell(settings, {}, instance, ANCESTORS)
     assert told(settings) == [
         "[WARN] raw/numbers: numbers_add_up failed on 12 days from 2026-01-03 to 2026-01-14"
     ]
     run(instance, settings, days=20)
-    tell(settings, {}, instance)
+    tell(settings, {}, instance, ANCESTORS)
     assert len(told(settings)) == 1
 
 
@@ -117,13 +118,13 @@ def test_a_failing_newest_day_is_open_until_a_day_passes(
 ) -> None:
     start(settings, instance)
     run(instance, settings, {3: ODD})
-    tell(settings, {}, instance)
+    tell(settings, {}, instance, ANCESTORS)
     run(instance, settings, {3: ODD})
-    tell(settings, {}, instance)
+    tell(settings, {}, instance, ANCESTORS)
     run(instance, settings, {3: WRONG})
-    tell(settings, {}, instance)
+    tell(settings, {}, instance, ANCESTORS)
     run(instance, settings, days=4)
-    tell(settings, {}, instance)
+    tell(settings, {}, instance, ANCESTORS)
     failed = "raw/numbers: numbers_add_up failed on 2026-01-03"
     assert told(settings) == [f"[WARN] {failed}", f"[ERROR] worse: {failed}", f"[OK] recovered: {failed}"]
 
@@ -133,7 +134,7 @@ def test_a_run_that_its_blocking_check_stopped_is_one_message(
 ) -> None:
     start(settings, instance)
     run(instance, settings, {3: WRONG}, blocking=True)
-    tell(settings, {}, instance)
+    tell(settings, {}, instance, ANCESTORS)
     assert told(settings) == ["[ERROR] raw/numbers: numbers_add_up failed on 2026-01-03"]
     assert "stopped: assets that follow" in next(settings.alerts_folder.glob("*.log")).read_text()
 
@@ -143,9 +144,9 @@ def test_a_failed_run_is_told_with_our_own_words_and_recovers_with_the_step(
 ) -> None:
     start(settings, instance)
     run(instance, settings, refuse={2: DeliveryError("numbers of 2026-01-02: it is empty; ask 'Ouyang'")})
-    tell(settings, {}, instance)
+    tell(settings, {}, instance, ANCESTORS)
     run(instance, settings)
-    tell(settings, {}, instance)
+    tell(settings, {}, instance, ANCESTORS)
     failed = "raw/numbers: run failed"
     assert [title.partition(" on ")[0] for title in told(settings)] == [
         f"[ERROR] {failed}",
@@ -160,7 +161,7 @@ def test_the_words_of_an_unforeseen_error_are_not_told(
 ) -> None:
     start(settings, instance)
     run(instance, settings, refuse={2: KeyError("Ouyang Plantedname, ouyang@post.example")})
-    tell(settings, {}, instance)
+    tell(settings, {}, instance, ANCESTORS)
     text = next(settings.alerts_folder.glob("*.log")).read_text()
     assert "KeyError; its words stand in the run's log alone" in text
     assert "Ouyang" not in text
@@ -173,9 +174,9 @@ def test_an_evaluation_that_is_cut_off_loses_nothing(
     run(instance, settings, {3: ODD})
     with pytest.raises(RuntimeError), monkeypatch.context() as patch, open_alerts(settings) as outbox:
         patch.setattr(type(outbox), "add", lambda *_: (_ for _ in ()).throw(RuntimeError("killed")))
-        evaluate(outbox, settings, {}, instance, NOW)
+        evaluate(outbox, settings, {}, instance, ANCESTORS, NOW)
     assert told(settings) == []
-    tell(settings, {}, instance)
+    tell(settings, {}, instance, ANCESTORS)
     assert len(told(settings)) == 1
 
 
@@ -186,7 +187,7 @@ def test_what_cannot_be_sent_waits_longer_each_time_and_goes_to_the_file_at_once
     run(instance, settings, {3: WRONG})
     seconds, attempts = (0, 5, 11, 20, 32), []
     for second in seconds:
-        done = tell(settings, NOBODY, instance, now=NOW + timedelta(seconds=second))
+        done = tell(settings, NOBODY, instance, ANCESTORS, now=NOW + timedelta(seconds=second))
         assert (done.sent, done.waiting) == (0, 1)
         with open_alerts(settings) as outbox:
             attempts.append(outbox.waiting()[0].attempts)
@@ -200,13 +201,13 @@ def test_a_process_that_does_not_know_the_address_leaves_the_message_to_one_that
     settings: Settings, instance: dg.DagsterInstance
 ) -> None:
     start(settings, instance)
-    tell(settings, NOBODY, instance)
+    tell(settings, NOBODY, instance, ANCESTORS)
     run(instance, settings, {3: WRONG})
-    assert tell(settings, {}, instance).waiting == 1
+    assert tell(settings, {}, instance, ANCESTORS).waiting == 1
     with open_alerts(settings) as outbox:
         (parcel,) = outbox.waiting()
     assert (parcel.destination, parcel.attempts) == (*destinations(NOBODY), 0)
-    assert tell(settings, {}, instance, now=NOW + timedelta(days=8)).waiting == 0
+    assert tell(settings, {}, instance, ANCESTORS, now=NOW + timedelta(days=8)).waiting == 0
 
 
 def test_names_of_addresses_do_not_tell_their_tokens() -> None:
@@ -233,4 +234,4 @@ def test_an_outbox_that_cannot_be_written_is_trouble_of_the_alerts_alone(
     else:
         place.mkdir(parents=True)
     with pytest.raises(OutboxError, match=r"outbox.sqlite cannot be used \("):
-        tell(settings, {}, instance)
+        tell(settings, {}, instance, ANCESTORS)

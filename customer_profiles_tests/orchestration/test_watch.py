@@ -21,7 +21,7 @@ from dagster._daemon.types import DaemonHeartbeat
 from customer_profiles.collection.sources import rows
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.load import load_home
-from customer_profiles.definitions import build
+from customer_profiles.definitions import ANCESTORS, build
 from customer_profiles.orchestration.alerts import open_alerts, tell
 from customer_profiles.orchestration.doctor import examine
 from customer_profiles.orchestration.instance import open_instance
@@ -127,7 +127,7 @@ def test_whoever_has_something_to_tell_need_not_wait_until_late_days_are_looked_
             return load_home(settings, {})
 
     with open_instance(settings.instance) as own:
-        assert tell(settings, {}, own, home=home).opened
+        assert tell(settings, {}, own, ANCESTORS, home=home).opened
 
 
 def test_each_day_of_a_run_says_what_did_not_come() -> None:
@@ -167,16 +167,16 @@ def test_a_daemon_that_fell_silent_is_told_while_a_schedule_waits_for_it(tmp_pat
     settings, now = load_settings(tmp_path), datetime.now(UTC)
     with open_instance(settings.instance) as instance:
         beat(instance, now - timedelta(hours=3))
-        assert tell(settings, {}, instance, now=now).opened == 0
+        assert tell(settings, {}, instance, ANCESTORS, now=now).opened == 0
         assert not is_awaited(settings, instance)
         switch(instance, DAILY_SCHEDULE, InstigatorStatus.RUNNING)
         assert is_awaited(settings, instance)
-        assert tell(settings, {}, instance, now=now).opened == 1
-        assert tell(settings, {}, instance, now=now).opened == 0
+        assert tell(settings, {}, instance, ANCESTORS, now=now).opened == 1
+        assert tell(settings, {}, instance, ANCESTORS, now=now).opened == 0
         lines = {line.about: line.state for line in examine(settings, {}, now)}
         assert lines["scheduler daemon"] == "error"
         beat(instance, now)
-        assert tell(settings, {}, instance, now=now).recovered == 1
+        assert tell(settings, {}, instance, ANCESTORS, now=now).recovered == 1
     assert titles(settings) == [
         "[ERROR] daemon: has stopped",
         "[OK] recovered: daemon: has stopped",
@@ -189,10 +189,10 @@ def test_sensors_that_slept_say_so_when_they_wake(tmp_path: Path) -> None:
         switch(instance, DAILY_SCHEDULE, InstigatorStatus.RUNNING)
         beat(instance, now)
         for hours in (0, 5, 5.1):
-            tell(settings, {}, instance, sensor="failure_alert", now=now + timedelta(hours=hours))
+            tell(settings, {}, instance, ANCESTORS, sensor="failure_alert", now=now + timedelta(hours=hours))
         assert titles(settings) == ["[WARN] alerts: have slept"]
-        tell(settings, {}, instance, now=now + timedelta(hours=9))
-        tell(settings, {}, instance, sensor="failure_alert", now=now + timedelta(hours=10))
+        tell(settings, {}, instance, ANCESTORS, now=now + timedelta(hours=9))
+        tell(settings, {}, instance, ANCESTORS, sensor="failure_alert", now=now + timedelta(hours=10))
     assert titles(settings)[1:] == ["[ERROR] alerts: have slept", "[OK] recovered: alerts: have slept"]
 
 
