@@ -5,11 +5,12 @@ Customer ids, anonymous ids and link identifiers go through the one function, so
 
 from __future__ import annotations
 
-import hmac
 import unicodedata
 from functools import lru_cache
 
 import polars as pl
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 
 KEY_CHARACTERS = 32
 REMEMBERED = 1 << 18
@@ -25,13 +26,14 @@ class Pseudonyms:
     """HMAC-SHA-256 (RFC 2104) of normalised identifiers, cut to 128 bits, as 32 hex characters."""
 
     def __init__(self, secret: bytes) -> None:
-        self._secret = secret
+        self._keyed = HMAC(secret, SHA256())
         self._remembered = lru_cache(REMEMBERED)(self.key)
 
     def key(self, identifier: str) -> str:
         """Key of one identifier."""
-        keyed = hmac.digest(self._secret, normalise(identifier).encode(), "sha256")
-        return keyed.hex()[:KEY_CHARACTERS]
+        keyed = self._keyed.copy()
+        keyed.update(normalise(identifier).encode())
+        return keyed.finalize().hex()[:KEY_CHARACTERS]
 
     def keys(self, identifiers: pl.Series) -> pl.Series:
         """Keys of a column of identifiers, in its order; NULL stays NULL."""

@@ -55,6 +55,13 @@ def test_sealing_again_gives_equal_bytes_and_equal_words_elsewhere_other_bytes()
     assert SEAL.seal("red shoes", PLACE)[12:] != SEAL.seal("red shoes", elsewhere)[12:]
 
 
+def test_keys_and_seals_stay_as_homes_have_stored_them() -> None:
+    assert KEYS.key("C1") == "a01bdb1668678fc1a2b1b54dc1d88e07"
+    assert SEAL.seal("red shoes", "a/b/c").hex() == (
+        "4a7f750f0ec63e82fb242648e21bf3b09380898806326789717a7972948624ba67702d372e"
+    )
+
+
 def test_secrets_are_made_once_and_readable_by_their_owner_alone(tmp_path: Path) -> None:
     made = load_secrets(tmp_path / "secrets", {})
     assert load_secrets(tmp_path / "secrets", {}) == made
