@@ -99,7 +99,7 @@ def _told(outcome: Trained | str) -> dict[str, Any]:
     }
     words = {section.title: dg.MetadataValue.md(in_markdown(section)) for section in sections(page)}
     return {
-        "contact": page.contact,
+        "headline": page.contact,
         "decision": page.decision,
         "version": outcome.version,
         "serves": outcome.promoted.version if outcome.promoted else "as before",

@@ -36,7 +36,7 @@ def test_a_sound_training_serves_and_scores_everybody_with_its_version(trained_h
 def test_the_page_of_a_training_is_told_in_the_ui(trained_home):
     _, run = trained_home
     told = run.asset_materializations_for_node("models__conversion")[0].metadata
-    assert str(told["contact"].value).startswith("Contact the 150 highest of 1,500 customers: expect ")
+    assert str(told["headline"].value).startswith("Contact the 150 highest of 1,500 customers: expect ")
     for title in (
         "Contact",
         "Ranking",
@@ -182,4 +182,4 @@ def test_a_label_whose_source_is_missing_says_so_beside_the_others(several):
     _, run = several
     told = run.asset_materializations_for_node("models__conversion")[0].metadata
     assert "no campaign_contacts" in told["campaign_response: says"].value
-    assert "customers who leave" in told["churn: contact"].value
+    assert "customers who leave" in told["churn: headline"].value
