@@ -65,8 +65,15 @@ def gather(session: Session, settings: Settings, name: str) -> Gathered | str:
     if isinstance(days, str):
         return days
     examples = read_examples(session, days, name, label)
-    if np.unique(examples.as_of).tolist() != list(days.all):
-        return f"No model yet: on one of {', '.join(map(str, days.all))} {name} is about no customer."
+    if name == "category_purchase" and not examples.positives:
+        return f"No model yet: nobody bought of the category {label.category!r}; {_categories(session)}."
+    told = np.unique(examples.as_of).tolist()
+    if len(told) < 2:
+        return (
+            f"No model yet: {name} is about somebody on {len(told)} of the days "
+            f"{', '.join(map(str, days.all))}; two are needed, one to learn from and a later one to judge on."
+        )
+    days = TrainingDays(tuple(told[:-1]), told[-1], days.known_through)
     parts = split(examples, label)
     too_few = insufficiency(examples, parts, settings.conversion.smallest_positives)
     if too_few:
@@ -81,6 +88,13 @@ def gather(session: Session, settings: Settings, name: str) -> Gathered | str:
         sufficiency(examples, parts),
         twins(examples, [*NUMERIC, *CATEGORIES]),
     )
+
+
+def _categories(session: Session) -> str:
+    """Which categories there are to choose from."""
+    column = session.collect(session.read(CLEANED["orders"]).select("category").unique())["category"]
+    named = ", ".join(column.drop_nulls().sort())
+    return f"the orders name {named}" if named else "the orders name none"
 
 
 def read_examples(session: Session, days: TrainingDays, name: str, label: LabelSettings) -> Examples:
