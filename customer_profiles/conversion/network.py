@@ -23,7 +23,7 @@ from customer_profiles.conversion.batches import (
     snapshots,
 )
 from customer_profiles.conversion.calibration import Calibration, fit_calibration
-from customer_profiles.conversion.columns import InputsError, as_frame, column_kinds, unread
+from customer_profiles.conversion.columns import InputsError, as_frame, column_kinds, mistakable, unread
 from customer_profiles.conversion.inputs import Inputs
 from customer_profiles.conversion.learnt import BoostedShape, Learnt, Network, learn_network, learn_trees
 from customer_profiles.conversion.members import AT_ONCE, Recipe, require_sound
@@ -221,12 +221,17 @@ class ConversionModel:
         self._tell_unread(sample.frame)
 
     def _tell_unread(self, frame: pl.DataFrame) -> None:
-        """Report the columns that nobody named and nobody reads; raise ``InputsError`` if these are all."""
+        """Report the columns that nobody named and nobody reads, or that are better converted.
+
+        Raises ``InputsError`` if none is read.
+        """
         odd = unread(frame) if self.numeric is None and self.categories is None else []
         if len(odd) == len(frame.columns):
             raise InputsError(f"there is no column to learn from; not read: {', '.join(odd) or 'none'}")
         if odd and self.report is not None:
             self.report(f"not read, neither numbers nor categories: {', '.join(odd)}")
+        if self.report is not None and self.numeric is None and (text := mistakable(frame)):
+            self.report(f"read as categories, convert them if they are amounts or days: {', '.join(text)}")
 
     def _fit_whole(self, rows: Part, as_of: np.ndarray) -> Self:
         """Learn the shapes from ``rows`` and blend them."""
