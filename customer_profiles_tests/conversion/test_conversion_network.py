@@ -1,5 +1,6 @@
 """The network: what it learns, repeats, keeps apart, stores and refuses."""
 
+import re
 from datetime import date
 
 import numpy as np
@@ -210,6 +211,20 @@ def test_a_fold_that_holds_every_buyer_leaves_one_member_without_them():
     label, keys = np.arange(200) < 20, np.maximum(np.arange(200), 19)
     for shape in ("linear", "stepped"):
         assert np.isfinite(ConversionModel(shapes=[shape]).fit(frame, label, keys).predict(frame)).all()
+
+
+def test_columns_that_give_the_label_away_are_told():
+    draw = np.random.default_rng(0)
+    label = draw.integers(0, 2, 1_000) * draw.integers(0, 2, 1_000)
+    frame = pl.DataFrame({"spend": draw.normal(size=1_000), "since": [date(2026, 1, 1)] * 1_000})
+    told = []
+    model = ConversionModel(shapes=["stepped"], report=told.append)
+    model.fit(frame, label)
+    assert not told
+    refund = np.where((label == 1) & (draw.random(1_000) < 0.5), draw.random(1_000), 0)
+    model.fit(frame.with_columns(won=pl.Series(label + draw.random(1_000)), refund=pl.Series(refund)), label)
+    assert told[0].startswith("too good to be true: won (AUC 1.000);")
+    assert re.search(r"rows with refund from 0\.\d+ on, 1\d\d convert", told[1])
 
 
 def test_a_shape_that_there_is_not_is_named():
