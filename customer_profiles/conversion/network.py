@@ -19,6 +19,7 @@ from customer_profiles.conversion.batches import (
     binary,
     folds,
     require_enough,
+    require_same_order,
     sampled,
     snapshots,
 )
@@ -177,6 +178,7 @@ class ConversionModel:
         at the newest one alone. Raises ``TooFewExamples``, ``InputsError`` if no column tells rows apart,
         or ``ValueError`` for a label that is not 0 and 1.
         """
+        require_same_order(table, label=label, customer_key=customer_key, as_of=as_of)
         frame = as_frame(table)
         target = binary(label, frame.height)
         fold = folds(customer_key, frame.height, self.members, self.seed)

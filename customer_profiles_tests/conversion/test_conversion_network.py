@@ -354,6 +354,18 @@ def test_a_label_is_zero_or_one_and_as_long_as_the_table():
             ConversionModel().fit(frame, wrong)
 
 
+@pytest.mark.parametrize("name", ["label", "customer_key", "as_of"])
+def test_what_pandas_names_in_another_order_is_refused_and_other_names_are_taken_by_place(name):
+    table = pd.DataFrame({"spend": np.arange(40.0)}, index=np.arange(40))
+    whole = pd.Series(np.arange(40) % 2, index=table.index)
+    told = whole if name == "label" else pd.Series(np.arange(40), index=table.index)
+    given = {"label": whole, name: told.sample(frac=1, random_state=0)}
+    with pytest.raises(ValueError, match=rf"{name} has the table's rows in another order"):
+        ConversionModel(shapes=["stepped"]).fit(table, **given)
+    given[name] = told.set_axis(np.arange(100, 140))
+    ConversionModel(shapes=["stepped"]).fit(table, **given)
+
+
 def test_any_two_values_that_read_as_zero_and_one_are_a_label():
     frame, label, _ = planted(200)
     expected = ConversionModel(shapes=["linear"]).fit(frame, label).predict(frame)
