@@ -140,6 +140,8 @@ def none_trained(settings: Settings, label: str) -> str:
             f"no model of {label} was trained: label.train names {', '.join(settings.label.train)} alone;"
             f" add {label} to it in {settings.home / 'settings.yaml'}, then customer-profiles run"
         )
+    if serving := champion(settings.models, label):
+        return f"no version of {label} is stored any more, {serving.version} served: customer-profiles run"
     report = load_report(settings.home)
     reasons = report.not_trained if report else {}
     reason = reasons.get(f"conversion: {label}") or reasons.get("conversion")
