@@ -81,7 +81,7 @@ def require_same_order(table: Any, **of_rows: Any) -> None:
         if not isinstance(table, pd.DataFrame) or not isinstance(values, pd.Series | pd.DataFrame):
             continue
         mine, others = table.index, values.index
-        if len(mine) == len(others) and not mine.equals(others) and mine.symmetric_difference(others).empty:
+        if len(mine) == len(others) and not mine.equals(others) and set(mine) == set(others):
             raise ValueError(
                 f"{name} has the table's rows in another order: give {name}.loc[table.index],"
                 " or reset both indexes if their places are right"

@@ -65,11 +65,10 @@ class Page:
 
         Pages of earlier versions of the platform do not tell.
         """
-        today = terms(self.label, label)
         return ", ".join(
-            f"label.{key} is {today[key]} and was {then}"
-            for key, then in self.terms.items()
-            if today[key] != then
+            f"label.{key} is {now} and was {self.terms[key]}"
+            for key, now in terms(self.label, label).items()
+            if key in self.terms and self.terms[key] != now
         )
 
     def metrics(self) -> dict[str, float]:

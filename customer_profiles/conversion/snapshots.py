@@ -38,6 +38,8 @@ from customer_profiles.warehouse import Session
 NUMERIC = [trait.name for trait in TRAITS.values() if trait.model_input and trait.kind != "category"]
 CATEGORIES = [trait.name for trait in TRAITS.values() if trait.model_input and trait.kind == "category"]
 CUSTOMERS_AT_ONCE = 100_000
+MOST_NAMED = 30
+"""Categories."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +95,9 @@ def gather(session: Session, settings: Settings, name: str) -> Gathered | str:
 def _categories(session: Session) -> str:
     """Which categories there are to choose from."""
     column = session.collect(session.read(CLEANED["orders"]).select("category").unique())["category"]
-    named = ", ".join(column.drop_nulls().sort())
-    return f"the orders name {named}" if named else "the orders name none"
+    known = column.drop_nulls().sort()
+    more = f" and {len(known) - MOST_NAMED:,} more" if len(known) > MOST_NAMED else ""
+    return f"the orders name {', '.join(known.head(MOST_NAMED)) or 'none'}{more}"
 
 
 def read_examples(session: Session, days: TrainingDays, name: str, label: LabelSettings) -> Examples:

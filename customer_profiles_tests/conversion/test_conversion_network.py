@@ -362,8 +362,9 @@ def test_what_pandas_names_in_another_order_is_refused_and_other_names_are_taken
     given = {"label": whole, name: told.sample(frac=1, random_state=0)}
     with pytest.raises(ValueError, match=rf"{name} has the table's rows in another order"):
         ConversionModel(shapes=["stepped"]).fit(table, **given)
-    given[name] = told.set_axis(np.arange(100, 140))
-    ConversionModel(shapes=["stepped"]).fit(table, **given)
+    for other in (np.arange(100, 140), pd.MultiIndex.from_product([[1], np.arange(40)])):
+        given[name] = told.set_axis(other)
+        ConversionModel(shapes=["stepped"]).fit(table, **given)
 
 
 def test_any_two_values_that_read_as_zero_and_one_are_a_label():
