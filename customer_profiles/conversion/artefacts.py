@@ -128,11 +128,13 @@ def load_page(folder: Path) -> Page:
     """Read what was found when the version was trained. Raises ``ArtefactError`` as ``load`` does."""
     _require_whole(folder)
     try:
-        return Page.from_json((folder / PAGE).read_text(encoding="utf-8"))
+        page = Page.from_json((folder / PAGE).read_text(encoding="utf-8"))
+        page.metrics()
     except (KeyError, TypeError, ValueError, OSError) as error:
         raise ArtefactError(
             f"{folder / PAGE} was written by another version of the platform ({error}). {WHAT_TO_DO}"
         ) from error
+    return page
 
 
 def versions(models: Path, label: str) -> list[str]:
@@ -267,12 +269,24 @@ def usable_champion(models: Path, label: str) -> tuple[StorableModel | None, str
 
 
 def _require_whole(folder: Path) -> None:
+    """Raise ``ArtefactError`` unless every file is as it was written, for the label whose folder this is."""
     damaged = artefacts.damaged_files(folder)
+    label = "" if damaged else _label_of(folder)
+    if label and label != folder.parent.name:
+        damaged = [f"it was trained for {label}"]
     if damaged:
         raise ArtefactError(
             f"model {folder} is damaged or not whole ({', '.join(damaged)}); what it scored stays. "
             f"{WHAT_TO_DO}"
         )
+
+
+def _label_of(folder: Path) -> str:
+    """The label that the version's page names; nothing for a page of another version of the platform."""
+    try:
+        return str(json.loads((folder / PAGE).read_text(encoding="utf-8"))["label"])
+    except (OSError, KeyError, TypeError, ValueError):
+        return ""
 
 
 def _trained_at(folder: Path) -> str:

@@ -70,6 +70,24 @@ def aligned(name: str, values: Any, rows: int) -> np.ndarray:
     return array
 
 
+def require_same_order(table: Any, **of_rows: Any) -> None:
+    """Raise ``ValueError`` for a pandas column whose index holds the table's rows in another order.
+
+    Rows are taken by their place, as scikit-learn does: each would get another row's label.
+    """
+    import pandas as pd
+
+    for name, values in of_rows.items():
+        if not isinstance(table, pd.DataFrame) or not isinstance(values, pd.Series | pd.DataFrame):
+            continue
+        mine, others = table.index, values.index
+        if len(mine) == len(others) and not mine.equals(others) and set(mine) == set(others):
+            raise ValueError(
+                f"{name} has the table's rows in another order: give {name}.loc[table.index],"
+                " or reset both indexes if their places are right"
+            )
+
+
 def snapshots(as_of: Any, rows: int) -> np.ndarray:
     """Return the place (rows,) of each row's snapshot among all of them, 0 the oldest.
 

@@ -5,7 +5,7 @@ from datetime import date
 
 import polars as pl
 
-from customer_profiles.conversion.artefacts import champion
+from customer_profiles.conversion.artefacts import Champion, champion, load_page
 from customer_profiles.conversion.findings import (
     champion_is_trusted,
     eligible_customers_are_scored,
@@ -18,6 +18,8 @@ from customer_profiles.features.tables import CUSTOMER_FEATURES
 from customer_profiles.orchestration.checks import contract_check, day_check, model_check
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.quality.finding import Finding
+from customer_profiles.settings import LabelSettings
+from customer_profiles.warehouse.artefacts import ArtefactError
 
 KEY = ["profiles", "conversion_scores"]
 
@@ -43,11 +45,20 @@ def _trusted(platform: Platform) -> Finding | None:
     with platform.warehouse() as warehouse:
         newest = max(warehouse.days(CUSTOMER_FEATURES), default=None)
     findings = {
-        label: champion_is_trusted(each, newest, settings.conversion.trust_days)
+        label: champion_is_trusted(
+            each, newest, settings.conversion.trust_days, _other_terms(each, settings.label)
+        )
         for label, each in serving.items()
         if each and newest
     }
     return together(findings) if findings else None
+
+
+def _other_terms(serving: Champion, label: LabelSettings) -> str:
+    try:
+        return load_page(serving.folder).other_terms(label)
+    except ArtefactError:  # scoring, which reads all of the folder, says so
+        return ""
 
 
 def _realised(platform: Platform) -> Finding | None:

@@ -12,6 +12,14 @@ from customer_profiles.settings import Mendable
 MISSING = "(missing)"
 FEW = 20
 """Text that reads as numbers is a category all the same if it has no more distinct values than this."""
+LIKE_AMOUNT_OR_DAY = "|".join(
+    (
+        r"^[-+]?[¥$€£]? ?\d[\d.,' ]*( ?[%¥$€£])?$",
+        r"^\d{4}[-/.]\d\d?[-/.]\d\d?([T ].*)?$",
+        r"^\d\d?[-/.]\d\d?[-/.]\d{2,4}$",
+    )
+)
+"""Text that a person takes for an amount or a day."""
 MILLISECONDS_A_DAY = 86_400_000
 BEYOND_ARROW = (
     TypeError,
@@ -83,6 +91,22 @@ def unread(frame: pl.DataFrame) -> list[str]:
     """The columns that are neither numbers nor categories, each with its type."""
     read = {name for kind in column_kinds(frame) for name in kind}
     return [f"{name} ({dtype})" for name, dtype in frame.schema.items() if name not in read]
+
+
+def mistakable(frame: pl.DataFrame) -> list[str]:
+    """Categories that are rather amounts or days written as text, each with such a cell.
+
+    One ``n/a``, a ``%`` or a thousands separator keeps a column from being read as numbers, and of text with
+    so many values hardly any is frequent enough to tell something.
+    """
+    found = []
+    for name in column_kinds(frame)[1]:
+        text = frame[name].cast(pl.String).str.strip_chars().drop_nulls()
+        filled = text.filter(text != "")
+        like = filled.filter(filled.str.contains(LIKE_AMOUNT_OR_DAY))
+        if filled.n_unique() > FEW and len(like) > len(filled) / 2 and not like.str.contains(r"^0\d+$").any():
+            found.append(f"{name} ({like[0]})")
+    return found
 
 
 def require(frame: pl.DataFrame, columns: Sequence[str]) -> None:

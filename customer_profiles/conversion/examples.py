@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
+from customer_profiles.conversion.contact import NORMAL_95
 from customer_profiles.conversion.labels import label_window
 from customer_profiles.settings import LabelSettings
 
@@ -172,9 +173,14 @@ def _windows_are_disjoint(days: list[date], label: LabelSettings) -> None:
             )
 
 
-def lift_error(positives: int) -> float:
-    """Half-width of the 95 % interval of lift@10 % to expect from so many positives in the test."""
-    return LIFT_ERROR_OF_500 * float(np.sqrt(500 / max(positives, 1)))
+def lift_error(positives: int, rate: float = 0.0) -> float:
+    """Half-width of the 95 % interval of lift@10 % to expect from so many positives in the test.
+
+    ``rate`` is their share. Where most do it no lift reaches 2, and the rule, which is one of low rates,
+    is too wide: the rate of a tenth has a variance of 1/4 at most.
+    """
+    told = LIFT_ERROR_OF_500 * float(np.sqrt(500 / max(positives, 1)))
+    return told if rate <= 0.5 else min(told, NORMAL_95 * float(np.sqrt(2.5 / (rate * positives))))
 
 
 def insufficiency(examples: Examples, parts: Split, smallest_positives: int) -> str | None:
@@ -199,10 +205,15 @@ def insufficiency(examples: Examples, parts: Split, smallest_positives: int) -> 
 def sufficiency(examples: Examples, parts: Split) -> str:
     """How precise a test these examples make, and when to train again for a better one."""
     positives = parts.test.positives
-    told = f"{positives:,} positives in the test snapshot give lift@10 % within {lift_error(positives):.2f}"
+    if not positives:
+        return "The test snapshot holds none: raise label.holdout_share or label.horizon_days."
+    rate = positives / len(parts.test)
+    within = lift_error(positives, rate)
+    told = f"{positives:,} positives in the test snapshot give lift@10 % within {within:.2f}"
     if positives >= WANTED_POSITIVES:
         return f"{told}."
-    return f"{told}; {WANTED_POSITIVES} would give {LIFT_ERROR_OF_500:.2f}; {_outlook(examples, positives)}."
+    enough = f"{WANTED_POSITIVES} would give {lift_error(WANTED_POSITIVES, rate):.2f}"
+    return f"{told}; {enough}; {_outlook(examples, positives)}."
 
 
 def _outlook(examples: Examples, positives: int) -> str:

@@ -61,17 +61,25 @@ def eligible_customers_are_scored(eligible: pl.Series, scores: pl.DataFrame) -> 
     )
 
 
-def champion_is_trusted(champion: Champion, newest: date, trust_days: int) -> Finding:
-    """Hold that no more than ``trust_days`` lie between the champion's training and the newest profiles."""
+def champion_is_trusted(champion: Champion, newest: date, trust_days: int, other_terms: str = "") -> Finding:
+    """Hold that no more than ``trust_days`` lie between the champion's training and the newest profiles.
+
+    Nor may the label have changed its meaning since: ``other_terms`` says how it did.
+    """
     age = (newest - champion.trained_through).days
     return Finding(
-        passed=age <= trust_days,
+        passed=age <= trust_days and not other_terms,
         value=age,
         threshold=trust_days,
         says=(
             f"{champion.kind} {champion.version} learnt from deliveries up to {champion.trained_through},"
             f" {age} days before the newest profiles"
             + ("" if age <= trust_days else f"; {trust_days} are trusted: train again")
+            + (
+                f"; it predicts something else than is asked now: {other_terms}: train again"
+                if other_terms
+                else ""
+            )
         ),
         severity="warn",
     )

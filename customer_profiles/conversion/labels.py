@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 import narwhals as nw
 import polars as pl
@@ -179,6 +180,12 @@ DEFINITIONS: dict[str, Definition] = {
     ),
 }
 """What can be trained, by the name that ``label.train`` uses."""
+
+
+def terms(name: str, label: LabelSettings) -> dict[str, Any]:
+    """The settings that say what a label means: a model of other ones answers another question."""
+    of_all = {"gap_days", "horizon_days", "maturity_days"}
+    return label.model_dump(include=of_all | ({"category"} if name == "category_purchase" else set()))
 
 
 def labelled(

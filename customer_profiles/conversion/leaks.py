@@ -26,6 +26,8 @@ LARGEST_TWIN_SHARE = 0.05
 """More of them could move what a test finds."""
 FEW_VALUES, FEWEST_ALIKE, PURE = 3, 50, 0.99
 """A flag has few values; so many rows with one of them, of which such a share convert, are no chance."""
+CLIFF = 0.9
+"""Where a number foretells, hardly fewer convert next to its purest end; less than this share is a cliff."""
 BINS = 64
 """Parts of a number's range, of equal rows, in each of which the label may go its own way."""
 
@@ -86,10 +88,12 @@ def no_feature_is_too_good(
 def no_value_gives_the_label_away(
     train: Examples, numeric: Sequence[str], categories: Sequence[str]
 ) -> Finding:
-    """No flag, category or known number is there of those alone who convert: a look, no verdict.
+    """No flag, category, known number or end of its range is of those alone who convert: a look, no verdict.
 
     What the conversion itself writes is, and if only for some of them, its AUC is far below
-    ``FEATURE_AUC``; but so may be a subscription's, which was known before.
+    ``FEATURE_AUC``; but so may be a subscription's, which was known before. An end of a number's range is
+    told where a ``CLIFF`` parts it from the rest: an amount that is 0 of all others, ids in the order of
+    conversion, the mean label of a few rows among which is the row itself.
     """
     positive = pl.Series("positive", train.label.astype(bool))
     if train.label.mean() > 0.5:
@@ -98,7 +102,8 @@ def no_value_gives_the_label_away(
     for name in (*numeric, *categories):
         column = train.features[name]
         if name in numeric and column.n_unique() > FEW_VALUES:
-            column = pl.select(pl.when(column.is_not_null()).then(pl.lit("known"))).to_series()
+            ends = _known_or_end(column, train.label)
+            column = pl.select(pl.when(column.is_not_null()).then(ends)).to_series()
         alike = pl.DataFrame({"value": column.cast(pl.String), "positive": positive}).drop_nulls("value")
         counted = alike.group_by("value").agg(pl.len().alias("rows"), pl.col("positive").sum())
         given = counted.filter(pl.col("rows") >= FEWEST_ALIKE, pl.col("positive") >= PURE * pl.col("rows"))
@@ -118,6 +123,22 @@ def no_value_gives_the_label_away(
         severity="warn",
         details=told[:MOST_SHOWN],
     )
+
+
+def _known_or_end(column: pl.Series, label: np.ndarray) -> pl.Series:
+    """Of each row of a number ``known``, or the end of its range with which it stands behind a ``CLIFF``."""
+    values = column.cast(pl.Float64).to_numpy()
+    known, told = np.flatnonzero(~np.isnan(values)), np.full(len(values), "known", dtype=object)
+    for sign, words in ((-1, "from {:.10g} on"), (1, "up to {:.10g}")):
+        order = known[np.argsort(sign * values[known], kind="stable")]
+        ends = np.flatnonzero(values[order][1:] != values[order][:-1]) + 1
+        hits, beyond = np.cumsum(np.r_[0, label[order]]), np.minimum(2 * ends, len(order))
+        pure = (ends >= FEWEST_ALIKE) & (hits[ends] >= PURE * ends)
+        pure &= hits[beyond] - hits[ends] < CLIFF * (beyond - ends)
+        if pure.any():
+            last = values[order[ends[pure][-1] - 1]]
+            told[sign * values <= sign * last] = words.format(last)
+    return pl.Series(told, dtype=pl.String)
 
 
 def leaks_in(findings: Mapping[str, Finding]) -> tuple[str, ...]:

@@ -19,11 +19,19 @@ from customer_profiles.conversion.batches import (
     binary,
     folds,
     require_enough,
+    require_same_order,
     sampled,
     snapshots,
 )
 from customer_profiles.conversion.calibration import Calibration, fit_calibration
-from customer_profiles.conversion.columns import InputsError, as_frame, column_kinds, unread
+from customer_profiles.conversion.columns import (
+    InputsError,
+    as_frame,
+    column_kinds,
+    mistakable,
+    unread,
+    with_numbers,
+)
 from customer_profiles.conversion.inputs import Inputs
 from customer_profiles.conversion.learnt import BoostedShape, Learnt, Network, learn_network, learn_trees
 from customer_profiles.conversion.members import AT_ONCE, Recipe, require_sound
@@ -45,6 +53,8 @@ from customer_profiles.settings import Mendable
 DESCRIPTION = "model.json"
 SAMPLE = 100_000
 """Rows on which inputs are fitted and passes are judged, and up to which a table is held as a matrix."""
+LOOKED_AT = 10_000
+"""Rows, about so many, in which a column that gives the label away is looked for."""
 PART = 50_000
 """Rows of a larger table that are turned into inputs at once."""
 PARAMETERS = (
@@ -168,6 +178,7 @@ class ConversionModel:
         at the newest one alone. Raises ``TooFewExamples``, ``InputsError`` if no column tells rows apart,
         or ``ValueError`` for a label that is not 0 and 1.
         """
+        require_same_order(table, label=label, customer_key=customer_key, as_of=as_of)
         frame = as_frame(table)
         target = binary(label, frame.height)
         fold = folds(customer_key, frame.height, self.members, self.seed)
@@ -219,14 +230,21 @@ class ConversionModel:
         self.rows_, self.base_rate_ = sum(sizes), float(positives / max(sum(sizes), 1))
         require_enough(self.rows_, int(positives), sample.fold, self.members)
         self._tell_unread(sample.frame)
+        if self.report is not None and self.numeric is None and self.categories is None:
+            _tell_leaks(sample, self.report)
 
     def _tell_unread(self, frame: pl.DataFrame) -> None:
-        """Report the columns that nobody named and nobody reads; raise ``InputsError`` if these are all."""
+        """Report the columns that nobody named and nobody reads, or that are better converted.
+
+        Raises ``InputsError`` if none is read.
+        """
         odd = unread(frame) if self.numeric is None and self.categories is None else []
         if len(odd) == len(frame.columns):
             raise InputsError(f"there is no column to learn from; not read: {', '.join(odd) or 'none'}")
         if odd and self.report is not None:
             self.report(f"not read, neither numbers nor categories: {', '.join(odd)}")
+        if self.report is not None and self.numeric is None and (text := mistakable(frame)):
+            self.report(f"read as categories, convert them if they are amounts or days: {', '.join(text)}")
 
     def _fit_whole(self, rows: Part, as_of: np.ndarray) -> Self:
         """Learn the shapes from ``rows`` and blend them."""
@@ -358,6 +376,21 @@ class ConversionModel:
                 f" ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}); train again"
             ) from error
         return model
+
+
+def _tell_leaks(sample: Part, tell: Callable[[str], None]) -> None:
+    """Report inputs that tell the label too well; ``train`` stops there, but here nobody is judged."""
+    from customer_profiles.conversion.examples import Examples
+    from customer_profiles.conversion.leaks import no_feature_is_too_good, no_value_gives_the_label_away
+
+    numeric, categories = column_kinds(sample.frame)
+    rows = sample.at(np.arange(0, len(sample.target), max(1, len(sample.target) // LOOKED_AT)))
+    frame, nobody = with_numbers(rows.frame, numeric), np.empty(0)
+    examples = Examples(frame, rows.target, nobody, nobody, nobody)
+    for looks in (no_feature_is_too_good, no_value_gives_the_label_away):
+        finding = looks(examples, numeric, categories)
+        if not finding.passed:
+            tell(finding.says)
 
 
 def _has_ramps(learnt: Learnt) -> bool:

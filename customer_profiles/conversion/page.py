@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any, Self
 
@@ -16,7 +16,7 @@ from customer_profiles.conversion.contact import contact_sentence, contact_table
 from customer_profiles.conversion.examples import Examples
 from customer_profiles.conversion.groups import by_group, groups_of
 from customer_profiles.conversion.importance import importance
-from customer_profiles.conversion.labels import DEFINITIONS, label_window
+from customer_profiles.conversion.labels import DEFINITIONS, label_window, terms
 from customer_profiles.conversion.metrics import ranked
 from customer_profiles.conversion.network import ConversionModel
 from customer_profiles.conversion.promotion import CHAMPION, JUDGED
@@ -45,6 +45,7 @@ class Page:
     leaks and answers that are no numbers: with one of them the model can never serve. ``tables`` holds
     rows by name: examples, metrics, differences, deciles, lists, groups, inputs, uplift, changes,
     canaries, seconds; their columns are those of ``Evaluation``, ``by_group``, ``importance`` and ``uplift``.
+    ``terms`` are the settings by which the label was told (``labels.terms``).
     """
 
     label: str
@@ -57,6 +58,18 @@ class Page:
     sufficiency: str
     faults: tuple[str, ...]
     tables: dict[str, Rows]
+    terms: dict[str, Any] = field(default_factory=dict)
+
+    def other_terms(self, label: LabelSettings) -> str:
+        """What the label means by today's settings and did not in the training; nothing if that is the same.
+
+        Pages of earlier versions of the platform do not tell.
+        """
+        return ", ".join(
+            f"label.{key} is {now} and was {self.terms[key]}"
+            for key, now in terms(self.label, label).items()
+            if key in self.terms and self.terms[key] != now
+        )
 
     def metrics(self) -> dict[str, float]:
         """The model's metrics that have a value."""
@@ -112,6 +125,7 @@ def page_of(
         sufficiency=told.sufficiency,
         faults=training.faults,
         tables={name: [_plain(row) for row in rows] for name, rows in tables.items()},
+        terms=terms(told.label, label),
     )
 
 

@@ -21,7 +21,8 @@ from customer_profiles.warehouse.artefacts import ArtefactError
 def realised_lift(session: Session, settings: Settings, name: str) -> Finding | None:
     """Judge the newest scores of a label that have matured; ``None`` while there are none.
 
-    Their model's test is read from its folder; a version that is there no more cannot be compared.
+    Their model's test is read from its folder; a version that is there no more, or that predicted what the
+    label meant by other settings, cannot be compared.
     """
     label, deliveries, sources = settings.label, delivered(session), DEFINITIONS[name].sources
     told = [day for day in session.days(SCORES) if label_is_told(day, deliveries, label, sources)]
@@ -32,8 +33,10 @@ def realised_lift(session: Session, settings: Settings, name: str) -> Finding | 
     if scores.is_empty():
         return None
     try:
-        tested = load_page(room(settings.models, name) / scores["model_version"][0]).metrics()["lift_10"]
+        page = load_page(room(settings.models, name) / scores["model_version"][0])
     except ArtefactError:
+        return None
+    if page.other_terms(label):
         return None
     profiles = session.frame(CUSTOMER_FEATURES, day, day)
     tables = label_tables(session, name, day)
@@ -42,7 +45,7 @@ def realised_lift(session: Session, settings: Settings, name: str) -> Finding | 
     return published_lift_holds(
         scores["customer_key"].is_in(list(positives)).cast(pl.Float64).to_numpy(),
         scores,
-        tested,
+        page.metrics()["lift_10"],
         lift_loss=settings.conversion.lift_loss,
         smallest_positives=settings.conversion.smallest_positives,
     )

@@ -128,7 +128,7 @@ def sections(page: Page) -> list[Section]:
             "What a contact changed, where chance chose whom to contact: the rate of the contacted less that "
             "of the control arm, in points. Of customers who never trained, by profiles from before it. "
             "Highest: of those whom this model ranks so. Qini is 0 if the ranking says nothing of it, and 1 "
-            "at best.",
+            "at best." + (" The rates are of those who stay." if DEFINITIONS[page.label].turned else ""),
             _uplift(page),
         ),
         Section(
@@ -138,7 +138,12 @@ def sections(page: Page) -> list[Section]:
         ),
         Section(
             "Every metric",
-            "Of this model. The cut-off is the chance from which a contact pays: its cost / the margin.",
+            "Of this model."
+            + (
+                " The cut-off is the chance from which a contact pays: its cost / the margin."
+                if DEFINITIONS[page.label].pays
+                else ""
+            ),
             _every_metric(page),
         ),
         Section(
@@ -352,6 +357,7 @@ def _every_metric(page: Page) -> list[dict[str, str]]:
     return [
         {"metric": metric, "value": _cell(cells[metric]), "what it is": _meaning(metric)}
         for metric in REPORTED
+        if DEFINITIONS[page.label].pays or not metric.endswith("_at_cutoff")
     ]
 
 

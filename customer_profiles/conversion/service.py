@@ -65,6 +65,9 @@ def train_label(
     if projection is None:
         return "No projection is in service yet."
     serving, unusable = usable_champion(settings.models, name)
+    before = _page_before(settings, name)
+    if before and (changed := before[1].other_terms(settings.label)):
+        serving, unusable = None, f"{before[0]} predicts something else than is asked now: {changed}"
     if unusable:
         report(f"the champion is not judged: {unusable}")
     training = train(

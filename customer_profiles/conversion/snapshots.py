@@ -38,6 +38,8 @@ from customer_profiles.warehouse import Session
 NUMERIC = [trait.name for trait in TRAITS.values() if trait.model_input and trait.kind != "category"]
 CATEGORIES = [trait.name for trait in TRAITS.values() if trait.model_input and trait.kind == "category"]
 CUSTOMERS_AT_ONCE = 100_000
+MOST_NAMED = 30
+"""Categories."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,15 @@ def gather(session: Session, settings: Settings, name: str) -> Gathered | str:
     if isinstance(days, str):
         return days
     examples = read_examples(session, days, name, label)
-    if np.unique(examples.as_of).tolist() != list(days.all):
-        return f"No model yet: on one of {', '.join(map(str, days.all))} {name} is about no customer."
+    if name == "category_purchase" and not examples.positives:
+        return f"No model yet: nobody bought of the category {label.category!r}; {_categories(session)}."
+    told = np.unique(examples.as_of).tolist()
+    if len(told) < 2:
+        return (
+            f"No model yet: {name} is about somebody on {len(told)} of the days "
+            f"{', '.join(map(str, days.all))}; two are needed, one to learn from and a later one to judge on."
+        )
+    days = TrainingDays(tuple(told[:-1]), told[-1], days.known_through)
     parts = split(examples, label)
     too_few = insufficiency(examples, parts, settings.conversion.smallest_positives)
     if too_few:
@@ -81,6 +90,14 @@ def gather(session: Session, settings: Settings, name: str) -> Gathered | str:
         sufficiency(examples, parts),
         twins(examples, [*NUMERIC, *CATEGORIES]),
     )
+
+
+def _categories(session: Session) -> str:
+    """Which categories there are to choose from."""
+    column = session.collect(session.read(CLEANED["orders"]).select("category").unique())["category"]
+    known = column.drop_nulls().sort()
+    more = f" and {len(known) - MOST_NAMED:,} more" if len(known) > MOST_NAMED else ""
+    return f"the orders name {', '.join(known.head(MOST_NAMED)) or 'none'}{more}"
 
 
 def read_examples(session: Session, days: TrainingDays, name: str, label: LabelSettings) -> Examples:

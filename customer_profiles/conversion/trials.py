@@ -33,7 +33,8 @@ def read_trials(
 ) -> list[Trial | Refusal]:
     """The newest campaigns as trials of a label, or why one is none; of each its largest day.
 
-    The label is told as from the evening before the contacts, profiles are the newest stored ones of that
+    The label is told as from the evening before the contacts (of one that is turned, who did it all the
+    same: that is what a contact is for), profiles are the newest stored ones of that
     evening or of ``OLDEST_DAYS`` before it, and customers those who never train. Only what was delivered
     by the training's last day counts.
     """
@@ -92,12 +93,13 @@ def _trial(
     held_out = who_never_trains(session, days, label.holdout_share)
     known = profiles.filter(pl.col(ELIGIBLE)).join(arms, on=CUSTOMER, how="inner").sort(CUSTOMER)
     known = known.filter(held_out(known[CUSTOMER]))
+    did = known[CUSTOMER].is_in(list(positives))
     return judged(
         Trial(
             campaign=campaign,
             features=known.drop("arm", "randomised", "chance"),
             customer_key=known[CUSTOMER].to_numpy(),
-            label=known[CUSTOMER].is_in(list(positives)).cast(pl.Int8).to_numpy(),
+            label=(~did if DEFINITIONS[name].turned else did).cast(pl.Int8).to_numpy(),
             treated=(known["arm"] != CONTROL).to_numpy(),
             chance=known["chance"].fill_null(np.nan).to_numpy(),
         )

@@ -23,8 +23,8 @@ class Trial:
     """A campaign that drew at random whom to contact; the fields run in parallel.
 
     ``features`` are profiles as of a day before the contacts, ``label`` (rows,) 0 or 1 is what they did
-    afterwards, ``treated`` (rows,) whether they were contacted, and ``chance`` (rows,) how likely they
-    were to get into the arm they are in.
+    afterwards (1 is what a contact is for: of those who may leave, staying), ``treated`` (rows,) whether
+    they were contacted, and ``chance`` (rows,) how likely they were to get into the arm they are in.
     """
 
     campaign: str

@@ -20,6 +20,8 @@ def show_page(console: Console, shown: Shown) -> None:
     console.rule(f"{page.label}: {page.model} {shown.version}, {state}")
     console.print(f"Deliveries up to {page.trained_through}, trained at {page.trained_at[:16]} UTC.")
     console.print(f"Decision: {escape(page.decision)}.")
+    if shown.note:
+        console.print(escape(f"{shown.note}."))
     for section in shown.sections:
         show_section(console, section)
 

@@ -40,12 +40,13 @@ class ModelError(Mendable, RuntimeError):
 
 
 class Shown(NamedTuple):
-    """A version's page, its sections, and whether it serves."""
+    """A version's page, its sections, whether it serves, and what the settings say otherwise by now."""
 
     version: str
     page: Page
     sections: list[Section]
     serves: bool
+    note: str
 
 
 def label_named(settings: Settings, name: str | None) -> str:
@@ -124,7 +125,12 @@ def shown(settings: Settings, label: str, version: str | None) -> Shown:
             f"the page of {folder.name} was written by another version of the platform ({error!r});"
             f" what it found stands in {folder / CARD}"
         ) from error
-    return Shown(folder.name, page, told, serving is not None and serving.version == folder.name)
+    note = page.other_terms(settings.label)
+    if note:
+        note = f"It predicts something else than is asked now: {note}. Train again: customer-profiles run"
+    elif label not in settings.label.train:
+        note = f"Nobody is scored by it any more: label.train names {', '.join(settings.label.train)} alone"
+    return Shown(folder.name, page, told, serving is not None and serving.version == folder.name, note)
 
 
 def none_trained(settings: Settings, label: str) -> str:
@@ -134,8 +140,11 @@ def none_trained(settings: Settings, label: str) -> str:
             f"no model of {label} was trained: label.train names {', '.join(settings.label.train)} alone;"
             f" add {label} to it in {settings.home / 'settings.yaml'}, then customer-profiles run"
         )
+    if serving := champion(settings.models, label):
+        return f"no version of {label} is stored any more, {serving.version} served: customer-profiles run"
     report = load_report(settings.home)
-    reason = report.not_trained.get("conversion") if report else None
+    reasons = report.not_trained if report else {}
+    reason = reasons.get(f"conversion: {label}") or reasons.get("conversion")
     return f"no model of {label} was trained yet in {settings.home}: {reason or 'customer-profiles run'}"
 
 

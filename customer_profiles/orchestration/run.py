@@ -184,7 +184,7 @@ def run_range(platform: Platform, first: date, last: date, *, rebuild: bool = Fa
         told=told,
         run_again=_run_again(result),
         gone=tuple(_said(result, GONE)),
-        not_trained=_not_trained(result),
+        not_trained=not_trained(result),
     )
 
 
@@ -275,13 +275,17 @@ def _said(result: dg.ExecuteInProcessResult, note: str) -> list[str]:
     return said
 
 
-def _not_trained(result: dg.ExecuteInProcessResult) -> dict[str, str]:
+def not_trained(result: dg.ExecuteInProcessResult) -> dict[str, str]:
+    """Why a model was not trained, by its name; ``conversion: churn`` where there are several labels."""
     reasons = {}
     for event in result.all_events:
         if event.event_type == DagsterEventType.ASSET_MATERIALIZATION and event.asset_key:
             found: Any = event.event_specific_data
-            if event.asset_key.path[0] == "models" and (says := found.materialization.metadata.get("says")):
-                reasons[event.asset_key.path[-1]] = str(says.value)
+            for note, said in found.materialization.metadata.items():
+                label, _, kind = note.rpartition(": ")
+                if event.asset_key.path[0] == "models" and kind == "says":
+                    name = event.asset_key.path[-1]
+                    reasons[f"{name}: {label}" if label else name] = str(said.value)
     return reasons
 
 

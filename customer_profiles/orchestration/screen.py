@@ -150,9 +150,19 @@ def _show_checks(console: Console, report: Report) -> None:
 
 
 def _show_model(console: Console, report: Report) -> None:
-    if not report.models:
+    reasons = report.not_trained.items()
+    untrained = {name: why for name, why in reasons if name.split(": ")[0] == "conversion"}
+    if report.models:
+        _show_figures(console, report)
+    elif "conversion" in untrained or not untrained:
         console.print(f"conversion model: none yet: {_why_none(report, 'conversion')}", soft_wrap=True)
         return
+    for name, why in untrained.items():
+        new = name.replace("conversion", "no new model").replace(": ", " of ")
+        console.print(escape(f"{new}: {why}"), soft_wrap=True)
+
+
+def _show_figures(console: Console, report: Report) -> None:
     cells = {(row["model"], row["metric"]): row for row in report.models}
     table = _table("conversion, on unseen customers of a later day (95 % intervals)", "model")
     for title in SHOWN.values():

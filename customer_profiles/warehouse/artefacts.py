@@ -88,6 +88,8 @@ def in_service(models: Path, model: str) -> InService | None:
         notes = json.loads(pointer.read_text(encoding="utf-8"))
         version = notes.pop("version")
         folder = pointer.parent / version
+        if folder.parent != pointer.parent:
+            raise ValueError(f"{version!r} is no version")
     except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
         raise _unreadable(pointer, error) from error
     return InService(version, folder, notes)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -211,6 +212,27 @@ def test_a_version_under_the_name_of_another_is_refused(three):
         load(champion(three, LABEL).folder)
 
 
+def test_a_model_of_another_label_is_refused(three):
+    """Copied from there it is whole, and would rank this label's customers by that one."""
+    folder = store(logistic(), three, "churn", "v4", replace(page(4), label="churn"))
+    shutil.copytree(folder, room(three, LABEL) / "v4")
+    for use in (load, load_page):
+        with pytest.raises(ArtefactError, match=r"v4 is damaged or not whole \(it was trained for churn\)"):
+            use(room(three, LABEL) / "v4")
+    with pytest.raises(ArtefactError, match="it was trained for churn"):
+        crown(three, LABEL, "v4", by="mei", reason="why")
+    assert serves(three) == "v3"
+
+
+@pytest.mark.parametrize("version", ["../churn/v4", "/etc", "v3/.."])
+def test_a_pointer_to_another_room_is_damaged(three, version):
+    pointer = room(three, LABEL) / "champion.json"
+    notes = json.loads(pointer.read_text()) | {"version": version}
+    pointer.write_text(json.dumps(notes))
+    with pytest.raises(ArtefactError, match=r"cannot be read.*is no version.*model promote"):
+        champion(three, LABEL)
+
+
 def test_a_history_that_begins_with_a_rollback_leads_nowhere(three):
     pointer = room(three, LABEL) / "champion.json"
     notes = json.loads(pointer.read_text())
@@ -253,6 +275,17 @@ def test_what_another_version_stored_whole_is_not_put_into_service(three, descri
         with pytest.raises(ArtefactError, match=r"written by another version|this version knows"):
             change()
     assert serves(three) == "v3"
+
+
+def test_a_page_without_figures_is_of_another_version(three):
+    folder = room(three, LABEL) / "v2"
+    told = (folder / "page.json").read_text().replace('"metrics"', '"figures"')
+    (folder / "page.json").write_text(told)
+    sums = json.loads((folder / "manifest.json").read_text())
+    sums["page.json"] = hashlib.sha256(told.encode()).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(sums))
+    with pytest.raises(ArtefactError, match="was written by another version"):
+        load_page(folder)
 
 
 def test_a_page_that_is_no_page_is_of_the_oldest_version(three):

@@ -1,17 +1,30 @@
 """Models and scores in Dagster: trained, promoted, blocked where the future leaks in."""
 
 import re
+import shutil
 from datetime import timedelta
 
 import numpy as np
 import polars as pl
 import pytest
+from rich.console import Console
 
 from customer_profiles.conversion import plots, snapshots
 from customer_profiles.conversion.artefacts import champion, load_page, versions
 from customer_profiles.conversion.examples import Split
+from customer_profiles.conversion.findings import champion_is_trusted
+from customer_profiles.conversion.labels import terms
 from customer_profiles.conversion.sections import sections
+from customer_profiles.conversion.service import train_label
+from customer_profiles.conversion.snapshots import gather
 from customer_profiles.conversion.tables import EVALUATIONS, SCORES
+from customer_profiles.features.tables import CUSTOMER_FEATURES
+from customer_profiles.orchestration.models import none_trained, shown
+from customer_profiles.orchestration.platform import Platform
+from customer_profiles.orchestration.report import Report, save_report
+from customer_profiles.orchestration.run import not_trained
+from customer_profiles.orchestration.screen import show_report
+from customer_profiles.settings import LabelSettings, load_settings
 
 
 def failed_checks(result):
@@ -139,6 +152,35 @@ def test_too_few_positives_are_told_and_nothing_is_trained(new_model_home):
     assert versions(home.settings.models, "purchase") == []
 
 
+def test_a_category_that_nobody_bought_of_is_told_with_those_that_there_are(new_model_home):
+    home = new_model_home(label={"train": ["category_purchase"], "category": "shoos"})
+    with home.platform.warehouse() as session:
+        says = gather(session, home.settings, "category_purchase")
+    assert says == "No model yet: nobody bought of the category 'shoos'; the orders name shoes."
+
+
+@pytest.mark.parametrize("without", [1, 2])
+def test_days_of_which_a_label_is_about_nobody_are_left_out(new_model_home, without):
+    """Campaigns do not reach somebody in every window; the others are enough to learn from."""
+
+    def nobody_bought_before(frame, buyers):
+        first = frame["as_of"][0] in frame_days[:without]
+        return frame.with_columns(orders_lifetime=pl.lit(0)) if first else frame
+
+    home = new_model_home()
+    with home.platform.warehouse() as session:
+        frame_days = session.days(CUSTOMER_FEATURES)
+        found = [gather(session, home.settings, "repeat_purchase")]
+    home = new_model_home(nobody_bought_before)
+    with home.platform.warehouse() as session:
+        found.append(gather(session, home.settings, "repeat_purchase"))
+    if without == 1:
+        assert found[1].days.train == found[0].days.train[1:]
+        assert found[1].days.test == found[0].days.test
+    else:
+        assert "repeat_purchase is about somebody on 1 of the days 2026-01-09, 2026-01-15," in found[1]
+
+
 @pytest.fixture(scope="module")
 def several(new_model_home):
     home = new_model_home(label={"train": ["churn", "repeat_purchase", "campaign_response"]})
@@ -176,6 +218,44 @@ def test_nobody_brings_a_margin_by_leaving(several, monkeypatch):
     monkeypatch.setitem(plots.CHARTS, *charts)
     assert charts in plots.charts_of("repeat_purchase").items()
     assert charts not in plots.charts_of("churn").items()
+    metrics = {
+        label: {row["metric"] for section in sections(each) for row in section.rows if "metric" in row}
+        for label, each in page.items()
+    }
+    cut_off = {"precision_at_cutoff", "recall_at_cutoff"}
+    assert metrics["repeat_purchase"] - metrics["churn"] == cut_off, "nothing says from where on it pays"
+
+
+def test_a_champion_of_a_label_that_means_something_else_by_now_is_told_and_is_no_rival(several, tmp_path):
+    """A month's chances under the name of a week's are wrong numbers."""
+    copy = shutil.copytree(several[0].settings.home, tmp_path / "home")
+    settings = load_settings(copy)
+    serving = champion(settings.models, "churn")
+    page = load_page(serving.folder)
+    assert page.other_terms(settings.label) == ""
+    file = copy / "settings.yaml"
+    file.write_text(file.read_text().replace("horizon_days: 5", "horizon_days: 4"))
+    settings = load_settings(copy)
+    changed = page.other_terms(settings.label)
+    assert changed == "label.horizon_days is 4 and was 5"
+    found = champion_is_trusted(serving, serving.trained_through, 90, changed)
+    assert (found.passed, found.severity) == (False, "warn")
+    assert f"{changed}: train again" in found.says
+    assert f"{changed}. Train again: customer-profiles run" in shown(settings, "churn", None).note
+    trained = train_label(Platform(settings, {}).warehouse, settings, "churn", print)
+    assert any(changed in note for note in trained.notes)
+    assert "champion" not in trained.training.predictions.columns
+    assert champion(settings.models, "churn").version == trained.version
+    assert shown(settings, "churn", None).note == ""
+    file.write_text(re.sub(r"train:(\n *- \w+)+", "train: [purchase]", file.read_text()))
+    note = shown(load_settings(copy), "churn", None).note
+    assert note == "Nobody is scored by it any more: label.train names purchase alone"
+
+
+def test_a_category_that_changed_is_another_label_for_its_own_model_alone():
+    shoes, hats = LabelSettings(category="shoes"), LabelSettings(category="hats")
+    assert terms("category_purchase", shoes) != terms("category_purchase", hats)
+    assert terms("purchase", shoes) == terms("purchase", hats)
 
 
 def test_a_label_whose_source_is_missing_says_so_beside_the_others(several):
@@ -183,3 +263,14 @@ def test_a_label_whose_source_is_missing_says_so_beside_the_others(several):
     told = run.asset_materializations_for_node("models__conversion")[0].metadata
     assert "no campaign_contacts" in told["campaign_response: says"].value
     assert "customers who leave" in told["churn: headline"].value
+
+
+def test_a_run_tells_why_a_label_beside_others_has_no_new_model(several, monkeypatch, capsys):
+    home, run = several
+    reasons = not_trained(run)
+    assert list(reasons) == ["conversion: campaign_response"]
+    report = Report("f", "r", "", "", True, [], {}, 3, [], "", [], [], 0, {}, not_trained=reasons)
+    save_report(home.settings.home, report)
+    assert "there are no campaign_contacts" in none_trained(home.settings, "campaign_response")
+    show_report(Console(width=400), home.settings, report)
+    assert "no new model of campaign_response: No model yet: there are no" in capsys.readouterr().out

@@ -118,6 +118,32 @@ def test_columns_that_are_not_read_are_told():
         ConversionModel().fit(frame.select("basket"), label)
 
 
+def test_amounts_and_days_that_are_text_are_told():
+    """One n/a among amounts makes them a category, of which then no value is frequent enough to count."""
+    place, label, told = np.arange(100), np.arange(100) % 2, []
+    frame = pl.DataFrame(
+        {
+            "spend": [f"{n}.5" for n in place],
+            "dirty": ["n/a", *(f"{n}.5" for n in place[1:])],
+            "paid": [f"1,{n:03}.50" for n in place],
+            "part": [f"{n}%" for n in place],
+            "since": [f"{n % 28 + 1}/3/2026" for n in place],
+            "seen": [f"2026-03-{n % 28 + 1:02} 10:00" for n in place],
+            "postcode": [f"{n:05}" for n in place],
+            "sku": [f"A{n}" for n in place],
+            "grade": [str(n % 5) for n in place],
+        }
+    )
+    ConversionModel(shapes=["stepped"], report=told.append).fit(frame, label)
+    columns = "dirty (1.5), paid (1,000.50), part (0%), since (1/3/2026), seen (2026-03-01 10:00)"
+    assert told[0] == f"read as categories, convert them if they are amounts or days: {columns}"
+    told.clear()
+    ConversionModel(shapes=["stepped"], report=told.append, categories=["sku"], numeric=["spend"]).fit(
+        frame, label
+    )
+    assert told == []
+
+
 def test_a_code_is_the_same_category_where_pandas_made_it_a_decimal():
     """A column of whole numbers that lacks one value is a column of decimals to pandas."""
     assert texts(pl.Series([7.0, 2.5, None])).to_list() == ["7", "2.5", "(missing)"]

@@ -233,6 +233,15 @@ def test_a_run_sees_that_a_model_was_rolled_back_deleted_or_damaged(twice, model
     assert len(set(states)) == 4
 
 
+def test_a_list_of_nothing_does_not_deny_what_served(twice, model):
+    home, _, second = twice
+    for version in versions(home.settings.models, "purchase"):
+        shutil.rmtree(room(home.settings.models, "purchase") / version)
+    said = model(home, "list").out
+    assert f"no version of purchase is stored any more, {second} served: customer-profiles run" in said
+    assert f"promoted {second}" in said
+
+
 def test_a_training_mends_what_was_deleted(twice):
     home, _, second = twice
     shutil.rmtree(room(home.settings.models, "purchase") / second)

@@ -101,6 +101,22 @@ def test_a_test_set_that_grows_says_when_to_train_again():
     )
 
 
+def test_where_most_do_it_a_lift_is_told_closer_than_by_the_rule_of_low_rates():
+    rows = growing((3_500, 3_500, 3_500))
+    says = sufficiency(rows, split(rows, LABEL))
+    assert says.startswith(
+        "350 positives in the test snapshot give lift@10 % within 0.20; 500 would give 0.17;"
+    )
+
+
+def test_a_test_set_without_positives_promises_no_lift():
+    rows = growing((320, 320, 0))
+    says = insufficiency(rows, split(rows, LABEL), 50)
+    assert says is not None
+    assert "within" not in says
+    assert "0 converted; at least 50 are needed. The test snapshot holds none: raise" in says
+
+
 def test_a_test_set_that_does_not_grow_says_what_would_help():
     rows = growing((1_120, 1_120, 1_120))
     assert "raise label.holdout_share or label.horizon_days" in sufficiency(rows, split(rows, LABEL))

@@ -263,6 +263,7 @@ def test_every_name_of_the_settings_has_a_definition():
         ({"train": ["category_purchase"]}, "category must name a category"),
         ({"train": []}, "at least 1 item"),
         ({"train": ["loyalty"]}, "'purchase', 'first_purchase'"),
+        ({"maturity_days": 100_000_000}, "less than or equal to 36500"),
     ],
 )
 def test_labels_that_cannot_be_told_are_refused(wrong, says):

@@ -1,5 +1,6 @@
 """Each leak, planted and caught."""
 
+import re
 from datetime import date
 
 import numpy as np
@@ -128,6 +129,36 @@ def test_what_is_there_of_some_buyers_alone_is_named_but_stops_nothing(kind, tol
         train.held_out,
     )
     assert no_value_gives_the_label_away(dealt, numeric, categories).passed
+
+
+@pytest.mark.parametrize(
+    ("tell", "says"),
+    [
+        (lambda few, draw: np.where(few, draw.uniform(5, 9, 2_000), 0), r"rows with refund from 5\S* on"),
+        (lambda few, draw: np.where(few, -draw.integers(1, 30, 2_000), 1), "rows with refund up to -1,"),
+        (lambda few, draw: np.argsort(np.argsort(~few + draw.random(2_000) / 2)), "rows with refund up to"),
+    ],
+    ids=["an amount that is 0 of all others", "days before others'", "ids in the order of conversion"],
+)
+def test_an_end_of_a_numbers_range_that_holds_buyers_alone_is_named(tell, says):
+    train = rows("train", EARLY, count=2_000)
+    draw = np.random.default_rng(0)
+    few = (train.label == 1) & (draw.random(2_000) < 0.3)
+    told = train.features.with_columns(refund=pl.Series(tell(few, draw)).cast(pl.Float64))
+    planted = Examples(told, train.label, train.customer_key, train.as_of, train.held_out)
+    finding = no_value_gives_the_label_away(planted, ["spend", "refund"], ["city"])
+    assert re.search(rf"of 1[78]\d {says}.* 1[78]\d convert: if the conversion itself", finding.says)
+    assert (finding.passed, finding.severity, finding.value) == (False, "warn", 1)
+
+
+def test_a_number_that_foretells_well_has_no_cliff():
+    draw = np.random.default_rng(0)
+    spend = draw.normal(size=4_000)
+    label = (draw.random(4_000) < 1 / (1 + np.exp(1 - 4 * spend))).astype(int)
+    train = rows("train", EARLY, count=4_000)
+    strong = Examples(pl.DataFrame({"spend": spend}), label, train.customer_key, train.as_of, train.held_out)
+    assert label[spend > 2].mean() > 0.99
+    assert no_value_gives_the_label_away(strong, ["spend"], []).passed
 
 
 @pytest.mark.parametrize(

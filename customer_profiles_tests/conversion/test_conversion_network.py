@@ -1,5 +1,6 @@
 """The network: what it learns, repeats, keeps apart, stores and refuses."""
 
+import re
 from datetime import date
 
 import numpy as np
@@ -212,6 +213,20 @@ def test_a_fold_that_holds_every_buyer_leaves_one_member_without_them():
         assert np.isfinite(ConversionModel(shapes=[shape]).fit(frame, label, keys).predict(frame)).all()
 
 
+def test_columns_that_give_the_label_away_are_told():
+    draw = np.random.default_rng(0)
+    label = draw.integers(0, 2, 1_000) * draw.integers(0, 2, 1_000)
+    frame = pl.DataFrame({"spend": draw.normal(size=1_000), "since": [date(2026, 1, 1)] * 1_000})
+    told = []
+    model = ConversionModel(shapes=["stepped"], report=told.append)
+    model.fit(frame, label)
+    assert not told
+    refund = np.where((label == 1) & (draw.random(1_000) < 0.5), draw.random(1_000), 0)
+    model.fit(frame.with_columns(won=pl.Series(label + draw.random(1_000)), refund=pl.Series(refund)), label)
+    assert told[0].startswith("too good to be true: won (AUC 1.000);")
+    assert re.search(r"rows with refund from 0\.\d+ on, 1\d\d convert", told[1])
+
+
 def test_a_shape_that_there_is_not_is_named():
     with pytest.raises(ValueError, match="choose some of detailed, smooth, linear, stepped, branched"):
         ConversionModel(shapes=["round"])
@@ -337,6 +352,19 @@ def test_a_label_is_zero_or_one_and_as_long_as_the_table():
     ):
         with pytest.raises(ValueError, match=why):
             ConversionModel().fit(frame, wrong)
+
+
+@pytest.mark.parametrize("name", ["label", "customer_key", "as_of"])
+def test_what_pandas_names_in_another_order_is_refused_and_other_names_are_taken_by_place(name):
+    table = pd.DataFrame({"spend": np.arange(40.0)}, index=np.arange(40))
+    whole = pd.Series(np.arange(40) % 2, index=table.index)
+    told = whole if name == "label" else pd.Series(np.arange(40), index=table.index)
+    given = {"label": whole, name: told.sample(frac=1, random_state=0)}
+    with pytest.raises(ValueError, match=rf"{name} has the table's rows in another order"):
+        ConversionModel(shapes=["stepped"]).fit(table, **given)
+    for other in (np.arange(100, 140), pd.MultiIndex.from_product([[1], np.arange(40)])):
+        given[name] = told.set_axis(other)
+        ConversionModel(shapes=["stepped"]).fit(table, **given)
 
 
 def test_any_two_values_that_read_as_zero_and_one_are_a_label():

@@ -152,6 +152,15 @@ def test_a_randomised_campaign_is_read_with_the_profiles_of_the_eve(session):
     assert uplift(found, np.zeros(len(found.label)))["effect"] == 1
 
 
+def test_of_those_who_may_leave_uplift_tells_who_stays(session):
+    """Their label is 1 if they leave; whoever gains from a contact must not read as one who loses."""
+    here = {"customer_key": KEYS, "eligible_for_scoring": True, "days_since_last_order": 5}
+    put(session, CUSTOMER_FEATURES, {"as_of": EVE}, here)
+    contacts(session)
+    (found,) = read_trials(session, "churn", DAYS, LABEL)
+    assert uplift(found, np.zeros(len(found.label)))["effect"] == 1
+
+
 @pytest.mark.parametrize(
     ("contact", "says"),
     [
