@@ -227,5 +227,5 @@ def _outlook(examples: Examples, positives: int) -> str:
     growth = 7 * (last - first) / span * positives / max(last, 1) if span else 0.0
     weeks = np.ceil((WANTED_POSITIVES - positives) / growth) if growth > 0 else np.inf
     if weeks > LONGEST_WAIT_WEEKS:
-        return "they hardly grow with time: raise label.holdout_share or label.horizon_days for more"
+        return "its positives hardly grow with time: raise label.holdout_share or label.horizon_days for more"
     return f"train again after about {weeks:.0f} week{'s' if weeks > 1 else ''}"

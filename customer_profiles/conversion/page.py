@@ -211,7 +211,8 @@ def _worth(name: str, conversion: ConversionSettings) -> str:
     margin, cost = conversion.margin_minor / 100, conversion.contact_cost_minor / 100
     return (
         f" Profit counts {margin:,.2f} for each who does it and takes {cost:,.2f} off for each contact"
-        " (conversion.margin_minor and conversion.contact_cost_minor)."
+        " (conversion.margin_minor and conversion.contact_cost_minor): one pays from a chance of"
+        f" {cost / margin:.1%} on, the cut-off."
     )
 
 

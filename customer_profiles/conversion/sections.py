@@ -133,7 +133,7 @@ def sections(page: Page) -> list[Section]:
         ),
         Section(
             "Since the champion",
-            "On the same customers." if changes else "There was no champion to compare with.",
+            "On the same customers." if changes else "No champion was judged beside it.",
             changes,
         ),
         Section(
