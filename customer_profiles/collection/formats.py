@@ -172,6 +172,7 @@ def _digits(numbers: pl.Series) -> pl.Series:
     """Floats and decimals as text; whole floats without a fraction."""
     if numbers.dtype.is_decimal():
         return numbers.cast(pl.String)
+    numbers = numbers.cast(pl.Float32) if numbers.dtype == pl.Float16 else numbers  # whose floor is itself
     whole = (numbers == numbers.floor()) & (numbers.abs() <= EXACT_FLOAT)
     return numbers.cast(pl.Int64, strict=False).cast(pl.String).zip_with(whole, numbers.cast(pl.String))
 

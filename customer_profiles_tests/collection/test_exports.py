@@ -699,6 +699,16 @@ def test_a_duration_of_parquet_is_kept_as_text(own: OwnData) -> None:
     assert own.receive().unknown_columns == ("took",)
 
 
+@pytest.mark.parametrize("kind", [pl.Float16, pl.Float32, pl.Float64])
+def test_a_parquet_s_floats_keep_their_fraction_however_small_they_are(
+    own: OwnData, kind: type[pl.DataType]
+) -> None:
+    rows = pl.DataFrame({"No": ["A", "B"], "At": "2026-03-03", "Who": "c", "Paid": [19.5, 7]})
+    rows.cast({"Paid": kind}).write_parquet(own.folder / "o_2026-03-03.parquet")
+    own.says({"path": "o_{day}.parquet", "columns": ORDER})
+    assert column(own.rows(), "amount_minor") == [1950, 700]
+
+
 def test_a_day_whose_midnight_the_clocks_leave_out_is_still_a_day(own: OwnData) -> None:
     own.put("o_2026-03-03.csv", "No,At,Who,Paid\nA,2017-10-15 00:00:00,c,1\nB,15/10/2017 00:00,c,1\n")
     forms = ["%Y-%m-%d %H:%M:%S", "%d/%m/%Y %H:%M"]
