@@ -261,6 +261,7 @@ def test_a_time_is_read(own: OwnData, name: str) -> None:
     ("how", "cell", "rule"),
     [
         ({"date_format": "%Y-%d-%m %H:%M"}, "2026-01-13 10:00", "unparsable"),  # would be read as another day
+        ({"date_format": "%Y-%d-%m"}, "2026-1-13", "unparsable"),
         (
             {"timezone": "Europe/Berlin"},
             "2026-03-29 02:30:00",
@@ -284,7 +285,12 @@ def test_a_time_that_is_none_is_quarantined_and_never_misread(
 
 @pytest.mark.parametrize(
     ("how", "cell"),
-    [({"date_format": "%Y%m%d"}, "20260303"), ({"day_precise": True}, "2026-03-03 00:00:00")],
+    [
+        ({"date_format": "%Y%m%d"}, "20260303"),
+        ({"day_precise": True}, "2026-03-03 00:00:00"),
+        ({"day_precise": True}, "2026-3-3 00:00:00"),
+        ({}, "2026-3-3"),
+    ],
 )
 def test_a_date_without_hours_has_no_daypart(own: OwnData, how: dict[str, Any], cell: str) -> None:
     row = one(

@@ -49,8 +49,8 @@ MAY_BE_KEPT_AS_TEXT = r"^\s*[='`]"
 """Few columns hold such cells, and that is found out faster than all are looked at for their groups."""
 EXACT_AMOUNT = 2**53
 """Minor units from which on a floating number is no longer exact."""
-WITHOUT_ZONE = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?$"
-ISO = r"^\d{4}-\d{2}-\d{2}"
+WITHOUT_ZONE = r"^\d{4}-\d{1,2}-\d{1,2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?$"
+ISO = r"^\d{4}-\d{1,2}-\d{1,2}"
 UNMAPPED = "!"
 """Stands before a time or an amount that cannot be mapped but would be read as another one."""
 HOURS = (*HOURS_ALONE, "%T", "%R", "%s", "%X", "%c", "%+", "%r")
