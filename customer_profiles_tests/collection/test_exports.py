@@ -584,9 +584,15 @@ def test_a_date_format_that_is_none_is_named(own: OwnData, form: str) -> None:
         own.home()
 
 
-def test_what_is_said_to_be_gbk_may_hold_all_of_gb18030(own: OwnData) -> None:
-    own.put("o_2026-03-03.csv", "No,At,Who,Paid\n一,2026-03-03,䶮,¥5\n".encode("gb18030"))
-    own.says({"path": "o_{day}.csv", "encoding": "gbk", "columns": ORDER})
+@pytest.mark.parametrize(
+    ("said", "written", "name"),
+    [("gbk", "gb18030", "䶮"), ("shift-jis", "cp932", "①髙"), ("euc-kr", "cp949", "똠"), ("big5", "cp950", "碁")],
+)
+def test_a_file_may_hold_all_that_its_system_adds_to_the_encoding_that_is_said(
+    own: OwnData, said: str, written: str, name: str
+) -> None:
+    own.put("o_2026-03-03.csv", f"No,At,Who,Paid\n{name},2026-03-03,c,5\n".encode(written))
+    own.says({"path": "o_{day}.csv", "encoding": said, "columns": ORDER})
     assert column(own.rows(), "amount_minor") == [500]
 
 

@@ -34,13 +34,18 @@ def _a_sign(value: Any) -> Any:
     return "\t" if value in ("tab", "\\t") else value
 
 
+HOLDS_ALL_OF = {
+    "gbk": "gb18030", "gb2312": "gb18030", "shift_jis": "cp932", "euc_kr": "cp949", "big5": "cp950",
+}  # fmt: skip
+"""What an encoding is read as: files that are said to be of it seldom keep to it."""
+
+
 def _an_encoding(name: str) -> str:
-    """GBK is read as GB18030, which holds all of it: files that say GBK seldom keep to it."""
     try:
         known = codecs.lookup(name).name
     except LookupError as error:
         raise ValueError(f"{name!r} is not an encoding such as utf-8, gbk or latin-1") from error
-    return "gb18030" if known in ("gbk", "gb2312") else name
+    return HOLDS_ALL_OF.get(known, name)
 
 
 def _a_zone(name: str) -> str:
