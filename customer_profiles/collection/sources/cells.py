@@ -22,6 +22,8 @@ from customer_profiles.collection.sources.schema import DAYS_SINCE, EPOCHS, HOUR
 
 GAPS = r"[\s'’]"
 """What people write between the digits of an amount."""
+NO_THOUSANDS = rf"\d{GAPS}+\d{{1,2}}{GAPS}*([^\d\s'’]|$)"
+"""A gap that may stand for the decimal sign: ``12'50``, ``12 50``."""
 CURRENCY = (
     r"(元|円|원|(?:US|CA|AU|NZ|HK|NT|MX|[RSAC])?\p{Sc}|TL|zł|Kč|kr\.?|Ft|Fr\.?|lei|лв\.?|руб\.?|грн\.?|Rs\.?|RM|Rp\.?"
     r"|AED|ARS|AUD|BGN|BRL|CAD|CHF|CLP|CNY|COP|CZK|DKK|EGP|EUR|GBP|HKD|HUF|IDR|ILS|INR|JPY|KRW|MXN|MYR|NGN|NOK"
@@ -73,7 +75,8 @@ def bare(cells: pl.Series) -> pl.Series:
 def undecorated(cells: pl.Series) -> pl.Series:
     """Amounts without their currency and the gaps between their digits."""
     if cells.str.contains(MAY_BE_DECORATED).any():
-        cells = cells.str.replace_all(GAPS, "").str.replace(BEFORE, "$1").str.replace(AFTER, "$2")
+        closed = cells.str.replace_all(GAPS, "").str.replace(BEFORE, "$1").str.replace(AFTER, "$2")
+        cells = cells.zip_with(cells.str.contains(NO_THOUSANDS), closed)
     return cells
 
 
