@@ -591,7 +591,12 @@ def test_a_date_format_that_is_none_is_named(own: OwnData, form: str) -> None:
 
 @pytest.mark.parametrize(
     ("said", "written", "name"),
-    [("gbk", "gb18030", "䶮"), ("shift-jis", "cp932", "①髙"), ("euc-kr", "cp949", "똠"), ("big5", "cp950", "碁")],
+    [
+        ("gbk", "gb18030", "䶮"),
+        ("shift-jis", "cp932", "①髙"),
+        ("euc-kr", "cp949", "똠"),
+        ("big5", "cp950", "碁"),
+    ],
 )
 def test_a_file_may_hold_all_that_its_system_adds_to_the_encoding_that_is_said(
     own: OwnData, said: str, written: str, name: str
@@ -954,6 +959,67 @@ def test_amounts_that_rounding_takes_much_of_are_told(own: OwnData) -> None:
     own.put("o_2026-03-03.csv", "No,At,Who,Paid\nA,2026-03-03,c,957.5775\n")
     own.says({"path": "o_{day}.csv", "columns": ORDER})
     assert check.check_table(own.home(), CollectionSettings(), "orders").doubts == ()
+
+
+def doubts_of_amounts(own: OwnData, amounts: list[str], decimal: str = ".") -> tuple[str, ...]:
+    lines = "".join(f'{n},2026-03-03,c{n},"{amount}"\n' for n, amount in enumerate(amounts))
+    own.put("o_2026-03-03.csv", "No,At,Who,Paid\n" + lines)
+    own.says({"path": "o_{day}.csv", "decimal": decimal, "columns": ORDER})
+    return check.check_table(own.home(), CollectionSettings(), "orders").doubts
+
+
+@pytest.mark.parametrize(("decimal", "other"), [(".", ","), (",", ".")])
+def test_a_sign_that_may_set_thousands_apart_is_told(own: OwnData, decimal: str, other: str) -> None:
+    amounts = [f"Rp {n}{decimal}{100 + n}" for n in range(1, 9)] + ["500"]
+    (doubt,) = doubts_of_amounts(own, amounts, decimal)
+    assert doubt.startswith(f"Paid has three digits behind each '{decimal}', as 15{decimal}000, which")
+    assert doubt.endswith(f"say `decimal: '{other}'`")
+    assert doubts_of_amounts(own, amounts, other) == ()
+    for fraction in (f"0{decimal}125", f"1250{decimal}125", f"1{decimal}50"):
+        assert doubts_of_amounts(own, [*amounts, fraction], decimal) == ()
+
+
+def test_amounts_without_any_fraction_may_be_minor_units(own: OwnData) -> None:
+    amounts = [str(990 + n) for n in range(30)]
+    (doubt,) = doubts_of_amounts(own, amounts)
+    assert doubt.startswith(
+        "amount_minor: Paid has no fraction in any row, and `minor_units: 2` makes 100 of"
+    )
+    assert doubts_of_amounts(own, [*amounts, "9.90"]) == ()
+    own.says({"path": "o_{day}.csv", "columns": {**ORDER, "amount_minor": "Paid"}})
+    assert column(own.rows(), "amount_minor")[0] == 990
+
+
+@pytest.mark.parametrize(("hour", "told"), [("00:00:00", True), ("00:00:0{n}", False)])
+def test_days_that_are_written_as_midnights_are_told(own: OwnData, hour: str, told: bool) -> None:
+    lines = "".join(f"{n},2026-03-03 {hour.format(n=n % 9)},c{n},1\n" for n in range(30))
+    own.put("o_2026-03-03.csv", "No,At,Who,Paid\n" + lines)
+    own.says({"path": "o_{day}.csv", "columns": ORDER})
+    doubts = check.check_table(own.home(), CollectionSettings(), "orders").doubts
+    assert bool(doubts) == told
+    assert all(each.startswith("ordered_at is at 00:00:00 in all 30 rows that tell an") for each in doubts)
+    at = {"column": "At", "day_precise": True}
+    own.says({"path": "o_{day}.csv", "columns": {**ORDER, "ordered_at": at, "status_at": at}})
+    assert check.check_table(own.home(), CollectionSettings(), "orders").doubts == ()
+
+
+def test_a_customer_who_may_stand_for_all_that_are_not_known_is_told(own: OwnData) -> None:
+    lines = "".join(f"{n},2026-03-03,{'nan' if n % 3 else f'c{n}'},1\n" for n in range(90))
+    own.put("o_2026-03-03.csv", "No,At,Who,Paid\n" + lines)
+    own.says({"path": "o_{day}.csv", "columns": ORDER})
+    (doubt,) = check.check_table(own.home(), CollectionSettings(), "orders").doubts
+    assert doubt.startswith(
+        "customer_id: one customer has 60 of 90 rows, the next one 1; if it is a word for"
+    )
+    own.says({"path": "o_{day}.csv", "drop": {"guests": "Who = 'nan'"}, "columns": ORDER})
+    assert check.check_table(own.home(), CollectionSettings(), "orders").doubts == ()
+
+
+def test_ids_whose_digits_a_spreadsheet_cut_off_are_told(own: OwnData) -> None:
+    own.put("o_2026-03-03.csv", "No,At,Who,Paid\nA,2026-03-03,8.61383E+12,1\nB,2026-03-03,1E5,1\n")
+    own.says({"path": "o_{day}.csv", "columns": ORDER})
+    (doubt,) = check.check_table(own.home(), CollectionSettings(), "orders").doubts
+    assert doubt.startswith("customer_id is written as 1.30858E+12 in 1 of 2 rows: a spreadsheet cut its")
 
 
 def test_ids_that_were_made_floating_numbers_are_told(own: OwnData) -> None:
