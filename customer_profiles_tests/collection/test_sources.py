@@ -75,6 +75,10 @@ FORMATS: dict[str, tuple[dict[str, Any], Callable[[Path], object]]] = {
         {"path": "f.csv.gz"},
         lambda f: f.write_bytes(gzip.compress(csv_of([ROW]).encode("utf-8-sig"))),
     ),
+    "UTF-16 without its mark": (
+        {"path": "f.csv", "encoding": "utf-16-be"},
+        lambda f: f.write_bytes(csv_of([ROW]).encode("utf-16-be")),
+    ),
     "UTF-16": (
         {"path": "f.csv", "encoding": "utf-16"},
         lambda f: f.write_bytes(csv_of([ROW]).encode("utf-16")),
@@ -142,6 +146,18 @@ WRONG: dict[str, tuple[dict[str, Any], str | bytes, str]] = {
         r"fill_down names \['Nr'\], but it has \['No', ",
     ),
     "another delimiter": ({}, "No;At\n1;2\n", "its 1 columns is known: .*, and `delimiter` right"),
+    "two files put together": (
+        {},
+        csv_of(
+            [ROW, dict.fromkeys(ROW, "x"), dict(zip(ROW, ["Who", "No", "At", "Pieces", "Paid"], strict=True))]
+        ),
+        "a line below the first names the columns in another order: .* deliver each by itself",
+    ),
+    "UTF-16 without its mark": (
+        {},
+        csv_of([ROW]).encode("utf-16-be"),
+        "say `encoding: utf-16-be` in sources",
+    ),
     "a zip archive": ({}, b"PK\x03\x04\x14\x00\x00\x00", "binary bytes.* unpack the zip archive, or say"),
     "amounts in whole coins forgotten": (
         {"columns": ORDER | {"amount_minor": "Paid"}},
