@@ -315,6 +315,20 @@ def test_a_date_without_hours_has_no_daypart(own: OwnData, how: dict[str, Any], 
     assert (row["ordered_day"], row["ordered_hour"]) == ((DAY - date(1970, 1, 1)).days, None)
 
 
+@pytest.mark.parametrize(
+    ("cell", "year"), [("03/02/65", 1965), ("03/02/99", 1999), ("03/02/05", 2005), ("03/02/2065", 2065)]
+)
+def test_nobody_is_born_in_a_year_to_come_of_which_two_digits_are_told(
+    own: OwnData, cell: str, year: int
+) -> None:
+    own.put("c_2026-03-03.csv", f"customer_id,updated_at,Born\nc,2026-03-03,{cell}\n")
+    born = {"birth_date": {"column": "Born", "date_format": ["%d/%m/%y", "%d/%m/%Y"]}}
+    own.says({"path": "c_{day}.csv", "columns": born}, "customers")
+    (row,) = own.rows("customers")
+    assert row["birth_year"] == year
+    assert row["broken_rules"] == (["customer_is_underage"] if year > 2026 else [])
+
+
 @pytest.mark.parametrize("cell", ["'+16175550123", '="+16175550123"', "`+16175550123 ", "+16175550123"])
 def test_what_excel_keeps_as_text_names_the_same_customer(own: OwnData, cell: str) -> None:
     keys = {one(own, {}, {"Who": who})["customer_key"] for who in (cell, "+16175550123")}

@@ -6,7 +6,8 @@ Expressions over one column of text. What cannot be read is NULL; of a time or a
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -130,9 +131,11 @@ def iso_time(name: str, column: Column, kind: str, decimal: str, zone: str, busi
     if not column.date_format and not day_alone and zone == business_zone:
         return cell  # as the door reads it
     if column.date_format:
+        today = datetime.now(ZoneInfo(business_zone)).date()
+        by_form = {form: _by_format(cell, form, decimal, zone, day_alone) for form in column.date_format}
         mapped = pl.coalesce(
-            _with_its_century(cell, _by_format(cell, form, decimal, zone, day_alone))
-            for form in column.date_format
+            _already_born(time, today) if kind == "date" and "%y" in form else _with_its_century(cell, time)
+            for form, time in by_form.items()
         )
     else:
         times = PARSERS["moment"](name, {}, zone).value
@@ -169,6 +172,12 @@ def _with_its_century(cell: pl.Expr, time: pl.Expr) -> pl.Expr:
     """A time unless its year is one of two digits, of which ``%Y`` makes one of antiquity."""
     year = time.str.slice(0, 4)
     return pl.when(~year.str.starts_with("00") | cell.str.contains(year, literal=True)).then(time)
+
+
+def _already_born(time: pl.Expr, today: date) -> pl.Expr:
+    """A day of birth; one still to come, of a year of two digits, was a century before: 65 is not 2065."""
+    day = time.str.to_date(strict=False)
+    return pl.when(day > today).then(day.dt.offset_by("-100y").cast(pl.String)).otherwise(time)
 
 
 def _days_since(number: pl.Expr, first: date, zone: str, day_alone: bool) -> pl.Expr:

@@ -156,7 +156,8 @@ class Column(_Strict):
         (),
         description="strftime formats tried in turn (`%z` is an offset; one that says UTC, GMT or ends in Z "
         "is in UTC), `epoch_s`, `epoch_ms`, `epoch_us`, or `days_since 1899-12-30` for Excel's numbers; "
-        "ISO 8601 needs none",
+        "ISO 8601 needs none; a birth in a year of two digits (`%y`) that is still to come was a century "
+        "before",
     )
     day_precise: bool = Field(False, description="the hours say nothing: keep the day alone")
     timezone: Zone | None = Field(None, description="zone of times without one; else the source's")
