@@ -170,7 +170,7 @@ def _whole(name: str, _: Mapping[str, Any], __: str) -> Parsed:
 def _decimal(name: str, _: Mapping[str, Any], __: str) -> Parsed:
     cell = pl.col(name)
     value = cell.cast(pl.Float64, strict=False)
-    non_finite = ~value.is_finite()
+    non_finite = (~value.is_finite()).fill_null(value=False)
     return Parsed(
         pl.when(~non_finite).then(value),
         broken={"non_finite": non_finite, "unparsable": cell.is_not_null() & value.is_null() & ~non_finite},
