@@ -94,6 +94,14 @@ def test_files_are_joined_on_columns_of_other_names_and_in_other_layouts(own: Ow
     assert received.unknown_columns == ("status as delivered",)
 
 
+def test_rows_that_name_nothing_are_joined_to_none(own: OwnData) -> None:
+    own.put("l_2026-03-03.csv", "No,Part,At,Paid\n,,2026-03-03,1\n1,,2026-03-03,2\n")
+    own.put("o.csv", "No,Part,Who\n,,a totals line\n1,,b\n")
+    for on, keys in (("No", [False, True]), (["No", "Part"], [False, True]), ("Part", [False, False])):
+        own.says({"path": "l_{day}.csv", "join": [{"path": "o.csv", "on": on}], "columns": ORDER})
+        assert [row["customer_key"] is not None for row in own.rows()] == keys
+
+
 def test_a_joined_file_whose_name_tells_no_format_has_the_sources(own: OwnData) -> None:
     own.put("l_2026-03-03.asc", "No;At;Paid\n1;2026-03-03;1\n")
     own.put("o.asc", "No;Who\n1;a\n")
