@@ -601,6 +601,13 @@ def test_rows_that_a_rule_leaves_out_far_from_all_others_begin_and_end_no_days(o
     assert arrived(own, first_day=date(2026, 3, 1)) == {"2026-03-02": [3]}
 
 
+@pytest.mark.parametrize("year", [2569, 1404])
+def test_years_of_another_calendar_are_not_said_to_be_unreadable(own: OwnData, year: int) -> None:
+    history(own, f"{year}-03-02", f"{year}-03-03")
+    with pytest.raises(DeliveryError, match=f"still to come .the first in the year {year}.; .* `expression`"):
+        arrived(own)
+
+
 def test_one_wrong_time_does_not_begin_the_days_that_are_proposed(own: OwnData) -> None:
     history(own, "1902-05-07", *["2026-03-02"] * 150)
     with pytest.raises(DeliveryError, match="set first_day: 2026-03-02"):
@@ -796,6 +803,7 @@ MISTAKES = {
     FILE + "      path: x\n      timezone: America": "line 5: .*not an IANA time zone",
     FILE + "      path: x\n      encoding: klingon": "line 5: .*not an encoding",
     FILE + "      path: x\n      drop: {a: 'SELEC )'}": "line 5: .*not a Polars-SQL",
+    MAPPED + "status: {expression: UPPER(วันที่)}": "line 6: .*name of more than letters.* in double quotes",
     "tables:\n  orders: []\n  orders: []": "line 3: 'orders' stands twice in tables; keep one",
     "tables:\n  orders: {kind: files, path: x}": "line 2: tables.orders: it is a list",
     "tables: orders": "line 1: tables: it is lines of `key: value`",

@@ -45,8 +45,8 @@ MIDNIGHT = r"[ T]0?0:00(:00(\.0+)?)?$"
 FEW_ALIKE = 5
 """So many amounts may be whole, and so many times at midnight, by chance."""
 OTHERS = (
-    "if letters look wrong, try big5 (Taiwan), cp1250 (Polish, Czech), cp1251 (Cyrillic), cp1254 (Turkish), "
-    "shift_jis"
+    "if letters look wrong, try big5 (Taiwan), cp1250 (Polish, Czech), cp1251 (Cyrillic), cp1253 (Greek), "
+    "cp1254 (Turkish), cp874 (Thai), euc_kr (Korean), shift_jis (Japanese)"
 )
 """Encodings whose letters are others in the same places: no byte tells them apart."""
 NOT_FOUND = {"constant": ""}

@@ -125,7 +125,10 @@ def _an_expression(text: str) -> str:
         pl.sql_expr(text)
     except pl.exceptions.PolarsError as error:
         reason = str(error).splitlines()[0]
-        raise ValueError(f"{text!r} is not a Polars-SQL expression: {reason}") from error
+        raise ValueError(
+            f"{text!r} is not a Polars-SQL expression: {reason}; a column's name of more than letters, "
+            f"digits and _ stands in double quotes"
+        ) from error
     return text
 
 
