@@ -306,6 +306,7 @@ def test_a_time_that_is_none_is_quarantined_and_never_misread(
         ({"day_precise": True}, "2026-03-03 00:00:00"),
         ({"day_precise": True}, "2026-3-3 00:00:00"),
         ({}, "2026-3-3"),
+        ({}, "2026-3-03"),
     ],
 )
 def test_a_date_without_hours_has_no_daypart(own: OwnData, how: dict[str, Any], cell: str) -> None:
