@@ -106,9 +106,10 @@ def why_no_text(first: bytes) -> str:
 
 
 def unmarked_utf16(first: bytes) -> str | None:
-    """The UTF-16 in which every second byte of a text that begins so is zero."""
-    high = {"utf-16-le": first[1::2], "utf-16-be": first[::2]}
-    return next((name for name, half in high.items() if 2 * half.count(0) > len(half)), None)
+    """The UTF-16 in which every second byte of a text that begins so is zero, and the others are not."""
+    halves = first[::2], first[1::2]
+    big, little = (2 * half.count(0) > len(half) for half in halves)
+    return None if big == little else "utf-16-be" if big else "utf-16-le"
 
 
 def _longest_within(chunk: bytes) -> int:

@@ -158,6 +158,7 @@ WRONG: dict[str, tuple[dict[str, Any], str | bytes, str]] = {
         csv_of([ROW]).encode("utf-16-be"),
         "say `encoding: utf-16-be` in sources",
     ),
+    "zeros": ({}, bytes(64), "binary bytes, so it is not text; deliver UTF-8 text$"),
     "a zip archive": ({}, b"PK\x03\x04\x14\x00\x00\x00", "binary bytes.* unpack the zip archive, or say"),
     "amounts in whole coins forgotten": (
         {"columns": ORDER | {"amount_minor": "Paid"}},

@@ -49,6 +49,7 @@ OTHERS = (
     "cp1254 (Turkish), cp874 (Thai), euc_kr (Korean), shift_jis (Japanese)"
 )
 """Encodings whose letters are others in the same places: no byte tells them apart."""
+MADE_KEYS = {"hash_of", "place_in"}
 NOT_FOUND = {"constant": ""}
 """Stands for one that a person must name."""
 GUESSED = ("orders", "events", "texts", "customers", "products", "campaign_contacts")
@@ -107,7 +108,8 @@ def guess_source(file: Path, home: Path, table: str | None = None, header: Seque
         notes.append(
             "path: one file for all days; if its name tells a day, write {day} or {day:%d%m%Y} there"
         )
-    mapped = {name: how for name, how in columns.items() if "hash_of" not in how and "place_in" not in how}
+    keys = [name for name, how in columns.items() if isinstance(how, dict) and how.keys() & MADE_KEYS]
+    mapped = {name: how for name, how in columns.items() if name not in keys}
     keyed = [name for name in cells.columns if name in _named(columns) - _named(mapped)]
     left = [name for name in cells.columns if name not in _named(columns)]
     notes += [f"not mapped, only part of a made key: {', '.join(keyed)}"] if keyed else []
