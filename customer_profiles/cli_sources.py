@@ -94,6 +94,8 @@ def _show(check: TableCheck) -> None:
         f"quarantined, {check.duplicates:,} duplicates",
         soft_wrap=True,
     )
+    if not check.received and not check.filtered:
+        out.print("no row came in on this day; look at another one: --day")
     _show_counts("left out by rule", check.filtered)
     _show_counts("would be quarantined", check.quarantined)
     _show_counts("would be repaired", check.repaired)
@@ -109,7 +111,8 @@ def _show(check: TableCheck) -> None:
             f"not mapped as a whole, kept sealed: {escape(', '.join(check.unknown_columns))}",
             soft_wrap=True,
         )
-    _show_sample(check)
+    if check.sample.height:
+        _show_sample(check)
 
 
 def _show_doubts(check: TableCheck) -> None:

@@ -205,3 +205,4 @@ def test_a_source_that_cannot_be_read_is_said_and_the_others_are_checked(
     assert "orders: cannot be read" in said.out
     assert "deliveries" not in said.err
     assert "texts/2026-03-03.csv: 0 rows received" in said.out
+    assert "no row came in on this day; look at another one: --day" in said.out

@@ -21,6 +21,7 @@ from customer_profiles.collection.text_files import CHUNK, lines_of, open_text, 
 
 BOM = "\ufeff"
 """Stands before a text; files that were put together hold it in the middle, too."""
+ONE_A_LINE = "deliver one JSON object a line (of a list: jq -c '.[]')"
 EXACT_FLOAT = 2.0**53
 """Whole numbers up to here are the same as floats."""
 OLD_CONTAINER = bytes.fromhex("d0cf11e0a1b11ae1")
@@ -70,7 +71,22 @@ def _read_csv(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFrame,
             f"a quotation mark in row {rows.height + len(ragged)} is never closed, and the rest of the file "
             f"is inside it; deliver it again"
         )
+    require_one_order(rows, refuse)
     return as_meant(rows, ragged, layout)
+
+
+def require_one_order(rows: pl.DataFrame, refuse: Refuse) -> None:
+    """Refuse cells of CSV among which the columns are named anew, in another order: those below are others.
+
+    The same names once more are a row, for the door to judge.
+    """
+    names = rows.columns
+    heads = rows.filter(pl.first().is_in(names)).filter(pl.all_horizontal(pl.all().is_in(names)))
+    if any(len(set(row)) == len(names) and list(row) != names for row in heads.iter_rows()):
+        raise refuse(
+            "a line below the first names the columns in another order: files were put together; deliver "
+            "each by itself"
+        )
 
 
 def as_meant(rows: pl.DataFrame, ragged: Ragged, layout: Layout) -> tuple[pl.DataFrame, Ragged]:
@@ -132,7 +148,7 @@ def _read_ndjson(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFra
                 column.append(row.get(name))
             height += 1
     if not cells and (height or ragged):
-        raise refuse("no line of it is a JSON object with columns; deliver one JSON object a line")
+        raise refuse(f"no line of it is a JSON object with columns; {ONE_A_LINE}")
     rows = pl.DataFrame(cells, schema=dict.fromkeys(cells, pl.String))
     rows.columns = tidy_names(rows.columns, refuse)
     return rows, ragged
@@ -172,6 +188,7 @@ def _digits(numbers: pl.Series) -> pl.Series:
     """Floats and decimals as text; whole floats without a fraction."""
     if numbers.dtype.is_decimal():
         return numbers.cast(pl.String)
+    numbers = numbers.cast(pl.Float32) if numbers.dtype == pl.Float16 else numbers  # whose floor is itself
     whole = (numbers == numbers.floor()) & (numbers.abs() <= EXACT_FLOAT)
     return numbers.cast(pl.Int64, strict=False).cast(pl.String).zip_with(whole, numbers.cast(pl.String))
 

@@ -23,7 +23,7 @@ TRUE, FALSE = ("true", "t", "1", "yes", "y", "是"), ("false", "f", "0", "no", "
 WHOLE, WHOLE_AS_DECIMAL = r"^[+-]?\d+$", r"^[+-]?\d+\.0+$"
 NON_FINITE = r"(?i)^[+-]?(nan|inf|infinity)$"
 UTC, OFFSET = r"( ?UTC|[zZ])$", r" ?([+-]\d{2}(:?\d{2})?)$"
-DATE_ONLY, TIME = r"^\d{4}-\d{2}-\d{2}$", r"[T ]\d{2}:.*$"
+DATE_ONLY, TIME = r"^\d{4}-\d{1,2}-\d{1,2}$", r"[T ]\d{2}:.*$"
 NO_DATE = r"^0000-"
 USUAL_MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2} ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$"
 BROKEN, REPAIRED = "broken: ", "repaired: "
@@ -170,7 +170,7 @@ def _whole(name: str, _: Mapping[str, Any], __: str) -> Parsed:
 def _decimal(name: str, _: Mapping[str, Any], __: str) -> Parsed:
     cell = pl.col(name)
     value = cell.cast(pl.Float64, strict=False)
-    non_finite = ~value.is_finite()
+    non_finite = (~value.is_finite()).fill_null(value=False)
     return Parsed(
         pl.when(~non_finite).then(value),
         broken={"non_finite": non_finite, "unparsable": cell.is_not_null() & value.is_null() & ~non_finite},

@@ -18,6 +18,7 @@ from customer_profiles.collection.formats import (
     csv_options,
     fixed_lines,
     plain,
+    require_one_order,
     split_fixed,
     tidy_names,
 )
@@ -57,6 +58,7 @@ def _csv_pieces(file: Path, layout: Layout, refuse: Refuse) -> Iterator[Piece]:
                 here = _within(ragged, place, rows.height)
                 del ragged[: len(here)]
                 place += rows.height + len(here)
+                require_one_order(rows, refuse)
                 yield as_meant(rows, here, layout)
     except pa.ArrowInvalid:
         # the cause is left out: it may quote a row

@@ -74,9 +74,7 @@ def survey_text(file: Path, layout: Layout, refuse: Refuse) -> Survey:
             if not size and chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
                 raise refuse("it is UTF-16; deliver UTF-8 text, or say `encoding: utf-16` in sources.yaml")
             if b"\0" in chunk:
-                zipped = not size and chunk.startswith(ZIP)
-                fix = "unpack the zip archive, or say `format: xlsx`" if zipped else "deliver UTF-8 text"
-                raise refuse(f"it holds binary bytes, so it is not text; {fix}")
+                raise refuse(why_no_text(b"" if size else chunk))
             last = chunk.rfind(b"\n")
             first = chunk.find(b"\n")
             longest_here = line + (len(chunk) if first < 0 else first)
@@ -94,6 +92,24 @@ def survey_text(file: Path, layout: Layout, refuse: Refuse) -> Survey:
     if not size:
         raise refuse("it is empty; a day without rows is a header, or for NDJSON an empty line")
     return Survey(lines, quotes, max(longest, line))
+
+
+def why_no_text(first: bytes) -> str:
+    """What is said of a file that holds zero bytes, by its first ones."""
+    if first.startswith(ZIP):
+        fix = "unpack the zip archive, or say `format: xlsx`"
+    elif encoding := unmarked_utf16(first):
+        fix = f"deliver UTF-8 text, or say `encoding: {encoding}` in sources.yaml"
+    else:
+        fix = "deliver UTF-8 text"
+    return f"it holds binary bytes, so it is not text; {fix}"
+
+
+def unmarked_utf16(first: bytes) -> str | None:
+    """The UTF-16 in which every second byte of a text that begins so is zero, and the others are not."""
+    halves = first[::2], first[1::2]
+    big, little = (2 * half.count(0) > len(half) for half in halves)
+    return None if big == little else "utf-16-be" if big else "utf-16-le"
 
 
 def _longest_within(chunk: bytes) -> int:

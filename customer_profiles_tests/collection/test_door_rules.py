@@ -138,6 +138,7 @@ RULES: dict[str, tuple[str, dict[str, Any], list[str]]] = {
     "six stars": ("texts", {"rating": 6}, ["rating|out_of_range"]),
     "a friend of oneself": ("social_edges", {"target_customer_id": "C1"}, ["tie_to_oneself"]),
     "infinite weight": ("social_edges", {"weight": "1e400"}, ["weight|non_finite"]),
+    "weight in words": ("social_edges", {"weight": "heavy"}, ["weight|unparsable"]),
     "negative weight": ("social_edges", {"weight": "-0.1"}, ["weight|out_of_range"]),
     "chance over one": (
         "campaign_contacts",

@@ -94,6 +94,14 @@ def test_files_are_joined_on_columns_of_other_names_and_in_other_layouts(own: Ow
     assert received.unknown_columns == ("status as delivered",)
 
 
+def test_rows_that_name_nothing_are_joined_to_none(own: OwnData) -> None:
+    own.put("l_2026-03-03.csv", "No,Part,At,Paid\n,,2026-03-03,1\n1,,2026-03-03,2\n")
+    own.put("o.csv", "No,Part,Who\n,,a totals line\n1,,b\n")
+    for on, keys in (("No", [False, True]), (["No", "Part"], [False, True]), ("Part", [False, False])):
+        own.says({"path": "l_{day}.csv", "join": [{"path": "o.csv", "on": on}], "columns": ORDER})
+        assert [row["customer_key"] is not None for row in own.rows()] == keys
+
+
 def test_a_joined_file_whose_name_tells_no_format_has_the_sources(own: OwnData) -> None:
     own.put("l_2026-03-03.asc", "No;At;Paid\n1;2026-03-03;1\n")
     own.put("o.asc", "No;Who\n1;a\n")
@@ -361,7 +369,12 @@ def test_head_and_trailer_of_a_ledger_are_left_out_and_counted(own: OwnData) -> 
         ("-R$ 12.50", -1250),
         ("Rs. 1,012.50", 101250),
         ("12.50 eur-", -1250),
+        ("1'234’567.50", 123456750),
+        ("CHF 1 234 ", 123400),
         ("12€50", None),
+        ("12'50", None),
+        ("12 50 €", None),
+        ("1 234 5", None),
         ("12.50 MIO", None),
         ("12.50 CR", None),
     ],
@@ -584,9 +597,20 @@ def test_a_date_format_that_is_none_is_named(own: OwnData, form: str) -> None:
         own.home()
 
 
-def test_what_is_said_to_be_gbk_may_hold_all_of_gb18030(own: OwnData) -> None:
-    own.put("o_2026-03-03.csv", "No,At,Who,Paid\n一,2026-03-03,䶮,¥5\n".encode("gb18030"))
-    own.says({"path": "o_{day}.csv", "encoding": "gbk", "columns": ORDER})
+@pytest.mark.parametrize(
+    ("said", "written", "name"),
+    [
+        ("gbk", "gb18030", "䶮"),
+        ("shift-jis", "cp932", "①髙"),
+        ("euc-kr", "cp949", "똠"),
+        ("big5", "cp950", "碁"),
+    ],
+)
+def test_a_file_may_hold_all_that_its_system_adds_to_the_encoding_that_is_said(
+    own: OwnData, said: str, written: str, name: str
+) -> None:
+    own.put("o_2026-03-03.csv", f"No,At,Who,Paid\n{name},2026-03-03,c,5\n".encode(written))
+    own.says({"path": "o_{day}.csv", "encoding": said, "columns": ORDER})
     assert column(own.rows(), "amount_minor") == [500]
 
 
@@ -697,6 +721,16 @@ def test_a_duration_of_parquet_is_kept_as_text(own: OwnData) -> None:
     rows.write_parquet(own.folder / "o_2026-03-03.parquet")
     own.says({"path": "o_{day}.parquet", "columns": ORDER})
     assert own.receive().unknown_columns == ("took",)
+
+
+@pytest.mark.parametrize("kind", [pl.Float16, pl.Float32, pl.Float64])
+def test_a_parquet_s_floats_keep_their_fraction_however_small_they_are(
+    own: OwnData, kind: type[pl.DataType]
+) -> None:
+    rows = pl.DataFrame({"No": ["A", "B"], "At": "2026-03-03", "Who": "c", "Paid": [19.5, 7]})
+    rows.cast({"Paid": kind}).write_parquet(own.folder / "o_2026-03-03.parquet")
+    own.says({"path": "o_{day}.parquet", "columns": ORDER})
+    assert column(own.rows(), "amount_minor") == [1950, 700]
 
 
 def test_a_day_whose_midnight_the_clocks_leave_out_is_still_a_day(own: OwnData) -> None:
@@ -933,6 +967,67 @@ def test_amounts_that_rounding_takes_much_of_are_told(own: OwnData) -> None:
     own.put("o_2026-03-03.csv", "No,At,Who,Paid\nA,2026-03-03,c,957.5775\n")
     own.says({"path": "o_{day}.csv", "columns": ORDER})
     assert check.check_table(own.home(), CollectionSettings(), "orders").doubts == ()
+
+
+def doubts_of_amounts(own: OwnData, amounts: list[str], decimal: str = ".") -> tuple[str, ...]:
+    lines = "".join(f'{n},2026-03-03,c{n},"{amount}"\n' for n, amount in enumerate(amounts))
+    own.put("o_2026-03-03.csv", "No,At,Who,Paid\n" + lines)
+    own.says({"path": "o_{day}.csv", "decimal": decimal, "columns": ORDER})
+    return check.check_table(own.home(), CollectionSettings(), "orders").doubts
+
+
+@pytest.mark.parametrize(("decimal", "other"), [(".", ","), (",", ".")])
+def test_a_sign_that_may_set_thousands_apart_is_told(own: OwnData, decimal: str, other: str) -> None:
+    amounts = [f"Rp {n}{decimal}{100 + n}" for n in range(1, 9)] + ["500"]
+    (doubt,) = doubts_of_amounts(own, amounts, decimal)
+    assert doubt.startswith(f"Paid has three digits behind each '{decimal}', as 15{decimal}000, which")
+    assert doubt.endswith(f"say `decimal: '{other}'`")
+    assert doubts_of_amounts(own, amounts, other) == ()
+    for fraction in (f"0{decimal}125", f"1250{decimal}125", f"1{decimal}50"):
+        assert doubts_of_amounts(own, [*amounts, fraction], decimal) == ()
+
+
+def test_amounts_without_any_fraction_may_be_minor_units(own: OwnData) -> None:
+    amounts = [str(990 + n) for n in range(30)]
+    (doubt,) = doubts_of_amounts(own, amounts)
+    assert doubt.startswith(
+        "amount_minor: Paid has no fraction in any row, and `minor_units: 2` makes 100 of"
+    )
+    assert doubts_of_amounts(own, [*amounts, "9.90"]) == ()
+    own.says({"path": "o_{day}.csv", "columns": {**ORDER, "amount_minor": "Paid"}})
+    assert column(own.rows(), "amount_minor")[0] == 990
+
+
+@pytest.mark.parametrize(("hour", "told"), [("00:00:00", True), ("00:00:0{n}", False)])
+def test_days_that_are_written_as_midnights_are_told(own: OwnData, hour: str, told: bool) -> None:
+    lines = "".join(f"{n},2026-03-03 {hour.format(n=n % 9)},c{n},1\n" for n in range(30))
+    own.put("o_2026-03-03.csv", "No,At,Who,Paid\n" + lines)
+    own.says({"path": "o_{day}.csv", "columns": ORDER})
+    doubts = check.check_table(own.home(), CollectionSettings(), "orders").doubts
+    assert bool(doubts) == told
+    assert all(each.startswith("ordered_at is at 00:00:00 in all 30 rows that tell an") for each in doubts)
+    at = {"column": "At", "day_precise": True}
+    own.says({"path": "o_{day}.csv", "columns": {**ORDER, "ordered_at": at, "status_at": at}})
+    assert check.check_table(own.home(), CollectionSettings(), "orders").doubts == ()
+
+
+def test_a_customer_who_may_stand_for_all_that_are_not_known_is_told(own: OwnData) -> None:
+    lines = "".join(f"{n},2026-03-03,{'nan' if n % 3 else f'c{n}'},1\n" for n in range(90))
+    own.put("o_2026-03-03.csv", "No,At,Who,Paid\n" + lines)
+    own.says({"path": "o_{day}.csv", "columns": ORDER})
+    (doubt,) = check.check_table(own.home(), CollectionSettings(), "orders").doubts
+    assert doubt.startswith(
+        "customer_id: one customer has 60 of 90 rows, the next one 1; if it is a word for"
+    )
+    own.says({"path": "o_{day}.csv", "drop": {"guests": "Who = 'nan'"}, "columns": ORDER})
+    assert check.check_table(own.home(), CollectionSettings(), "orders").doubts == ()
+
+
+def test_ids_whose_digits_a_spreadsheet_cut_off_are_told(own: OwnData) -> None:
+    own.put("o_2026-03-03.csv", "No,At,Who,Paid\nA,2026-03-03,8.61383E+12,1\nB,2026-03-03,1E5,1\n")
+    own.says({"path": "o_{day}.csv", "columns": ORDER})
+    (doubt,) = check.check_table(own.home(), CollectionSettings(), "orders").doubts
+    assert doubt.startswith("customer_id is written as 1.30858E+12 in 1 of 2 rows: a spreadsheet cut its")
 
 
 def test_ids_that_were_made_floating_numbers_are_told(own: OwnData) -> None:

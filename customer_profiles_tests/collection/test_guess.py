@@ -156,12 +156,14 @@ def test_words_of_a_marketplace_are_told_in_chinese(tmp_path: Path) -> None:
         ("a;b;amount\nMüller;x;1\n", "latin-1", "cp1252"),
         ("a,b,amount\n完,x,1\n", "gbk", "gb18030"),
         ("a,b,amount\nx,y,1\n", "utf-16", "utf-16"),
+        ("a,b,amount\nx,y,1\n", "utf-16-le", "utf-16-le"),
+        ("a,b,amount\nx,y,1\n", "utf-16-be", "utf-16-be"),
     ],
 )
 def test_encodings_are_told_apart(tmp_path: Path, text: str, encoding: str, told: str) -> None:
     _, source, remarks = guessed(tmp_path, "x.csv", text.encode(encoding))
     assert source["encoding"] == told
-    assert ("# encoding: it is not UTF-8" in remarks) is (told != "utf-16")
+    assert ("# encoding: it is not UTF-8" in remarks) is ("utf-16" not in told)
 
 
 def test_lines_drawn_beneath_the_names_part_nothing(tmp_path: Path) -> None:
@@ -209,6 +211,14 @@ def test_members_of_objects_are_paths(tmp_path: Path) -> None:
         (b"", "cannot be read: it is empty|cannot be read"),
         (b'{"a": 1\n', "cannot be read"),
         (b"\x81\n", "text of no encoding known here"),
+        (
+            b"PK\x03\x04\0\0a,b,c\n",
+            "it holds binary bytes, so it is not text; unpack the zip archive, or say",
+        ),
+        (
+            b'[\n {"a": 1},\n {"a": 2}\n]\n',
+            r"it is one JSON list; deliver one JSON object a line \(of a list: jq",
+        ),
     ],
 )
 def test_what_cannot_be_guessed_at_is_said(tmp_path: Path, content: bytes, says: str) -> None:
@@ -406,3 +416,41 @@ def test_what_is_no_workbook_is_named(tmp_path: Path) -> None:
 def test_what_is_not_found_is_not_said_to_be_taken_from_another_time(tmp_path: Path) -> None:
     _, _, text = guessed(tmp_path, "o.csv", "order_id,user_id,amount\n1,2,3\n")
     assert "# ordered_at: REQUIRED, not found; name the file's column" in text
+
+
+def test_points_that_set_thousands_apart_are_no_fractions(tmp_path: Path) -> None:
+    rows = "order_id,order_date,amount\n1,2026-03-03,Rp 15.000\n2,2026-03-03,Rp 1.796.000\n"
+    assert guessed(tmp_path, "o.csv", rows)[1]["decimal"] == ","
+    assert "decimal" not in guessed(tmp_path, "o.csv", rows.replace("1.796.000", "12.500"))[1]
+
+
+def test_amounts_without_any_fraction_are_asked_about(tmp_path: Path) -> None:
+    rows = "order_id,order_date,amount\n" + "".join(f"{n},2026-03-03,{990 + n}\n" for n in range(9))
+    asked = (
+        "# amount_minor: amount has no fraction; if it is in minor units (cents) already, leave minor_units"
+    )
+    assert asked in guessed(tmp_path, "o.csv", rows)[2]
+    assert asked not in guessed(tmp_path, "o.csv", rows + "9,2026-03-03,9.90\n")[2]
+
+
+@pytest.mark.parametrize(("day", "form"), [("2026-03-0{n}", None), ("{n}/13/2026", "%m/%d/%Y %H:%M")])
+def test_days_that_are_written_as_midnights_are_days(tmp_path: Path, day: str, form: str | None) -> None:
+    rows = "".join(f"{n},{day.format(n=n)} 00:00\n" for n in range(1, 9))
+    _, source, text = guessed(tmp_path, "o.csv", "order_id,order_date\n" + rows)
+    at = {"column": "order_date", **({"date_format": form} if form else {}), "day_precise": True}
+    assert source["columns"]["ordered_at"] == at
+    assert "# ordered_at: order_date is at midnight in all rows, so that its hours say nothing" in text
+    _, source, _ = guessed(tmp_path, "o.csv", f"order_id,order_date\n{rows}9,{day.format(n=9)} 10:05\n")
+    assert "day_precise" not in source["columns"]["ordered_at"]
+
+
+def test_a_view_that_always_names_a_product_is_of_one(tmp_path: Path) -> None:
+    head, rows = "event_time,event_type,user_id,product_id\n", "2026-03-03,view,1,7\n2026-03-03,view,2,8\n"
+    for more, told in (("", "product_view"), ("2026-03-03,view,2,\n", "page_view")):
+        _, source, _ = guessed(tmp_path, "e.csv", head + rows + more)
+        assert source["columns"]["event_name"]["values"] == {"view": told}
+
+
+def test_columns_that_only_a_made_key_uses_are_named(tmp_path: Path) -> None:
+    _, _, text = guessed(tmp_path, "e.csv", "event_time,event_type,person\n2026-03-03,login,1\n")
+    assert "# not mapped, only part of a made key: person" in text

@@ -75,6 +75,10 @@ FORMATS: dict[str, tuple[dict[str, Any], Callable[[Path], object]]] = {
         {"path": "f.csv.gz"},
         lambda f: f.write_bytes(gzip.compress(csv_of([ROW]).encode("utf-8-sig"))),
     ),
+    "UTF-16 without its mark": (
+        {"path": "f.csv", "encoding": "utf-16-be"},
+        lambda f: f.write_bytes(csv_of([ROW]).encode("utf-16-be")),
+    ),
     "UTF-16": (
         {"path": "f.csv", "encoding": "utf-16"},
         lambda f: f.write_bytes(csv_of([ROW]).encode("utf-16")),
@@ -142,6 +146,19 @@ WRONG: dict[str, tuple[dict[str, Any], str | bytes, str]] = {
         r"fill_down names \['Nr'\], but it has \['No', ",
     ),
     "another delimiter": ({}, "No;At\n1;2\n", "its 1 columns is known: .*, and `delimiter` right"),
+    "two files put together": (
+        {},
+        csv_of(
+            [ROW, dict.fromkeys(ROW, "x"), dict(zip(ROW, ["Who", "No", "At", "Pieces", "Paid"], strict=True))]
+        ),
+        "a line below the first names the columns in another order: .* deliver each by itself",
+    ),
+    "UTF-16 without its mark": (
+        {},
+        csv_of([ROW]).encode("utf-16-be"),
+        "say `encoding: utf-16-be` in sources",
+    ),
+    "zeros": ({}, bytes(64), "binary bytes, so it is not text; deliver UTF-8 text$"),
     "a zip archive": ({}, b"PK\x03\x04\x14\x00\x00\x00", "binary bytes.* unpack the zip archive, or say"),
     "amounts in whole coins forgotten": (
         {"columns": ORDER | {"amount_minor": "Paid"}},
@@ -261,6 +278,7 @@ def test_a_time_is_read(own: OwnData, name: str) -> None:
     ("how", "cell", "rule"),
     [
         ({"date_format": "%Y-%d-%m %H:%M"}, "2026-01-13 10:00", "unparsable"),  # would be read as another day
+        ({"date_format": "%Y-%d-%m"}, "2026-1-13", "unparsable"),
         (
             {"timezone": "Europe/Berlin"},
             "2026-03-29 02:30:00",
@@ -284,13 +302,33 @@ def test_a_time_that_is_none_is_quarantined_and_never_misread(
 
 @pytest.mark.parametrize(
     ("how", "cell"),
-    [({"date_format": "%Y%m%d"}, "20260303"), ({"day_precise": True}, "2026-03-03 00:00:00")],
+    [
+        ({"date_format": "%Y%m%d"}, "20260303"),
+        ({"day_precise": True}, "2026-03-03 00:00:00"),
+        ({"day_precise": True}, "2026-3-3 00:00:00"),
+        ({}, "2026-3-3"),
+        ({}, "2026-3-03"),
+    ],
 )
 def test_a_date_without_hours_has_no_daypart(own: OwnData, how: dict[str, Any], cell: str) -> None:
     row = one(
         own, {"ordered_at": {"column": "At", **how}}, {"At": cell}, business="Asia/Tokyo", timezone="UTC"
     )
     assert (row["ordered_day"], row["ordered_hour"]) == ((DAY - date(1970, 1, 1)).days, None)
+
+
+@pytest.mark.parametrize(
+    ("cell", "year"), [("03/02/65", 1965), ("03/02/99", 1999), ("03/02/05", 2005), ("03/02/2065", 2065)]
+)
+def test_nobody_is_born_in_a_year_to_come_of_which_two_digits_are_told(
+    own: OwnData, cell: str, year: int
+) -> None:
+    own.put("c_2026-03-03.csv", f"customer_id,updated_at,Born\nc,2026-03-03,{cell}\n")
+    born = {"birth_date": {"column": "Born", "date_format": ["%d/%m/%y", "%d/%m/%Y"]}}
+    own.says({"path": "c_{day}.csv", "columns": born}, "customers")
+    (row,) = own.rows("customers")
+    assert row["birth_year"] == year
+    assert row["broken_rules"] == (["customer_is_underage"] if year > 2026 else [])
 
 
 @pytest.mark.parametrize("cell", ["'+16175550123", '="+16175550123"', "`+16175550123 ", "+16175550123"])
@@ -565,6 +603,13 @@ def test_rows_that_a_rule_leaves_out_far_from_all_others_begin_and_end_no_days(o
     assert arrived(own, first_day=date(2026, 3, 1)) == {"2026-03-02": [3]}
 
 
+@pytest.mark.parametrize("year", [2569, 1404])
+def test_years_of_another_calendar_are_not_said_to_be_unreadable(own: OwnData, year: int) -> None:
+    history(own, f"{year}-03-02", f"{year}-03-03")
+    with pytest.raises(DeliveryError, match=f"still to come .the first in the year {year}.; .* `expression`"):
+        arrived(own)
+
+
 def test_one_wrong_time_does_not_begin_the_days_that_are_proposed(own: OwnData) -> None:
     history(own, "1902-05-07", *["2026-03-02"] * 150)
     with pytest.raises(DeliveryError, match="set first_day: 2026-03-02"):
@@ -760,6 +805,7 @@ MISTAKES = {
     FILE + "      path: x\n      timezone: America": "line 5: .*not an IANA time zone",
     FILE + "      path: x\n      encoding: klingon": "line 5: .*not an encoding",
     FILE + "      path: x\n      drop: {a: 'SELEC )'}": "line 5: .*not a Polars-SQL",
+    MAPPED + "status: {expression: UPPER(วันที่)}": "line 6: .*name of more than letters.* in double quotes",
     "tables:\n  orders: []\n  orders: []": "line 3: 'orders' stands twice in tables; keep one",
     "tables:\n  orders: {kind: files, path: x}": "line 2: tables.orders: it is a list",
     "tables: orders": "line 1: tables: it is lines of `key: value`",

@@ -6,7 +6,8 @@ Expressions over one column of text. What cannot be read is NULL; of a time or a
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -22,6 +23,8 @@ from customer_profiles.collection.sources.schema import DAYS_SINCE, EPOCHS, HOUR
 
 GAPS = r"[\s'’]"
 """What people write between the digits of an amount."""
+NO_THOUSANDS = rf"\d{GAPS}+\d{{1,2}}{GAPS}*([^\d\s'’]|$)"
+"""A gap that may stand for the decimal sign: ``12'50``, ``12 50``."""
 CURRENCY = (
     r"(元|円|원|(?:US|CA|AU|NZ|HK|NT|MX|[RSAC])?\p{Sc}|TL|zł|Kč|kr\.?|Ft|Fr\.?|lei|лв\.?|руб\.?|грн\.?|Rs\.?|RM|Rp\.?"
     r"|AED|ARS|AUD|BGN|BRL|CAD|CHF|CLP|CNY|COP|CZK|DKK|EGP|EUR|GBP|HKD|HUF|IDR|ILS|INR|JPY|KRW|MXN|MYR|NGN|NOK"
@@ -49,8 +52,8 @@ MAY_BE_KEPT_AS_TEXT = r"^\s*[='`]"
 """Few columns hold such cells, and that is found out faster than all are looked at for their groups."""
 EXACT_AMOUNT = 2**53
 """Minor units from which on a floating number is no longer exact."""
-WITHOUT_ZONE = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?$"
-ISO = r"^\d{4}-\d{2}-\d{2}"
+WITHOUT_ZONE = r"^\d{4}-\d{1,2}-\d{1,2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?$"
+ISO = r"^\d{4}-\d{1,2}-\d{1,2}"
 UNMAPPED = "!"
 """Stands before a time or an amount that cannot be mapped but would be read as another one."""
 HOURS = (*HOURS_ALONE, "%T", "%R", "%s", "%X", "%c", "%+", "%r")
@@ -73,7 +76,8 @@ def bare(cells: pl.Series) -> pl.Series:
 def undecorated(cells: pl.Series) -> pl.Series:
     """Amounts without their currency and the gaps between their digits."""
     if cells.str.contains(MAY_BE_DECORATED).any():
-        cells = cells.str.replace_all(GAPS, "").str.replace(BEFORE, "$1").str.replace(AFTER, "$2")
+        closed = cells.str.replace_all(GAPS, "").str.replace(BEFORE, "$1").str.replace(AFTER, "$2")
+        cells = cells.zip_with(cells.str.contains(NO_THOUSANDS), closed)
     return cells
 
 
@@ -127,9 +131,11 @@ def iso_time(name: str, column: Column, kind: str, decimal: str, zone: str, busi
     if not column.date_format and not day_alone and zone == business_zone:
         return cell  # as the door reads it
     if column.date_format:
+        today = datetime.now(ZoneInfo(business_zone)).date()
+        by_form = {form: _by_format(cell, form, decimal, zone, day_alone) for form in column.date_format}
         mapped = pl.coalesce(
-            _with_its_century(cell, _by_format(cell, form, decimal, zone, day_alone))
-            for form in column.date_format
+            _already_born(time, today) if kind == "date" and "%y" in form else _with_its_century(cell, time)
+            for form, time in by_form.items()
         )
     else:
         times = PARSERS["moment"](name, {}, zone).value
@@ -166,6 +172,12 @@ def _with_its_century(cell: pl.Expr, time: pl.Expr) -> pl.Expr:
     """A time unless its year is one of two digits, of which ``%Y`` makes one of antiquity."""
     year = time.str.slice(0, 4)
     return pl.when(~year.str.starts_with("00") | cell.str.contains(year, literal=True)).then(time)
+
+
+def _already_born(time: pl.Expr, today: date) -> pl.Expr:
+    """A day of birth; one still to come, of a year of two digits, was a century before: 65 is not 2065."""
+    day = time.str.to_date(strict=False)
+    return pl.when(day > today).then(day.dt.offset_by("-100y").cast(pl.String)).otherwise(time)
 
 
 def _days_since(number: pl.Expr, first: date, zone: str, day_alone: bool) -> pl.Expr:

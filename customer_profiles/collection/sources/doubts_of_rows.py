@@ -8,14 +8,20 @@ import polars as pl
 
 from customer_profiles.contracts.stored import columns_with, delivered_columns, key_columns
 
+HABITS = {"orders": "ordered_at", "events": "event_at"}
+"""Tables of what customers do, each with the time that tells at which hours they do it."""
+MANY_ROWS, MANY_CUSTOMERS = 20, 20
+MOST_OF_ONE, TIMES_THE_NEXT = 0.05, 5
+"""A share of the rows, and so many times as many as the next one has, that are seldom one customer's."""
 FEW_ORDERS = 5
 """So many orders may have lines that cost the same by chance."""
 
 
-def doubts_of_rows(table: str, sound: pl.DataFrame) -> tuple[str, ...]:
+def doubts_of_rows(table: str, sound: pl.DataFrame, timezone: str) -> tuple[str, ...]:
     """What is doubtful about the ``sound`` rows of a delivery."""
     of_orders = (*_told_on_every_line(sound), *_given_back(sound)) if table == "orders" else ()
-    return (*_displaced(table, sound), *_written_with_a_fraction(table, sound), *of_orders)
+    of_habits = (*_at_one_time(table, sound, timezone), *_of_one(sound)) if table in HABITS else ()
+    return (*_displaced(table, sound), *_written_with_a_fraction(table, sound), *of_orders, *of_habits)
 
 
 def _displaced(table: str, sound: pl.DataFrame) -> Iterator[str]:
@@ -83,3 +89,27 @@ def _given_back(orders: pl.DataFrame) -> Iterator[str]:
             f"of several returns of a line the newest counts: {hidden:,} of {returned.height:,} are hidden; "
             f"if each gave back a part, give it an order_id of its own, such as the refund's number"
         )
+
+
+def _at_one_time(table: str, sound: pl.DataFrame, timezone: str) -> Iterator[str]:
+    """Rows all at one time of the day, mostly midnight: days that were written with an hour."""
+    name = HABITS[table]
+    hourly = sound.filter(pl.col(name.replace("_at", "_hour")).is_not_null())[name]
+    times = hourly.dt.convert_time_zone(timezone).dt.time()
+    if times.len() >= MANY_ROWS and times.n_unique() == 1:
+        yield (
+            f"{name} is at {times[0]} in all {times.len():,} rows that tell an hour, and counts as "
+            f"everybody's habit; if the hours say nothing, say `day_precise: true`"
+        )
+
+
+def _of_one(sound: pl.DataFrame) -> Iterator[str]:
+    """A customer who has far more rows than any other: a word that stands for whoever is not known."""
+    most = sound["customer_key"].drop_nulls().value_counts(name="rows")["rows"].sort(descending=True)
+    if most.len() < MANY_CUSTOMERS or most[0] < max(MOST_OF_ONE * sound.height, TIMES_THE_NEXT * most[1]):
+        return
+    yield (
+        f"customer_id: one customer has {most[0]:,} of {sound.height:,} rows, the next one {most[1]:,}; if "
+        f"it is a word for whoever is not known (guest, nan, 0), leave its rows out by `drop`, or say "
+        f"`expression: NULLIF(x, 'guest')`"
+    )

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 import yaml
 
-from customer_profiles.collection.parsing import ABSENT
+from customer_profiles.collection.parsing import ABSENT, WHOLE
 from customer_profiles.collection.sources.cells import currencies, currency_code, undecorated
 from customer_profiles.collection.sources.heads import GuessError, head_of
 from customer_profiles.collection.sources.names import MEANINGS, PURCHASES
@@ -40,11 +40,16 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "category": {"constant": "uncategorised"},
 }
 """What stands in for a required column that the file does not hold."""
+DECIMAL_COMMA = r"^-?[\d.]+,\d{1,2}$|^-?\d{1,3}(\.\d{3}){2,}$"
+MIDNIGHT = r"[ T]0?0:00(:00(\.0+)?)?$"
+FEW_ALIKE = 5
+"""So many amounts may be whole, and so many times at midnight, by chance."""
 OTHERS = (
-    "if letters look wrong, try big5 (Taiwan), cp1250 (Polish, Czech), cp1251 (Cyrillic), cp1254 (Turkish), "
-    "shift_jis"
+    "if letters look wrong, try big5 (Taiwan), cp1250 (Polish, Czech), cp1251 (Cyrillic), cp1253 (Greek), "
+    "cp1254 (Turkish), cp874 (Thai), euc_kr (Korean), shift_jis (Japanese)"
 )
 """Encodings whose letters are others in the same places: no byte tells them apart."""
+MADE_KEYS = {"hash_of", "place_in"}
 NOT_FOUND = {"constant": ""}
 """Stands for one that a person must name."""
 GUESSED = ("orders", "events", "texts", "customers", "products", "campaign_contacts")
@@ -86,7 +91,7 @@ def guess_source(file: Path, home: Path, table: str | None = None, header: Seque
         notes.insert(0, "header: no line names its columns; guess again with --header NAME,NAME,... in order")
     if lines := layout.get("skip_lines"):
         notes.insert(0, f"skip_lines: the columns' names stand in line {lines + 1}, below {lines} of remarks")
-    if (encoding := layout.get("encoding", "utf-16")) != "utf-16":
+    if not (encoding := layout.get("encoding", "utf-16")).startswith("utf-16"):
         notes.insert(0, f"encoding: it is not UTF-8, and {encoding} is a guess; {OTHERS}")
     notes += _lists(cells)
     source = {"kind": "files", "path": _path(file, home), **layout, "columns": columns}
@@ -103,7 +108,11 @@ def guess_source(file: Path, home: Path, table: str | None = None, header: Seque
         notes.append(
             "path: one file for all days; if its name tells a day, write {day} or {day:%d%m%Y} there"
         )
+    keys = [name for name, how in columns.items() if isinstance(how, dict) and how.keys() & MADE_KEYS]
+    mapped = {name: how for name, how in columns.items() if name not in keys}
+    keyed = [name for name in cells.columns if name in _named(columns) - _named(mapped)]
     left = [name for name in cells.columns if name not in _named(columns)]
+    notes += [f"not mapped, only part of a made key: {', '.join(keyed)}"] if keyed else []
     notes += [f"not mapped, kept sealed: {', '.join(left)}"] if left else []
     return "".join(f"# {note}\n" for note in notes) + text
 
@@ -143,12 +152,23 @@ def _columns(table: str, cells: pl.DataFrame) -> tuple[dict[str, Any], list[str]
             notes += (
                 [f"{name}: taken from {found}; is it that?", *more] if find is matched_by_ending else more
             )
+    _name_what_is_viewed(columns, cells)
     notes += _told_once(table, columns, cells)
     for name in required:
         if name not in columns:
             columns[name], note = _stand_in(table, name, columns, cells)
             notes.append(note)
     return {name: columns[name] for name in delivered_columns(table) if name in columns}, notes
+
+
+def _name_what_is_viewed(columns: dict[str, Any], cells: pl.DataFrame) -> None:
+    """A view is of a product where all rows that have its word name one."""
+    event, product = columns.get("event_name"), columns.get("product_id")
+    if not (isinstance(event, dict) and isinstance(product, str)):
+        return
+    for word in [word for word, value in event["values"].items() if value == "page_view"]:
+        if tells(cells.filter(pl.col(event["column"]) == word)[product]).all():
+            event["values"][word] = "product_view"
 
 
 def _told_once(table: str, columns: dict[str, Any], cells: pl.DataFrame) -> list[str]:
@@ -190,11 +210,19 @@ def _how(table: str, name: str, found: str, cells: pl.Series) -> tuple[Any, list
     some = some.filter(some.is_not_null() & ~some.is_in(ABSENT))
     if metadata["kind"] in ("moment", "date"):
         form = time_format(some)
+        if some.len() > FEW_ALIKE and some.str.contains(MIDNIGHT).all():
+            told = {"date_format": form} if form else {}
+            note = f"{name}: {found} is at midnight in all rows, so that its hours say nothing"
+            return {"column": found, **told, "day_precise": True}, [note, *swapped(name, form, some)]
         if form is not None or are_iso(some):
             return ({"column": found, "date_format": form} if form else found), swapped(name, form, some)
         return found, [f"{name}: {found} is written in no way known here; say its date_format"]
     if name.endswith("_minor") and not letters(found).endswith("minor"):
-        return {"column": found, "minor_units": 2}, []
+        whole = some.n_unique() > FEW_ALIKE and some.str.contains(WHOLE).all()
+        note = (
+            f"{name}: {found} has no fraction; if it is in minor units (cents) already, leave minor_units out"
+        )
+        return {"column": found, "minor_units": 2}, [note] if whole else []
     if metadata["kind"] == "choice":
         strange = sorted({value for value in some if value.lower() not in spellings(metadata)})[:20]
         if strange:
@@ -259,7 +287,7 @@ def _decimal_comma(cells: pl.DataFrame, columns: dict[str, Any]) -> bool:
         for how in columns.values()
         if isinstance(how, dict) and {"column", "minor_units"} <= how.keys()
     ]
-    return any(undecorated(cells[name]).str.contains(r"^-?[\d.]+,\d{1,2}$").any() for name in amounts)
+    return any(undecorated(cells[name]).str.contains(DECIMAL_COMMA).any() for name in amounts)
 
 
 def _named(columns: dict[str, Any]) -> set[str]:

@@ -15,11 +15,11 @@ import polars as pl
 
 from customer_profiles.collection.access_logs import COMBINED
 from customer_profiles.collection.escapes import PARTED
-from customer_profiles.collection.formats import READERS, no_workbook, plain
+from customer_profiles.collection.formats import ONE_A_LINE, READERS, no_workbook, plain
 from customer_profiles.collection.json_cells import json_text
 from customer_profiles.collection.parsing import as_text
 from customer_profiles.collection.sources.cells import bare
-from customer_profiles.collection.text_files import open_bytes
+from customer_profiles.collection.text_files import open_bytes, unmarked_utf16, why_no_text
 from customer_profiles.settings import Mendable
 
 HEAD_BYTES, HEAD_ROWS = 1_000_000, 200
@@ -28,6 +28,7 @@ DEEPEST_PATH = 3
 """Objects within objects whose members are looked at: ``order.buyer.id``."""
 NO_NAME = re.compile(r"[-+]?[\d.,:/ -]*|\\N|(?i:null)|.*@.*\..*")
 """What is a cell, and no column's name."""
+LIST = re.compile(r"\s*\[\s*\{")
 RULER = re.compile(r"[-=+| ]{3,}")
 
 
@@ -50,6 +51,8 @@ def head_of(file: Path, header: Sequence[str]) -> tuple[dict[str, Any], pl.DataF
         text, encoding = _text(file)
         told: dict[str, Any] = {} if encoding == "utf-8" else {"encoding": encoding}
         lines = text.splitlines()
+        if form not in ("csv", "csv.gz") and LIST.match(text):
+            raise GuessError(f"it is one JSON list; {ONE_A_LINE}")
         if form in ("ndjson", "ndjson.gz") or (form is None and lines[0].lstrip().startswith("{")):
             return _objects(lines[:HEAD_ROWS], told if form else {"format": "ndjson"} | told)
         if form is None and re.match(COMBINED, lines[0]):
@@ -200,6 +203,10 @@ def _text(file: Path) -> tuple[str, str]:
         head = stream.read(HEAD_BYTES)
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return head[: len(head) // 2 * 2].decode("utf-16", errors="ignore"), "utf-16"
+    if b"\0" in head:
+        if encoding := unmarked_utf16(head):
+            return head[: len(head) // 2 * 2].decode(encoding, errors="ignore"), encoding
+        raise GuessError(why_no_text(head))
     whole = head if len(head) < HEAD_BYTES else head[: head.rfind(b"\n")]
     beyond_ascii = re.findall(rb"[\x80-\xff]+", whole)
     # in GBK they come in pairs; in Western text an accent stands among plain letters

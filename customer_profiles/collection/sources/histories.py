@@ -142,10 +142,11 @@ def _split(source: Found, table: str, file: Path, home: Home) -> History:
         left_out.append(dropped.is_not_null())
         first = first or read
     out = pl.concat(left_out)
-    days = arrival_days(source, pl.concat(latest), out, home, refuse)
+    told = pl.concat(latest)
+    days = arrival_days(source, told, out, home, refuse)
     if days is None:
         assert first is not None
-        raise refuse(_why_no_day(first, _times(source, table, first.cells)))
+        raise refuse(_why_no_day(first, _times(source, table, first.cells), told))
     home.laid[_key(source, table, file, home)] = Rows(shelf, frames, starts[:-1])
     return History(
         file,
@@ -243,8 +244,8 @@ def arrival_days(
     return arrived.fill_null(last if told else before)
 
 
-def _why_no_day(rows: ReadFile, times: Sequence[str]) -> str:
-    """What is wrong with rows none of which tells a day."""
+def _why_no_day(rows: ReadFile, times: Sequence[str], latest: pl.Series) -> str:
+    """What is wrong with rows none of which tells a day that has been."""
     split = rows.places[LINE].is_null()
     if 2 * (~split).sum() > split.len():
         counted = f"{(~split).sum():,} of {split.len():,}"
@@ -257,6 +258,11 @@ def _why_no_day(rows: ReadFile, times: Sequence[str]) -> str:
         )
     seen = shape(told[0].removeprefix(UNMAPPED))
     named = ", ".join(times)
+    if known := latest.dt.year().drop_nulls().to_list():
+        return (
+            f"all of its times ({named}) lie before {EARLIEST_YEAR} or are still to come (the first in the "
+            f"year {known[0]}); correct their `date_format`, or by `expression` the calendar's years"
+        )
     return f"none of its times can be read ({named}; shaped like {seen!r}); correct their `date_format`"
 
 

@@ -158,7 +158,10 @@ def joined_files(home: Home, table: str, day: date) -> list[Path]:
 
 
 def _joined(cells: pl.DataFrame, join: Join, others: pl.DataFrame, refuse: Refuse) -> pl.DataFrame:
-    """The rows with the columns of another file; without a prefix, a column of their own stays."""
+    """The rows with the columns of another file; without a prefix, a column of their own stays.
+
+    One that names nothing is joined to none: else whoever is not known would be the first who is not named.
+    """
     if missing := [name for name in join.on if name not in cells.columns]:
         raise refuse(f"it cannot be joined on {missing}: the rows have no such columns; correct `on`")
     named = {name: join.prefix + name for name in others.columns}
@@ -166,7 +169,8 @@ def _joined(cells: pl.DataFrame, join: Join, others: pl.DataFrame, refuse: Refus
     new = [name for name in named if name not in keys or join.prefix]
     fresh = [name for name in new if named[name] not in cells.columns]
     joined_on = [f"{KEY}{number}" for number in range(len(keys))]
-    last = others.select(
+    told = ~pl.all_horizontal(pl.col(name).fill_null("") == "" for name in keys)
+    last = others.filter(told).select(
         *(pl.col(name).alias(key) for key, name in zip(joined_on, keys, strict=True)),
         *(pl.col(name).alias(named[name]) for name in fresh),
     )

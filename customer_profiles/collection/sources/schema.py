@@ -34,13 +34,18 @@ def _a_sign(value: Any) -> Any:
     return "\t" if value in ("tab", "\\t") else value
 
 
+HOLDS_ALL_OF = {
+    "gbk": "gb18030", "gb2312": "gb18030", "shift_jis": "cp932", "euc_kr": "cp949", "big5": "cp950",
+}  # fmt: skip
+"""What an encoding is read as: files that are said to be of it seldom keep to it."""
+
+
 def _an_encoding(name: str) -> str:
-    """GBK is read as GB18030, which holds all of it: files that say GBK seldom keep to it."""
     try:
         known = codecs.lookup(name).name
     except LookupError as error:
         raise ValueError(f"{name!r} is not an encoding such as utf-8, gbk or latin-1") from error
-    return "gb18030" if known in ("gbk", "gb2312") else name
+    return HOLDS_ALL_OF.get(known, name)
 
 
 def _a_zone(name: str) -> str:
@@ -120,7 +125,10 @@ def _an_expression(text: str) -> str:
         pl.sql_expr(text)
     except pl.exceptions.PolarsError as error:
         reason = str(error).splitlines()[0]
-        raise ValueError(f"{text!r} is not a Polars-SQL expression: {reason}") from error
+        raise ValueError(
+            f"{text!r} is not a Polars-SQL expression: {reason}; a column's name of more than letters, "
+            f"digits and _ stands in double quotes"
+        ) from error
     return text
 
 
@@ -151,7 +159,8 @@ class Column(_Strict):
         (),
         description="strftime formats tried in turn (`%z` is an offset; one that says UTC, GMT or ends in Z "
         "is in UTC), `epoch_s`, `epoch_ms`, `epoch_us`, or `days_since 1899-12-30` for Excel's numbers; "
-        "ISO 8601 needs none",
+        "ISO 8601 needs none; a birth in a year of two digits (`%y`) that is still to come was a century "
+        "before",
     )
     day_precise: bool = Field(False, description="the hours say nothing: keep the day alone")
     timezone: Zone | None = Field(None, description="zone of times without one; else the source's")
@@ -252,7 +261,7 @@ class Join(_LaidOut):
     on: Annotated[Mapping[str, str], BeforeValidator(_pairs)] = Field(
         min_length=1,
         description="columns that both files have, or `{the rows': the joined file's}`; of rows alike in "
-        "them the last one counts",
+        "them the last one counts; where all are empty, none is joined",
     )
     prefix: str = Field(
         "", description="stands before the names of its columns; without one, the rows' own of a name stay"
