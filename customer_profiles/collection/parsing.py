@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 
 from customer_profiles.contracts import Delivered
-from customer_profiles.contracts.columns import CURRENCY, LATEST_YEAR, columns_of, spellings
+from customer_profiles.contracts.columns import CURRENCY, LATEST_YEAR, NOT_ISO, columns_of, spellings
 
 ABSENT = ("", "NULL", "null", "\\N", "N/A", "NaT")
 TRUE, FALSE = ("true", "t", "1", "yes", "y", "是"), ("false", "f", "0", "no", "n", "否")
@@ -272,11 +272,12 @@ def _email(name: str, _: Mapping[str, Any], __: str) -> Parsed:
 
 def _currency(name: str, _: Mapping[str, Any], __: str) -> Parsed:
     cell = pl.col(name)
-    code = cell.str.to_uppercase()
+    said = cell.str.to_uppercase()
+    is_code = said.str.contains(CURRENCY)
     return Parsed(
-        pl.when(code.str.contains(CURRENCY)).then(code),
+        pl.when(is_code).then(said.replace(NOT_ISO)),
         broken={"unparsable": _unread(name)},
-        repaired={"upper_cased": _value(name) != cell},
+        repaired={"upper_cased": is_code & (said != cell), "iso_code": is_code & (_value(name) != said)},
     )
 
 

@@ -21,6 +21,8 @@ import polars as pl
 EARLIEST_YEAR, LATEST_YEAR = 1900, 2100
 CURRENCY = r"^[A-Z]{3}$"
 """An ISO 4217 code: three letters, which of them is not asked, since old accounts hold old currencies."""
+NOT_ISO = {"RMB": "CNY"}
+"""What people write in place of a code, and would be a currency beside the code's own."""
 NO_CURRENCY = "XXX"
 """ISO 4217's code of what has no currency: orders of which no money is told."""
 

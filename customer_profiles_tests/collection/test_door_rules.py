@@ -228,6 +228,7 @@ REPAIRS: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = {
         ["quantity|decimal_to_whole"],
     ),
     "surrounding space": ("orders", {"currency": " CNY\t"}, {"currency": "CNY"}, ["currency|normalised"]),
+    "a name that is no code": ("orders", {"currency": "RMB"}, {"currency": "CNY"}, ["currency|iso_code"]),
     "small letters": ("orders", {"currency": "eur"}, {"currency": "EUR"}, ["currency|upper_cased"]),
     "full-width date": (
         "orders",

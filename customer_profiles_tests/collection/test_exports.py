@@ -855,6 +855,7 @@ def test_amounts_in_several_currencies_under_one_are_told(own: OwnData) -> None:
         ('"9,90 €"', "EUR", ""),
         ("USD 9.90", "EUR", "Paid is written in USD, but `currency` is EUR"),
         ("$9.90", "CAD", ""),
+        ("9.90 RMB", "rmb", ""),
     ],
 )
 def test_amounts_in_another_currency_than_is_said_are_told(

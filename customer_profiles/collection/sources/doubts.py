@@ -170,7 +170,7 @@ def _in_other_currencies(sources: Sequence[Source], files: Sequence[ReadFile]) -
     of_all = [
         source for source in sources if "currency" in source.columns and source.columns["currency"].constant
     ]
-    said = {source.columns["currency"].constant for source in of_all}
+    said = {currency_code(str(source.columns["currency"].constant).upper()) for source in of_all}
     for name in dict.fromkeys(
         str(how.column)
         for source in of_all

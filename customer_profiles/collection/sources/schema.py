@@ -153,7 +153,11 @@ class Column(_Strict):
     expression: Expression | None = Field(
         None, description="Polars-SQL over the file's columns, all of them text but those under `numbers`"
     )
-    place_in: Names = Field((), description="number rows 1, 2, ... within these columns: lines of an order")
+    place_in: Names = Field(
+        (),
+        description="number rows 1, 2, ... within these columns, those that `drop` leaves out too: lines of "
+        "an order",
+    )
     hash_of: Names = Field((), description="a key made from these columns, where the file has none")
     date_format: Formats = Field(
         (),
