@@ -218,7 +218,7 @@ def _money(lines: Frame) -> Frame:
     bought, discounted = nw.col("is_purchase"), ~nw.col("discount_minor").is_null()
     sums = ("pieces", "net_minor", "sold_minor", "given_back_minor", "discount_minor", "discounted_minor")
     orders = (
-        lines.with_columns(discounted_minor=nw.when(discounted).then(nw.col("net_minor")))
+        lines.with_columns(discounted_minor=nw.when(discounted).then(nw.col("sold_minor")))
         .group_by("customer_key", "order_id", "days_ago")
         .agg(
             *(total(nw.col(name)).alias(name) for name in sums),
