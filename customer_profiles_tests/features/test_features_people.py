@@ -78,6 +78,15 @@ def test_sessions_carts_and_searches(profiles, cleaned, evening):
     assert row["views_trend"] == 1
 
 
+def test_a_cart_from_before_the_window_is_none_however_long_its_session_lasts(profiles, cleaned, evening):
+    events = [
+        seen("a", ago(30), 1, session_id="s", event_name="add_to_cart"),
+        seen("a", ago(2), 2, session_id="s"),
+    ]
+    row = profiles("behaviour", cleaned(events=events), evening("events"))["a"]
+    assert (row["sessions_30"], row["cart_adds_30"], row["cart_abandonment_rate"]) == (1, 0, None)
+
+
 def test_a_product_seen_twice_is_one_product(profiles, cleaned, evening):
     events = [
         seen("a", ago(days), product_id=product, event_name="product_view")
