@@ -12,7 +12,7 @@ import polars as pl
 
 from customer_profiles.contracts.stored import day_number
 from customer_profiles.features.as_of import AsOf, Frame, Tables, newest
-from customer_profiles.features.campaigns import CONTACT, CONTROL
+from customer_profiles.features.campaigns import ARM, CONTACT, CONTROL
 from customer_profiles.features.purchases import order_lines
 from customer_profiles.features.traits import total
 from customer_profiles.settings import LabelSettings
@@ -86,7 +86,7 @@ def contacted(contacts: Frame, as_of: date, label: LabelSettings) -> Frame:
     window = label_window(as_of, label)
     known = contacts.filter(nw.col("delivery_day") <= nw.lit(window.matures))
     made = newest(known, CONTACT).filter(
-        nw.col("arm") != CONTROL,
+        ARM != CONTROL,
         nw.col("contacted_day") >= day_number(window.first),
         nw.col("contacted_day") <= day_number(window.last),
     )

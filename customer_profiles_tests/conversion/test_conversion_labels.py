@@ -236,6 +236,7 @@ def test_a_response_is_a_click_on_a_contact_of_the_window_known_by_maturity(engi
             contact("clicked too late", LAST, clicked=MATURES + timedelta(days=1)),
             contact("ignored it", LAST),
             contact("in control", FIRST, "control"),
+            contact("in control too", FIRST, "Control"),
             contact("before", AS_OF, clicked=FIRST),
         ],
         schema_overrides={"clicked_day": pl.Int32, "contacted_day": pl.Int32},

@@ -174,6 +174,7 @@ def test_the_control_arm_was_not_contacted(profiles, cleaned, evening):
     contacts = [
         contact("a", 10, opened_day=ago(9), clicked_day=D + timedelta(days=1), delivery_day=D),
         contact("a", 2, arm="control"),
+        contact("a", 1, arm="Control"),
         contact("a", 95),
     ]
     tables = cleaned(customers=[known("a"), known("b")], campaign_contacts=contacts)
