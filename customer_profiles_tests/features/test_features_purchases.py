@@ -182,6 +182,13 @@ def test_scores_are_fifths_of_the_buyers_with_ties_broken_by_key(consumption):
     assert rows["never"]["orders_lifetime"] == 0
 
 
+def test_whose_money_is_unknown_is_not_among_those_who_spent_least(consumption):
+    unknown = [line(f"unknown {n}", amount=0, currency="XXX") for n in range(5)]
+    rows = consumption(*(line(f"{n}", amount=100 + n) for n in range(5)), *unknown)
+    assert [rows[f"{n}"]["monetary_score"] for n in range(5)] == [1, 2, 3, 4, 5]
+    assert rows["unknown 0"]["monetary_score"] is None
+
+
 def test_every_pair_of_scores_has_a_group():
     pairs = {(r, f) for _, recency, frequency in RFM_GROUPS for r in recency for f in frequency}
     assert pairs == {(r, f) for r in range(1, 6) for f in range(1, 6)}
