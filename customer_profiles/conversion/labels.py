@@ -11,13 +11,11 @@ import narwhals as nw
 import polars as pl
 
 from customer_profiles.contracts.stored import day_number
-from customer_profiles.features.as_of import Frame, Tables, newest
-from customer_profiles.features.campaigns import CONTACT, CONTROL
-from customer_profiles.features.purchases import LINE, PAID
+from customer_profiles.features.as_of import AsOf, Frame, Tables, newest
+from customer_profiles.features.campaigns import ARM, CONTACT, CONTROL
+from customer_profiles.features.purchases import order_lines
+from customer_profiles.features.traits import total
 from customer_profiles.settings import LabelSettings
-
-GIVEN_BACK = "returned"
-PARTLY_GIVEN_BACK = "refunded"
 
 
 @dataclass(frozen=True)
@@ -40,49 +38,40 @@ def label_window(as_of: date, label: LabelSettings) -> LabelWindow:
 def converted(orders: Frame, as_of: date, label: LabelSettings, category: str | None = None) -> Frame:
     """Customers with at least one order of the label window that stood at maturity.
 
-    ``orders`` is ``cleaned/orders`` with every version of every line. Only what was delivered by
-    maturity counts, each line in its newest status. A line stands if it was paid, shipped or
-    completed and less than its whole amount was refunded. An order stands if one of its lines does
-    and the returned lines that name it take back less than what its standing lines brought; a
-    return under an order id of its own names nothing, and so undoes nothing. With a ``category`` only
-    lines of that category count, and returned lines that name no category.
+    ``orders`` is ``cleaned/orders`` with every version of every line. Only what had happened and was
+    delivered by maturity counts. A line stands if it is a purchase then: see ``purchases``. An order
+    stands if one of its lines does and the returned lines that name it take back less than what its
+    standing lines brought (of free ones: fewer pieces); a return under an order id of its own names
+    nothing, and so undoes nothing. With a ``category`` only lines of that category count, and returned
+    lines that name no category.
 
     Returns one row per customer: ``customer_key``. Runs inside the frame's own engine. Whether the
     label is told by what was delivered is the caller's question: see ``training.label_is_told``.
     """
     window = label_window(as_of, label)
-    known = orders.filter(nw.col("delivery_day") <= nw.lit(window.matures)).select(
-        *LINE,
-        "status_at",
-        "delivery_day",
-        "source",
-        "row_number",
-        "customer_key",
-        "ordered_day",
-        "status",
-        *(["category"] if category is not None else []),
-        nw.col("amount_minor").cast(nw.Int64),
-        nw.col("refunded_minor").cast(nw.Int64),
-    )
-    lines = newest(known, LINE, "status_at")
+    lines = order_lines(orders, AsOf(window.matures, {}))
     if category is not None:
-        unnamed = (nw.col("status") == GIVEN_BACK) & nw.col("category").is_null()
+        unnamed = nw.col("only_returned") & nw.col("category").is_null()
         lines = lines.filter((nw.col("category") == category) | unnamed)
     standing = (
-        lines.filter(_stands())
-        .filter(nw.col("ordered_day") >= day_number(window.first))
-        .filter(nw.col("ordered_day") <= day_number(window.last))
+        lines.filter(
+            nw.col("is_purchase"),
+            nw.col("ordered_day") >= day_number(window.first),
+            nw.col("ordered_day") <= day_number(window.last),
+        )
         .group_by("order_id", "customer_key")
-        .agg(brought=(nw.col("amount_minor") - nw.col("refunded_minor").fill_null(0)).sum().cast(nw.Int64))
+        .agg(brought=total(nw.col("net_minor")), kept=total(nw.col("pieces")))
     )
     taken_back = (
-        _only_returned(known, lines)
+        lines.filter(nw.col("only_returned"))
         .group_by("order_id")
-        .agg(taken_back=nw.col("amount_minor").abs().sum().cast(nw.Int64))
+        .agg(taken_back=total(nw.col("given_back_minor")), pieces_back=total(nw.col("returned_pieces")))
     )
+    less = nw.col("taken_back") < nw.col("brought")
+    fewer = (nw.col("brought") == 0) & (nw.col("pieces_back") < nw.col("kept"))
     return (
         standing.join(taken_back, on="order_id", how="left")
-        .filter(nw.col("taken_back").is_null() | (nw.col("taken_back") < nw.col("brought")))
+        .filter(nw.col("taken_back").is_null() | less | fewer)
         .select("customer_key")
         .unique()
     )
@@ -97,7 +86,7 @@ def contacted(contacts: Frame, as_of: date, label: LabelSettings) -> Frame:
     window = label_window(as_of, label)
     known = contacts.filter(nw.col("delivery_day") <= nw.lit(window.matures))
     made = newest(known, CONTACT).filter(
-        nw.col("arm") != CONTROL,
+        ARM != CONTROL,
         nw.col("contacted_day") >= day_number(window.first),
         nw.col("contacted_day") <= day_number(window.last),
     )
@@ -213,18 +202,3 @@ def about(profiles: pl.DataFrame, name: str) -> pl.DataFrame:
     """Those of the profiles whom the label is about."""
     among = DEFINITIONS[name].among
     return profiles if among is None else profiles.filter(among)
-
-
-def _stands() -> nw.Expr:
-    """Paid or later, and not fully refunded. A refund of unknown amount counts as a full one."""
-    refunded_in_part = nw.col("refunded_minor") < nw.col("amount_minor")
-    paid = nw.col("status").is_in(PAID) & (nw.col("refunded_minor").is_null() | refunded_in_part)
-    free = nw.col("status").is_in(PAID) & (nw.col("refunded_minor") == 0)
-    partly = (nw.col("status") == PARTLY_GIVEN_BACK) & (nw.col("refunded_minor") > 0) & refunded_in_part
-    return paid | free | partly
-
-
-def _only_returned(known: Frame, lines: Frame) -> Frame:
-    """Lines that only tell of a return; a sold line whose newest status is returned is not one."""
-    sold = known.filter(nw.col("status") != GIVEN_BACK).select(*LINE).unique()
-    return lines.filter(nw.col("status") == GIVEN_BACK).join(sold, on=list(LINE), how="anti")

@@ -15,7 +15,7 @@ from customer_profiles.conversion.examples import CUSTOMER, ELIGIBLE
 from customer_profiles.conversion.labels import DEFINITIONS, label_window, labelled
 from customer_profiles.conversion.uplift import Refusal, Trial, judged
 from customer_profiles.features.as_of import Frame, newest
-from customer_profiles.features.campaigns import CONTACT, CONTROL
+from customer_profiles.features.campaigns import ARM, CONTACT, CONTROL
 from customer_profiles.features.compute import under_profile_keys
 from customer_profiles.features.tables import CUSTOMER_FEATURES
 from customer_profiles.features.training import TrainingDays, label_is_told, who_never_trains
@@ -114,7 +114,7 @@ def _arms(session: Session, contacts: Frame, campaign: str, day: date, last: dat
         nw.col("contacted_day") == day_number(day),
     )
     found = session.collect(
-        newest(made, CONTACT).select(CUSTOMER, "arm", "randomised", chance=nw.col("assignment_probability"))
+        newest(made, CONTACT).select(CUSTOMER, ARM, "randomised", chance=nw.col("assignment_probability"))
     )
     one_arm = found.filter(pl.col("arm").n_unique().over(CUSTOMER) == 1, pl.col(CUSTOMER).is_not_null())
     return one_arm.unique(CUSTOMER, keep="first", maintain_order=True)

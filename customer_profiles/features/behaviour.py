@@ -168,14 +168,14 @@ def _sessions(events: Frame) -> Frame:
         .group_by("customer_key", "session_id", "unnamed_visit")
         .agg(
             nw.col("days_ago").min(),
-            cart=(nw.col("event_name") == "add_to_cart").max(),
-            checkout=(nw.col("event_name") == "checkout_start").max(),
+            cart=(recent & (nw.col("event_name") == "add_to_cart")).max(),
+            checkout=(recent & (nw.col("event_name") == "checkout_start")).max(),
         )
     )
     return sessions.group_by("customer_key").agg(
         *(total(trait.value).alias(trait.name) for trait in SESSIONS),
-        carts=total(recent & nw.col("cart")),
-        carts_abandoned=total(recent & nw.col("cart") & ~nw.col("checkout")),
+        carts=total(nw.col("cart")),
+        carts_abandoned=total(nw.col("cart") & ~nw.col("checkout")),
     )
 
 

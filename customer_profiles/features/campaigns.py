@@ -17,6 +17,8 @@ from customer_profiles.features.traits import Trait, beside, count, derived, eac
 SOURCE = "campaign_contacts"
 CONTACT = ("campaign_id", "customer_key", "contacted_at")
 CONTROL = "control"
+ARM = nw.col("arm").str.to_lowercase()
+"""An arm is any text: one that says "Control" is the control arm."""
 PURPOSE_OF_CHANNEL = {
     "email": "marketing_email",
     "sms": "marketing_sms",
@@ -79,7 +81,7 @@ def _contacts(contacts: Frame, as_of: AsOf) -> Frame:
     channel = nw.col("channel").str.to_lowercase()
     purpose = first_case((channel == name, purpose) for name, purpose in PURPOSE_OF_CHANNEL.items())
     return (
-        made.filter(nw.col("arm") != CONTROL)
+        made.filter(ARM != CONTROL)
         .with_columns(
             opened=(nw.col("opened_day") <= as_of.number).fill_null(False),
             clicked=(nw.col("clicked_day") <= as_of.number).fill_null(False),

@@ -60,9 +60,9 @@ def find_identities(
     session: Session, tables: Tables, as_of: AsOf, settings: IdentitySettings
 ) -> pl.DataFrame:
     """Who is whom as of the day, from cleaned tables."""
-    links = standing_links(session, tables, as_of)
-    members = session.lend("proven_ids", proving(links, settings).select("member_key").unique())
-    return identities(links, session.collect(first_seen(tables, as_of, members)), settings)
+    links, apart = standing_links(session, tables, as_of), known_minors(session, as_of)["customer_key"]
+    members = session.lend("proven_ids", proving(links, settings, apart).select("member_key").unique())
+    return identities(links, session.collect(first_seen(tables, as_of, members)), settings, apart)
 
 
 def standing_links(session: Session, tables: Tables, as_of: AsOf) -> pl.DataFrame:
@@ -104,7 +104,7 @@ def wide_rows(session: Session, families: Mapping[str, Frame], as_of: AsOf) -> F
 
 
 def known_minors(session: Session, as_of: AsOf) -> pl.DataFrame:
-    """``customer_key`` of those with cleaned rows whom their newest version known by D shows as minors."""
+    """``customer_key`` of those whom their newest version known by D shows as minors."""
     told = session.collect(underage(session.read(RAW["customers"], None, as_of.day), as_of))
     if told.is_empty():
         return told.select("customer_key")

@@ -51,7 +51,8 @@ def _number(name: str, definition: str, unit: str, value: nw.Expr, undefined: st
 
 
 def _score(name: str, definition: str) -> Trait:
-    fifth = nw.col(f"{name}_place").cast(nw.Int64()) * 5 // nw.max_horizontal(nw.col("buyers"), nw.lit(1)) + 1
+    buyers = nw.max_horizontal(nw.col(f"{name}_buyers"), nw.lit(1))
+    fifth = nw.col(f"{name}_place").cast(nw.Int64()) * 5 // buyers + 1
     return Trait(
         f"{name}_score",
         f"{definition}: fifth among that day's buyers, 5 the best; ties broken by customer_key",
@@ -218,7 +219,7 @@ def _money(lines: Frame) -> Frame:
     bought, discounted = nw.col("is_purchase"), ~nw.col("discount_minor").is_null()
     sums = ("pieces", "net_minor", "sold_minor", "given_back_minor", "discount_minor", "discounted_minor")
     orders = (
-        lines.with_columns(discounted_minor=nw.when(discounted).then(nw.col("net_minor")))
+        lines.with_columns(discounted_minor=nw.when(discounted).then(nw.col("sold_minor")))
         .group_by("customer_key", "order_id", "days_ago")
         .agg(
             *(total(nw.col(name)).alias(name) for name in sums),
@@ -286,14 +287,17 @@ def _completed(rows: Frame) -> Frame:
 
 
 def _placed(rows: Frame) -> Frame:
-    """Each buyer's place, from 0, from the worst to the best; others stand behind all buyers."""
+    """Each buyer's place, from 0, from the worst to the best; others stand behind all buyers.
+
+    Whose money is unknown has no place by it: they would else be those who spent least.
+    """
+    buyer = nw.col("buyer")
     rows = rows.with_columns(
-        other=~nw.col("buyer"),
         recency=-nw.col("newest_days_ago").fill_null(0),
         frequency=nw.col("orders_lifetime"),
         monetary=nw.col("spend_minor_lifetime").fill_null(0),
-        buyers=nw.col("buyer").cast(nw.Int64()).sum().cast(nw.Int64()),
     )
-    for measure in ("recency", "frequency", "monetary"):
+    for measure, placed in (("recency", buyer), ("frequency", buyer), ("monetary", buyer & ~nw.col("mixed"))):
+        rows = rows.with_columns(total(placed).alias(f"{measure}_buyers"), other=~placed)
         rows = rows.with_row_index(f"{measure}_place", order_by=["other", measure, "customer_key"])
     return rows

@@ -5,15 +5,15 @@ customer ids. As of a day D those count that were made and told by D and not wit
 that is withdrawn counts as if it had never been. Then:
 
 1. An identifier on more than so many customer ids links nobody: a till, a tablet in a shop.
-2. Customer ids that logged in with the same identifier are one customer. All stand under one key: that
-   of the id seen first, the smallest key among equals.
+2. Customer ids that logged in with the same identifier are one customer, but for a minor's. All stand
+   under one key: that of the id seen first, the smallest key among equals.
 3. An anonymous event belongs to the customer whom its identifier was linked to last before it; before
    the first link, to the first customer, as far back as the window reaches.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -64,9 +64,13 @@ def _seen_from_the_other_id(links: Frame) -> Frame:
     return others.unique([*LINK, "linked_at"], keep="first", order_by=["method"])
 
 
-def proving(links: pl.DataFrame, settings: IdentitySettings) -> pl.DataFrame:
-    """Logins among the links in force whose identifier several customer ids share, yet not too many."""
+def proving(links: pl.DataFrame, settings: IdentitySettings, apart: Collection[str] = ()) -> pl.DataFrame:
+    """Logins among the links in force whose identifier several customer ids share, yet not too many.
+
+    Who is ``apart`` is nobody else: what a minor does on a family's tablet would stand in a parent's profile.
+    """
     logins = links.filter(pl.col("customers") <= settings.most_customers, method=PROVEN)
+    logins = logins.filter(~pl.col("member_key").is_in(list(apart)))
     return logins.filter(pl.col("member_key").n_unique().over(IDENTIFIER) > 1)
 
 
@@ -82,7 +86,9 @@ def first_seen(tables: Tables, as_of: AsOf, members: Frame) -> Frame:
     return seen.rename({"customer_key": "member_key"})
 
 
-def identities(links: pl.DataFrame, seen: pl.DataFrame, settings: IdentitySettings) -> pl.DataFrame:
+def identities(
+    links: pl.DataFrame, seen: pl.DataFrame, settings: IdentitySettings, apart: Collection[str] = ()
+) -> pl.DataFrame:
     """What the links in force come to: one row a link, with ``customer_key`` and whose the events are.
 
     ``seen`` tells the ``first_seen`` day of those who are ``proving`` to be one. ``customer_key`` is the
@@ -90,7 +96,7 @@ def identities(links: pl.DataFrame, seen: pl.DataFrame, settings: IdentitySettin
     events_until)`` are that customer's; both are NULL for an identifier that is a customer id,
     ``events_until`` for the identifier's last link.
     """
-    persons = one_key_each(proving(links, settings), seen)
+    persons = one_key_each(proving(links, settings, apart), seen)
     rows = links.filter(pl.col("customers") <= settings.most_customers).drop("customers")
     rows = rows.join(persons, on="member_key", how="left").with_columns(
         pl.coalesce("customer_key", "member_key").alias("customer_key")

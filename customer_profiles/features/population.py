@@ -35,12 +35,11 @@ def underage(received: Frame, as_of: AsOf) -> Frame:
 
 
 def minors(told: pl.DataFrame, accepted: pl.DataFrame) -> pl.DataFrame:
-    """``customer_key`` of those with ``accepted`` rows whose newest version is ``underage``, as ``told``.
+    """``customer_key`` of those whose newest version is ``underage``, as ``told``.
 
-    A row that told no birth date, or another one, would else go on making their profile. Both frames have
-    ``VERSION``; ``accepted`` is of ``cleaned/customers``.
+    An ``accepted`` row that told no birth date, or another one, would else go on making their profile. Both
+    frames have ``VERSION``; ``accepted`` is of ``cleaned/customers``.
     """
-    theirs = told.join(accepted, on="customer_key", how="semi")
-    versions = pl.concat([accepted.with_columns(minor=False), theirs.with_columns(minor=True)])
+    versions = pl.concat([accepted.with_columns(minor=False), told.with_columns(minor=True)])
     versions = versions.sort("updated_at", *ARRIVAL).unique("customer_key", keep="last", maintain_order=True)
     return versions.filter("minor").select("customer_key").sort("customer_key")

@@ -13,9 +13,10 @@ refunded                    if only in part         its amount, less ``refunded_
 returned                    see below               negative
 ==========================  ======================  =================================
 
-A return under its line's own number takes from that line, at most what the line brought; a later
-status of the line undoes it. A return with a number of its own, whose order nobody names, is a line
-that is no purchase and brings negative money on its own day.
+A return under its line's own number takes from that line, at most what the line brought, and undoes
+the purchase if all money or all pieces came back; a later status of the line undoes the return. A
+return with a number of its own, whose order nobody names, is a line that is no purchase and brings
+negative money on its own day.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ def order_lines(orders: Frame, as_of: AsOf) -> Frame:
     Columns: ``order_id``, ``line_number``, ``customer_key``, ``ordered_day``, ``days_ago``,
     ``category``, ``currency``, ``is_purchase``, ``pieces`` (bought, less returned), ``sold_minor``
     (before anything was given back), ``given_back_minor``, ``net_minor`` = sold - given back,
-    ``discount_minor`` (of purchases; NULL if never told).
+    ``discount_minor`` (of purchases; NULL if never told), ``only_returned`` (no sale is told of) and
+    ``returned_pieces``.
     """
     known = known_by(orders, as_of, "ordered_day", "status_day")
     versions = newest(
@@ -45,13 +47,13 @@ def order_lines(orders: Frame, as_of: AsOf) -> Frame:
 
 
 def _side_by_side(versions: Frame) -> Frame:
-    """A line's newest sale and newest return, at most one row each, in one row."""
+    """A line's newest sale and newest return, at most one row each, in one row: what both tell, as sold."""
     sale, back = ~nw.col("is_return"), nw.col("is_return")
     bought = ("status", "amount_minor", "quantity", "refunded_minor", "discount_minor")
+    both = ("customer_key", "ordered_day", "days_ago", "category", "currency")
     lines = versions.group_by(*LINE).agg(
-        *(nw.col(name).max() for name in ("customer_key", "ordered_day", "category", "currency")),
-        *(nw.when(sale).then(nw.col(name)).max().alias(name) for name in bought),
-        nw.col("days_ago").min(),
+        *(nw.when(sale).then(nw.col(name)).max().alias(name) for name in (*bought, *both)),
+        *(nw.when(back).then(nw.col(name)).max().alias(f"{name}_back") for name in both),
         nw.when(sale).then(nw.col("status_at")).max().alias("sold_at"),
         nw.when(back).then(nw.col("status_at")).max().alias("returned_at"),
         nw.when(back).then(nw.col("amount_minor").abs()).max().alias("returned_minor"),
@@ -59,8 +61,11 @@ def _side_by_side(versions: Frame) -> Frame:
     )
     undone = nw.col("returned_at") < nw.col("sold_at")
     return lines.with_columns(
-        nw.when(undone).then(nw.lit(0)).otherwise(nw.col(name).fill_null(0)).alias(name)
-        for name in ("returned_minor", "returned_pieces")
+        *(nw.coalesce(name, f"{name}_back").alias(name) for name in both),
+        *(
+            nw.when(undone).then(nw.lit(0)).otherwise(nw.col(name).fill_null(0)).alias(name)
+            for name in ("returned_minor", "returned_pieces")
+        ),
     )
 
 
@@ -70,6 +75,7 @@ def _priced(lines: Frame) -> Frame:
     refunded = (nw.col("status") == "refunded").fill_null(False)
     alone = nw.col("status").is_null()
     sold, given_back = nw.col("sold_minor"), nw.col("given_back_minor")
+    kept = nw.col("returned_pieces") < nw.col("quantity")
     refund = nw.when(refunded).then(nw.col("refunded_minor").fill_null(nw.col("amount_minor")))
     money = refund.otherwise(nw.col("refunded_minor").fill_null(0)) + nw.col("returned_minor")
     return (
@@ -80,8 +86,9 @@ def _priced(lines: Frame) -> Frame:
             .otherwise(nw.min_horizontal(sold, money))
         )
         .with_columns(
-            is_purchase=(given_back < sold) | (paid & (sold == 0)),
+            is_purchase=kept & ((given_back < sold) | (paid & (sold == 0))),
             net_minor=(sold - given_back),
+            only_returned=alone,
         )
         .with_columns(
             pieces=nw.when(nw.col("is_purchase"))
@@ -102,5 +109,7 @@ def _priced(lines: Frame) -> Frame:
             "given_back_minor",
             "net_minor",
             "discount_minor",
+            "only_returned",
+            "returned_pieces",
         )
     )

@@ -61,7 +61,7 @@ BUYERS = (
         ("orders",),
         beside=(SOURCE,),
         window=WINDOW,
-        undefined=f"fewer than {FEWEST_FRIENDS} people",
+        undefined=f"fewer than {FEWEST_FRIENDS} people, or {SOURCE} never delivered",
         dtype=pl.Float64,
     ),
 )

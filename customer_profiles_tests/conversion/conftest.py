@@ -106,6 +106,8 @@ def order_lines(as_of: date, buyers: list[str]) -> pl.DataFrame:
         "line_number": [1] * len(buyers),
         "customer_key": buyers,
         "ordered_day": [(day - EPOCH).days] * len(buyers),
+        "quantity": [1] * len(buyers),
+        "status_day": [(day - EPOCH).days] * len(buyers),
         "status": ["paid"] * len(buyers),
         "amount_minor": [1_000] * len(buyers),
         "category": ["shoes"] * len(buyers),

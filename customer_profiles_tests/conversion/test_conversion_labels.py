@@ -21,6 +21,7 @@ LABEL = LabelSettings(gap_days=1, horizon_days=14, maturity_days=7)
 AS_OF = date(2026, 1, 31)
 FIRST, LAST, MATURES = date(2026, 2, 2), date(2026, 2, 15), date(2026, 2, 22)
 EPOCH = date(1970, 1, 1)
+ORDERS = {"ordered_day": pl.Int32, "discount_minor": pl.Int64, "refunded_minor": pl.Int64}
 
 
 def line(
@@ -35,6 +36,7 @@ def line(
     refunded=None,
     status_day=None,
     category="shoes",
+    quantity=1,
 ):
     status_day = status_day or ordered
     return {
@@ -44,18 +46,21 @@ def line(
         "order_id": order or f"order of {customer}",
         "line_number": number,
         "status_at": status_day,
+        "status_day": (status_day - EPOCH).days,
         "customer_key": customer,
         "ordered_day": (ordered - EPOCH).days,
         "status": status,
+        "quantity": quantity,
         "amount_minor": amount,
+        "currency": "CNY",
+        "discount_minor": None,
         "refunded_minor": refunded,
         "category": category,
     }
 
 
 def who_converted(engine, *lines, category=None):
-    schema = {"refunded_minor": pl.Int64, "amount_minor": pl.Int64, "ordered_day": pl.Int32}
-    frame = pl.DataFrame(lines, schema_overrides=schema)
+    frame = pl.DataFrame(lines, schema_overrides=ORDERS)
     return keys_of(engine, frame, lambda orders: converted(orders, AS_OF, LABEL, category))
 
 
@@ -152,6 +157,31 @@ def test_a_returned_line_undoes_the_line_that_it_was_and_no_other(engine):
 
 
 @both_engines
+def test_a_line_of_which_some_came_back_stands(engine):
+    lines = [
+        line("some", FIRST, amount=300, quantity=3),
+        line("some", FIRST, "returned", amount=-100, quantity=-1, status_day=LAST),
+        line("nothing yet", FIRST, "refunded", refunded=0),
+        line("dated anew", LAST, quantity=2),
+        line("dated anew", MATURES, "returned", amount=-50, quantity=-1),
+    ]
+    assert who_converted(engine, *lines) == {"some", "nothing yet", "dated anew"}
+
+
+@both_engines
+def test_of_a_free_order_the_pieces_tell_whether_all_came_back(engine):
+    lines = [
+        line("some", FIRST, amount=0, quantity=2),
+        line("some", LAST, "returned", number=2, amount=0, quantity=-1),
+        line("all", FIRST, amount=0, quantity=2),
+        line("all", LAST, "returned", number=2, amount=0, quantity=-2),
+        line("all of the line", FIRST, amount=0),
+        line("all of the line", FIRST, "returned", amount=0, quantity=-1, status_day=LAST),
+    ]
+    assert who_converted(engine, *lines) == {"some"}
+
+
+@both_engines
 def test_return_lines_that_name_the_order_undo_it_once_they_take_all_of_it_back(engine):
     lines = [
         line("all", FIRST, number=1),
@@ -206,6 +236,7 @@ def test_a_response_is_a_click_on_a_contact_of_the_window_known_by_maturity(engi
             contact("clicked too late", LAST, clicked=MATURES + timedelta(days=1)),
             contact("ignored it", LAST),
             contact("in control", FIRST, "control"),
+            contact("in control too", FIRST, "Control"),
             contact("before", AS_OF, clicked=FIRST),
         ],
         schema_overrides={"clicked_day": pl.Int32, "contacted_day": pl.Int32},
@@ -242,7 +273,7 @@ PROFILES = pl.DataFrame(
 def test_a_definition_says_whom_it_is_about_and_who_is_a_one(name, about, ones):
     orders = pl.DataFrame(
         [line("new, buys", FIRST), line("old, buys", LAST)],
-        schema_overrides={"refunded_minor": pl.Int64, "ordered_day": pl.Int32},
+        schema_overrides=ORDERS,
     )
     tables = {"orders": nw.from_native(orders.lazy())}
     chosen, positives = labelled(

@@ -104,7 +104,8 @@ def session(tmp_path):
             put(opened, DELIVERIES, {"delivery_day": day, "table_name": "orders"}, file)
         put(opened, CUSTOMER_FEATURES, {"as_of": EVE}, {"customer_key": KEYS, "eligible_for_scoring": True})
         bought = {"customer_key": KEYS.gather_every(2), "order_id": KEYS.gather_every(2), "line_number": 1}
-        bought |= {"status": "paid", "amount_minor": 100, "ordered_day": number(CONTACTED) + 2}
+        bought |= dict.fromkeys(("ordered_day", "status_day"), number(CONTACTED) + 2)
+        bought |= {"status": "paid", "quantity": 1, "amount_minor": 100}
         put(opened, CLEANED["orders"], {"delivery_day": CONTACTED + timedelta(days=2)}, bought)
         yield opened
 
@@ -132,7 +133,7 @@ def put(session, table, partition, columns):
 
 
 def contacts(session, day=CONTACTED, randomised=True, chance=0.5):
-    arm = pl.Series(["treatment", "control"] * (len(KEYS) // 2))
+    arm = pl.Series(["Treatment", "Control"] * (len(KEYS) // 2))
     told = {"campaign_id": "spring", "customer_key": KEYS, "arm": arm, "randomised": randomised}
     told |= {"contacted_day": number(day), "contacted_at": datetime.combine(day, time(12), UTC)}
     put(

@@ -78,6 +78,15 @@ def test_sessions_carts_and_searches(profiles, cleaned, evening):
     assert row["views_trend"] == 1
 
 
+def test_a_cart_from_before_the_window_is_none_however_long_its_session_lasts(profiles, cleaned, evening):
+    events = [
+        seen("a", ago(30), 1, session_id="s", event_name="add_to_cart"),
+        seen("a", ago(2), 2, session_id="s"),
+    ]
+    row = profiles("behaviour", cleaned(events=events), evening("events"))["a"]
+    assert (row["sessions_30"], row["cart_adds_30"], row["cart_abandonment_rate"]) == (1, 0, None)
+
+
 def test_a_product_seen_twice_is_one_product(profiles, cleaned, evening):
     events = [
         seen("a", ago(days), product_id=product, event_name="product_view")
@@ -165,6 +174,7 @@ def test_the_control_arm_was_not_contacted(profiles, cleaned, evening):
     contacts = [
         contact("a", 10, opened_day=ago(9), clicked_day=D + timedelta(days=1), delivery_day=D),
         contact("a", 2, arm="control"),
+        contact("a", 1, arm="Control"),
         contact("a", 95),
     ]
     tables = cleaned(customers=[known("a"), known("b")], campaign_contacts=contacts)

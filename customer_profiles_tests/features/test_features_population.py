@@ -7,8 +7,9 @@ import pytest
 
 from customer_profiles.features.as_of import AsOf
 from customer_profiles.features.catalogue import FAMILY_TRAITS
-from customer_profiles.features.compute import cleaned_tables, wide_rows
+from customer_profiles.features.compute import cleaned_tables, find_identities, wide_rows
 from customer_profiles.features.population import population
+from customer_profiles.settings import IdentitySettings
 
 DAY = date(2026, 3, 3)
 MINOR, ADULT, UNTOLD = "2012-05-06", "1990-05-06", None
@@ -69,3 +70,14 @@ def delivered(shop, sound):
 )
 def test_whom_the_newest_known_version_shows_as_a_minor_has_no_profile(versions, has_profile, delivered):
     assert delivered(*versions) == has_profile
+
+
+@pytest.mark.parametrize("birth_date", [MINOR, ADULT])
+def test_a_minors_id_is_nobody_elses_whoever_shares_a_login(shop, sound, birth_date):
+    told = {"C1": ADULT, "child": birth_date}
+    shop.take("customers", [sound("customers", customer_id=c, birth_date=b) for c, b in told.items()])
+    shop.take("identity_links", [sound("identity_links", customer_id=customer) for customer in told])
+    as_of = AsOf(DAY, dict.fromkeys(("customers", "identity_links"), frozenset({DAY})))
+    tables = cleaned_tables(shop.warehouse, as_of)
+    found = find_identities(shop.warehouse, tables, as_of, IdentitySettings())
+    assert found["customer_key"].n_unique() == (2 if birth_date == MINOR else 1)

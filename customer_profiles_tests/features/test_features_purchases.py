@@ -71,6 +71,20 @@ def test_a_return_under_the_lines_own_number_takes_from_the_line(bought):
     assert bought(line(quantity=2), line(**back, amount=-50, quantity=-1)) == [(True, 50, 50)]
 
 
+def test_what_came_back_whole_is_no_purchase_whatever_money_stayed(bought):
+    back = {"status": "returned", "after": 2, "quantity": -1}
+    assert bought(line(amount=0), line(**back, amount=0)) == [(False, 0, 0)]
+    assert bought(line(), line(**back, amount=-90)) == [(False, 10, 90)]
+    assert bought(line(amount=0, quantity=2), line(**back, amount=0)) == [(True, 0, 0)]
+
+
+def test_a_line_stays_on_the_day_and_in_the_category_in_which_it_was_sold(consumption):
+    back = line(days=2, status="returned", amount=-50, quantity=-1, order="o", category="unknown")
+    row = consumption(line(days=40, quantity=2, order="o", category="tea"), back)["a"]
+    assert (row["days_since_last_order"], row["spend_minor_30"], row["spend_minor_90"]) == (40, 0, 50)
+    assert row["top_category"] == "tea"
+
+
 def test_a_later_status_undoes_a_return(bought):
     back = line(status="returned", after=2, amount=-100, quantity=-1)
     assert bought(line(), back, line(after=3)) == [(True, 100, 0)]
@@ -108,6 +122,11 @@ def test_a_discount_never_told_is_unknown_not_zero(consumption):
     rows = consumption(line("told", amount=80, discount_minor=20), line("untold"))
     assert rows["told"]["discount_share"] == 0.2
     assert rows["untold"]["discount_share"] is None
+
+
+def test_what_was_given_back_is_no_discount(consumption):
+    row = consumption(line(status="refunded", amount=80, discount_minor=20, refunded_minor=60))["a"]
+    assert row["discount_share"] == 0.2
 
 
 def test_categories_of_purchases(consumption):
@@ -161,6 +180,13 @@ def test_scores_are_fifths_of_the_buyers_with_ties_broken_by_key(consumption):
     assert rows["0"]["rfm_group"] == "hibernating"
     assert (rows["never"]["recency_score"], rows["never"]["rfm_group"]) == (None, None)
     assert rows["never"]["orders_lifetime"] == 0
+
+
+def test_whose_money_is_unknown_is_not_among_those_who_spent_least(consumption):
+    unknown = [line(f"unknown {n}", amount=0, currency="XXX") for n in range(5)]
+    rows = consumption(*(line(f"{n}", amount=100 + n) for n in range(5)), *unknown)
+    assert [rows[f"{n}"]["monetary_score"] for n in range(5)] == [1, 2, 3, 4, 5]
+    assert rows["unknown 0"]["monetary_score"] is None
 
 
 def test_every_pair_of_scores_has_a_group():
