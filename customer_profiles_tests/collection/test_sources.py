@@ -415,6 +415,18 @@ def test_a_column_of_the_same_name_needs_no_line_unless_it_is_used_for_another(o
     assert (row["channel"], row["coupon_id"], row["category"]) == ("web", "X1", None)
 
 
+def test_a_column_of_the_same_name_is_read_as_its_source_says(own: OwnData) -> None:
+    row = {"ordered_at": "2026-03-03 08:00", "quantity": "1.000", "product_id": " '007"}
+    how: dict[str, Any] = {name: ORDER[name] for name in ORDER if name not in row}
+    own.put("f_2026-03-03.csv", csv_of([ROW | row | {"Paid": "7"}]))
+    source = {"path": "f_{day}.csv", "timezone": "Asia/Tokyo", "decimal": ","}
+    told = []
+    for more in ({}, {name: name for name in row}):
+        own.says({**source, "columns": how | more})
+        told.append([own.rows()[0][name] for name in row])
+    assert told[0] == told[1] == [datetime(2026, 3, 2, 23, tzinfo=UTC), 1000, "007"]
+
+
 def test_a_required_column_is_there_also_if_another_is_made_of_it(own: OwnData) -> None:
     own.put("f.csv", "product_id,valid_from,category\nP1,2026-03-03,pens\n")
     own.says({"path": "f.csv", "columns": {"name": "product_id"}}, table="products")
