@@ -365,7 +365,13 @@ def test_an_amount_becomes_minor_units(own: OwnData, cell: str, decimal: str, mi
 
 @pytest.mark.parametrize(
     ("cell", "rule"),
-    [("12,50", "unparsable"), ("nan", "non_finite"), ("1e400", "unparsable"), ("=cmd|'/c'!A1", "unparsable")],
+    [
+        ("12,50", "unparsable"),
+        ("0,125", "unparsable"),
+        ("nan", "non_finite"),
+        ("1e400", "unparsable"),
+        ("=cmd|'/c'!A1", "unparsable"),
+    ],
 )
 def test_an_amount_that_is_none_is_quarantined(own: OwnData, cell: str, rule: str) -> None:
     row = one(own, {}, {"Paid": cell})

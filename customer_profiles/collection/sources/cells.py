@@ -42,10 +42,11 @@ BEFORE, AFTER = rf"(?i)^([-+(]?){CURRENCY}", rf"(?i){CURRENCY}([-)]?)$"
 BEHIND = r"^\((.*)\)$|^([^-+].*)-$"
 """A negative amount as bookkeepers write it: ``(12.50)``, ``12.50-``."""
 GROUPED = {
-    ".": r"^[+-]?\d{1,3}(,\d{2,3})*,\d{3}(\.\d+)?$",
-    ",": r"^[+-]?\d{1,3}(\.\d{2,3})*\.\d{3}(,\d+)?$",
+    ".": r"^[+-]?[1-9]\d{0,2}(,\d{2,3})*,\d{3}(\.\d+)?$",
+    ",": r"^[+-]?[1-9]\d{0,2}(\.\d{2,3})*\.\d{3}(,\d+)?$",
 }
-"""A number with thousands set apart, in India lakhs too, by its decimal sign."""
+"""A number with thousands set apart, in India lakhs too, by its decimal sign. No thousands begin with a zero:
+``0.125`` is a fraction."""
 KEPT_AS_TEXT = r"""^\s*(?:="(.*)"|'(\+?\d+)|`([^`]*))\s*$"""
 """How Excel is kept from making numbers of digits: ``="00123"``, ``'00123``, ``'+1617``, a backtick."""
 MAY_BE_KEPT_AS_TEXT = r"^\s*[='`]"
