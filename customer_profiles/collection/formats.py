@@ -6,7 +6,6 @@ Text formats come out as strings.
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any, BinaryIO
 import polars as pl
 
 from customer_profiles.collection.escapes import PARTED, as_parted, as_written, unescaped
-from customer_profiles.collection.json_cells import DECODERS, json_row, written_json
+from customer_profiles.collection.json_cells import json_row, nested_text
 from customer_profiles.collection.layouts import Layout, Ragged, Refuse
 from customer_profiles.collection.text_files import CHUNK, lines_of, open_text, survey_text
 
@@ -209,10 +208,7 @@ def plain(column: pl.Series, decimal: str = ".") -> pl.Series:
         except pl.exceptions.ComputeError:
             return column.bin.encode("hex")
     if column.dtype.is_nested():
-        cells = [
-            None if cell is None else written_json(DECODERS[decimal](json.dumps(cell, default=str)))
-            for cell in column.to_list()
-        ]
+        cells = [None if cell is None else nested_text(cell, decimal) for cell in column.to_list()]
         return pl.Series(column.name, cells, dtype=pl.String)
     return column
 

@@ -744,6 +744,15 @@ def test_a_type_of_parquet_that_is_not_read_is_named(
         own.rows()
 
 
+def test_nested_decimals_of_parquet_have_the_sign_of_the_source(own: OwnData) -> None:
+    prices = pa.array([{"price": Decimal("2.125")}], pa.struct([("price", pa.decimal128(10, 3))]))
+    rows = pa.table({"No": ["A"], "At": ["2026-03-03"], "Who": ["c"], "paid": prices})
+    parquet.write_table(rows, own.folder / "o_2026-03-03.parquet")
+    paid = {"amount_minor": {"column": "paid.price", "minor_units": 2}}
+    own.says({"path": "o_{day}.parquet", "decimal": ",", "columns": ORDER | paid})
+    assert column(own.rows(), "amount_minor") == [212]
+
+
 def test_a_duration_of_parquet_is_kept_as_text(own: OwnData) -> None:
     rows = pl.DataFrame(
         {"No": ["A"], "At": ["2026-03-03"], "Who": ["c"], "Paid": [1.0], "took": [timedelta(1)]}

@@ -402,6 +402,15 @@ def test_a_path_leads_into_nested_fields(own: OwnData) -> None:
     assert (found["payment_method"], found["coupon_id"], found["channel"]) == ("上海", "7", None)
 
 
+@pytest.mark.parametrize("rows_of", [None, "buyer"])
+def test_nested_ids_of_many_digits_stay_apart(own: OwnData, rows_of: str | None) -> None:
+    ids = [10**22 + 1, 10**22 + 2]
+    own.put("f.ndjson", "\n".join(json.dumps(ROW | {"buyer": {"id": each}}) for each in ids))
+    rows = {"rows_of": rows_of} if rows_of else {}
+    own.says({"path": "f.ndjson", "columns": ORDER | {"coupon_id": "buyer.id"}, **rows})
+    assert [row["coupon_id"] for row in own.rows()] == [str(each) for each in ids]
+
+
 def test_a_row_without_an_id_gets_the_same_one_every_time(own: OwnData) -> None:
     how = {"order_id": {"hash_of": ["Who", "At"]}}
     ids = [one(own, how, row)["order_id"] for row in ({}, {"Pieces": "9"}, {"Who": "C2"})]
