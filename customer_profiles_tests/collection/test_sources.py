@@ -331,6 +331,31 @@ def test_nobody_is_born_in_a_year_to_come_of_which_two_digits_are_told(
     assert row["broken_rules"] == (["customer_is_underage"] if year > 2026 else [])
 
 
+@pytest.mark.parametrize(
+    ("cell", "zone"),
+    [
+        ("1990-01-01T00:00:00.000Z", "America/New_York"),
+        ("1990-01-01 00:00:00+01", "America/New_York"),
+        ("1989-12-31T23:00:00.000Z", "Europe/Berlin"),
+        ("1990-01-01T05:30:00Z", "America/New_York"),
+        ("1990-01-01T23:30:00", "America/New_York"),
+    ],
+)
+def test_a_birth_told_by_a_midnight_is_of_the_same_day_in_any_way(own: OwnData, cell: str, zone: str) -> None:
+    rows = f"customer_id,updated_at,birth_date\nc,2026-03-03,{cell}\n"
+    own.put("deliveries/customers/2026-03-03.csv", rows)
+    found = own.rows("customers", timezone=zone)
+    own.put("c_2026-03-03.csv", rows)
+    for home, columns in (
+        (zone, {}),
+        (zone, {"birth_date": "birth_date"}),
+        ("Asia/Shanghai", {"birth_date": {"column": "birth_date", "timezone": zone}}),
+    ):
+        own.says({"path": "c_{day}.csv", "columns": columns}, "customers")
+        found += own.rows("customers", timezone=home)
+    assert [(row["birth_year"], row["birth_month"]) for row in found] == [(1990, 1)] * 4
+
+
 @pytest.mark.parametrize("cell", ["'+16175550123", '="+16175550123"', "`+16175550123 ", "+16175550123"])
 def test_what_excel_keeps_as_text_names_the_same_customer(own: OwnData, cell: str) -> None:
     keys = {one(own, {}, {"Who": who})["customer_key"] for who in (cell, "+16175550123")}

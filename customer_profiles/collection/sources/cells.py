@@ -13,6 +13,7 @@ import polars as pl
 
 from customer_profiles.collection.parsing import (
     DATE_ONLY,
+    MIDNIGHT,
     NO_DATE,
     PARSERS,
     WHOLE,
@@ -53,8 +54,9 @@ MAY_BE_KEPT_AS_TEXT = r"^\s*[='`]"
 """Few columns hold such cells, and that is found out faster than all are looked at for their groups."""
 EXACT_AMOUNT = 2**53
 """Minor units from which on a floating number is no longer exact."""
-WITHOUT_ZONE = r"^\d{4}-\d{1,2}-\d{1,2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?$"
 ISO = r"^\d{4}-\d{1,2}-\d{1,2}"
+DAY_AS_WRITTEN = rf"{ISO}([T ]\d{{2}}:\d{{2}}(:\d{{2}}(\.\d+)?)?)?$|{ISO}{MIDNIGHT}"
+"""A time without a zone, or a midnight at an offset: nobody means the day before it."""
 UNMAPPED = "!"
 """Stands before a time or an amount that cannot be mapped but would be read as another one."""
 HOURS = (*HOURS_ALONE, "%T", "%R", "%s", "%X", "%c", "%+", "%r")
@@ -140,7 +142,7 @@ def iso_time(name: str, column: Column, kind: str, decimal: str, zone: str, busi
         )
     else:
         times = PARSERS["moment"](name, {}, zone).value
-        written = cell.str.contains(WITHOUT_ZONE if day_alone else DATE_ONLY)  # midnight can lie in a gap
+        written = cell.str.contains(DAY_AS_WRITTEN if day_alone else DATE_ONLY)  # midnight can lie in a gap
         dates = pl.when(written).then(cell.str.to_date("%Y-%m-%d", exact=False, strict=False).cast(pl.String))
         mapped = pl.coalesce(dates, _time_text(times, zone, day_alone))
     misread = cell.str.contains(ISO) & ~cell.str.contains(NO_DATE)
