@@ -412,6 +412,19 @@ def test_values_are_recoded_and_others_stay(own: OwnData) -> None:
     assert one(own, how, {"State": "9"})["broken_rules"] == ["status|unparsable"]
 
 
+def test_numbers_of_a_file_are_seconds_whatever_its_decimal_sign(own: OwnData) -> None:
+    at = {"column": "At", "date_format": "epoch_s"}
+    row: dict[str, Any] = {"At": 1772532000.5, "Paid": "1,50"}
+    found = one(own, {"ordered_at": at, "status_at": at}, row, decimal=",")
+    assert found["ordered_at"] == datetime(2026, 3, 3, 10, microsecond=500_000, tzinfo=UTC)
+
+
+def test_an_expression_sees_full_width_digits_as_the_table_does(own: OwnData) -> None:
+    status = {"expression": "CASE WHEN Pieces < 0 THEN 'returned' ELSE 'completed' END"}
+    row = one(own, {"status": status}, {"Pieces": "－２"}, numbers=["Pieces"])
+    assert (row["quantity"], row["status"], row["broken_rules"]) == (-2, "returned", [])
+
+
 def test_an_expression_sees_numbers_where_they_are_named(own: OwnData) -> None:
     status = {"expression": "CASE WHEN No LIKE 'C%' OR Pieces < 0 THEN 'returned' ELSE 'paid' END"}
     amount = {"expression": "Pieces * Paid", "minor_units": 2}

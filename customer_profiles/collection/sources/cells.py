@@ -154,7 +154,7 @@ def _by_format(cell: pl.Expr, form: str, decimal: str, zone: str, day_alone: boo
         first = date.fromisoformat(form.removeprefix(DAYS_SINCE))
         return _days_since(as_number(cell, decimal), first, zone, day_alone)
     if form in EPOCHS:
-        ticks = cell.cast(pl.Float64, strict=False) * (1_000_000 // EPOCHS[form])
+        ticks = as_number(cell, decimal) * (1_000_000 // EPOCHS[form])
         times = pl.from_epoch(ticks.cast(pl.Int64, strict=False), "us").dt.replace_time_zone("UTC")
         return _time_text(times, zone, day_alone)
     if not any(hour in form for hour in HOURS):

@@ -234,10 +234,16 @@ def _in_brackets(part: re.Match[str]) -> str:
 def _as_expressions_see(source: Source, rows: pl.DataFrame) -> pl.DataFrame:
     """The rows with the columns under ``numbers`` as numbers."""
     return rows.with_columns(
-        _cell_by_cell(rows[name], as_number(pl.col(name), source.decimal))
+        _cell_by_cell(_of_usual_width(rows[name]), as_number(pl.col(name), source.decimal))
         for name in source.numbers
         if name in rows.columns
     )
+
+
+def _of_usual_width(cells: pl.Series) -> pl.Series:
+    """Cells whose full-width digits are those of ASCII."""
+    wide = (cells.str.len_bytes() != cells.str.len_chars()).any()
+    return cells.str.normalize("NFKC") if wide else cells
 
 
 def _cell_by_cell(cells: pl.Series, mapped: pl.Expr) -> pl.Series:
@@ -276,9 +282,8 @@ def _mapped(
     made = plain(made)
     text = made.to_frame(name).select(as_text(made.dtype, pl.col(name)).str.strip_chars()).to_series()
     kind = (columns_of(CONTRACTS[table])[name].metadata or {})["kind"]
-    as_the_door = kind in NUMBERS or (kind in TIMES and not column.date_format)
-    if as_the_door and (text.str.len_bytes() != text.str.len_chars()).any():
-        text = text.str.normalize("NFKC")  # full-width digits
+    if kind in NUMBERS or (kind in TIMES and not column.date_format):
+        text = _of_usual_width(text)
     if column.values:
         text = text.replace(dict(column.values))
     return _cell_by_cell(text, _as_the_door_reads(name, kind, decimal, column, source, home))
