@@ -7,7 +7,6 @@ is told. Everything runs in a transaction that may only read.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import ExitStack, closing, contextmanager
@@ -25,6 +24,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from customer_profiles.collection.formats import EXACT_FLOAT
+from customer_profiles.collection.json_cells import nested_text
 from customer_profiles.collection.layouts import Refuse
 
 BOUNDS = ("day_start", "day_end")
@@ -282,6 +282,8 @@ def _text(cell: Any, decimal: str) -> str | None:
     """A cell as the text that parses to the same value."""
     if cell is None or isinstance(cell, str):
         return cell
+    if isinstance(cell, dict | list):
+        return nested_text(cell, decimal)
     text = next(written for kind, written in TEXTS if isinstance(cell, kind))(cell)
     return text.replace(".", decimal) if isinstance(cell, float | Decimal) else text
 
@@ -295,7 +297,6 @@ TEXTS: tuple[tuple[type | UnionType, Callable[[Any], str]], ...] = (
     (float, _number),
     (Decimal, lambda cell: format(cell, "f")),
     (datetime, lambda cell: cell.isoformat(" ")),
-    (dict | list, lambda cell: json.dumps(cell, ensure_ascii=False, default=str)),
     (bytes | bytearray | memoryview, lambda cell: bytes(cell).hex()),
     (object, str),
 )

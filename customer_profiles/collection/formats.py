@@ -6,7 +6,6 @@ Text formats come out as strings.
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any, BinaryIO
 import polars as pl
 
 from customer_profiles.collection.escapes import PARTED, as_parted, as_written, unescaped
-from customer_profiles.collection.json_cells import DECODERS, json_row, written_json
+from customer_profiles.collection.json_cells import json_row, nested_text
 from customer_profiles.collection.layouts import Layout, Ragged, Refuse
 from customer_profiles.collection.text_files import CHUNK, lines_of, open_text, survey_text
 
@@ -155,13 +154,46 @@ def _read_ndjson(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFra
 
 
 def _read_parquet(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFrame, Ragged]:
+    from pyarrow import ArrowException, parquet, types
+
     try:
-        rows = pl.read_parquet(file)
-    except pl.exceptions.PolarsError as error:
-        reason = str(error).splitlines()[0]
-        raise refuse(f"it is not a whole Parquet file: {reason}; deliver it again") from error
+        with parquet.ParquetFile(file) as whole:
+            schema = whole.schema_arrow
+            if any(_is_at_an_offset(field.type) for field in schema):
+                rows = of_arrow(whole.read())
+            else:  # of Arrow's date64, Polars makes a midnight
+                days = [field.name for field in schema if types.is_date(field.type)]
+                rows = pl.read_parquet(file).with_columns(pl.col(days).cast(pl.Date))
+    except (ArrowException, *UNREAD) as error:
+        raise refuse(no_parquet(error)) from error
     rows.columns = tidy_names(rows.columns, refuse)
     return rows.with_columns(plain(rows[name], layout.decimal) for name in rows.columns), []
+
+
+UNREAD = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
+"""What Polars raises of types that it does not know, such as decimals of more than 38 digits."""
+
+
+def no_parquet(error: BaseException) -> str:
+    """Why a file cannot be read as Parquet, and what can be done to it."""
+    return f"it is not a whole Parquet file: {str(error).splitlines()[0]}; deliver it again"
+
+
+def _is_at_an_offset(dtype: Any) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_timestamp(dtype)) and (dtype.tz or "").startswith(("+", "-"))
+
+
+def of_arrow(table: Any) -> pl.DataFrame:
+    """Cells of Arrow. Polars knows no zone that is an offset: such times are told in UTC."""
+    import pyarrow as pa
+
+    fields = [
+        field.with_type(pa.timestamp(field.type.unit, "UTC")) if _is_at_an_offset(field.type) else field
+        for field in table.schema
+    ]
+    return pl.DataFrame(pl.from_arrow(table.cast(pa.schema(fields))))
 
 
 def plain(column: pl.Series, decimal: str = ".") -> pl.Series:
@@ -176,10 +208,7 @@ def plain(column: pl.Series, decimal: str = ".") -> pl.Series:
         except pl.exceptions.ComputeError:
             return column.bin.encode("hex")
     if column.dtype.is_nested():
-        cells = [
-            None if cell is None else written_json(DECODERS[decimal](json.dumps(cell, default=str)))
-            for cell in column.to_list()
-        ]
+        cells = [None if cell is None else nested_text(cell, decimal) for cell in column.to_list()]
         return pl.Series(column.name, cells, dtype=pl.String)
     return column
 

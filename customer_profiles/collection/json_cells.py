@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
+
+LARGEST = 2**63
+"""Whole numbers from here on are rounded by whoever holds them in 64 bits with a sign."""
 
 
 def json_row(line: bytes, decimal: str = ".") -> dict[str, str | None] | None:
@@ -27,11 +31,19 @@ def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return named
 
 
+def _exact(number: str) -> int | str:
+    """A whole number, as text if it has more than 64 bits: a path would round it, and ids would be one."""
+    whole = int(number)
+    return whole if abs(whole) < LARGEST else number
+
+
 # made once: json.loads and json.dumps make a new one at each call with an option
 DECODERS = {
-    ".": json.JSONDecoder(object_pairs_hook=_named_once).decode,
+    ".": json.JSONDecoder(object_pairs_hook=_named_once, parse_int=_exact).decode,
     ",": json.JSONDecoder(
-        object_pairs_hook=_named_once, parse_float=lambda number: number.replace(".", ",")
+        object_pairs_hook=_named_once,
+        parse_int=_exact,
+        parse_float=lambda number: number.replace(".", ","),
     ).decode,
 }
 """Read JSON, by the sign with which its fractions are written as text."""
@@ -43,3 +55,12 @@ def json_text(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
     return str(value) if type(value) is int else written_json(value)
+
+
+def nested_text(value: Any, decimal: str) -> str:
+    """A list or struct of typed values as JSON, its fractions written with the sign ``decimal``."""
+
+    def written(part: Any) -> str:
+        return format(part, "f").replace(".", decimal) if isinstance(part, Decimal) else str(part)
+
+    return written_json(DECODERS[decimal](json.dumps(value, default=written)))

@@ -24,6 +24,9 @@ WHOLE, WHOLE_AS_DECIMAL = r"^[+-]?\d+$", r"^[+-]?\d+\.0+$"
 NON_FINITE = r"(?i)^[+-]?(nan|inf|infinity)$"
 UTC, OFFSET = r"( ?UTC|[zZ])$", r" ?([+-]\d{2}(:?\d{2})?)$"
 DATE_ONLY, TIME = r"^\d{4}-\d{1,2}-\d{1,2}$", r"[T ]\d{2}:.*$"
+IN_A_ZONE = r" ?(UTC|[zZ]|[+-]\d{2}(:?\d{2})?)"
+HOURS_IN_A_ZONE = rf"[T ]\d{{2}}:.*{IN_A_ZONE}$"
+MIDNIGHT = rf"[T ]00:00(:00(\.0+)?)?({IN_A_ZONE})?$"
 NO_DATE = r"^0000-"
 USUAL_MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2} ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$"
 BROKEN, REPAIRED = "broken: ", "repaired: "
@@ -236,9 +239,16 @@ def _leaves_out_midnights(timezone: str) -> bool:
     return pl.select(_on_the_clock(pl.lit(days), timezone)).to_series().has_nulls()
 
 
-def _date(name: str, _: Mapping[str, Any], __: str) -> Parsed:
+def _date(name: str, _: Mapping[str, Any], timezone: str) -> Parsed:
     cell = pl.col(name)
-    value = cell.str.replace(TIME, "").str.to_date("%Y-%m-%d", strict=False)
+    written = cell.str.replace(TIME, "").str.to_date("%Y-%m-%d", strict=False)
+    # a local midnight told in UTC is of another day; one at an offset is of the day that is written
+    elsewhere = pl.when(cell.str.contains(HOURS_IN_A_ZONE) & ~cell.str.contains(MIDNIGHT)).then(cell)
+    moments = elsewhere.map_batches(
+        partial(_moments, timezone=timezone), return_dtype=pl.Datetime("us", "UTC")
+    )
+    told = moments.dt.convert_time_zone(timezone).dt.date()
+    value = pl.when(elsewhere.is_null()).then(written).otherwise(told)
     impossible = cell.str.contains(NO_DATE)
     return Parsed(value, broken={"impossible_date": impossible, "unparsable": _unread(name) & ~impossible})
 

@@ -14,9 +14,12 @@ from typing import Any
 import polars as pl
 
 from customer_profiles.collection.formats import (
+    UNREAD,
     as_meant,
     csv_options,
     fixed_lines,
+    no_parquet,
+    of_arrow,
     plain,
     require_one_order,
     split_fixed,
@@ -125,12 +128,11 @@ def _parquet_pieces(file: Path, layout: Layout, refuse: Refuse) -> Iterator[Piec
     try:
         with parquet.ParquetFile(file, pre_buffer=False) as whole:
             for batch in whole.iter_batches(ROWS):
-                rows = pl.DataFrame(pl.from_arrow(pa.Table.from_batches([batch])))
+                rows = of_arrow(pa.Table.from_batches([batch]))
                 rows.columns = tidy_names(rows.columns, refuse)
                 yield rows.with_columns(plain(rows[name], layout.decimal) for name in rows.columns), []
-    except pa.ArrowException as error:
-        reason = str(error).splitlines()[0]
-        raise refuse(f"it is not a whole Parquet file: {reason}; deliver it again") from error
+    except (pa.ArrowException, *UNREAD) as error:
+        raise refuse(no_parquet(error)) from error
 
 
 PIECES: dict[str, Callable[[Path, Layout, Refuse], Iterator[Piece]]] = {

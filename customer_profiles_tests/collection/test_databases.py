@@ -154,6 +154,8 @@ def test_numbers_are_written_with_the_decimal_sign_of_the_text_beside_them(postg
     text = f"select 1.234 as number, '1.234,50 €' as words, 3 as whole where {BOUND}"
     for url in (postgres.url, sqlite()):
         assert rows_of(url, text, decimal=",").row(0) == ("1,234", "1.234,50 €", "3")
+    nested = f"""select '{{"paid": 1.234}}'::jsonb as json, array[1.234] as list where {BOUND}"""
+    assert rows_of(postgres.url, nested, decimal=",").row(0) == ('{"paid": "1,234"}', '["1,234"]')
 
 
 def test_a_percent_sign_is_no_parameter(postgres, sqlite) -> None:

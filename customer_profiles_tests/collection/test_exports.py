@@ -6,11 +6,14 @@ import gzip
 import json
 import resource
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from customer_profiles.collection import formats, pieces, reading, text_files
 from customer_profiles.collection.escapes import parted_by_one_sign
@@ -712,6 +715,42 @@ def test_an_amount_too_large_to_be_exact_is_quarantined(own: OwnData) -> None:
     own.put("o_2026-03-03.csv", "No,At,Who,Paid\n" + rows)
     own.says({"path": "o_{day}.csv", "columns": ORDER})
     assert column(own.rows(), "amount_minor") == [9007199254740991, None, 0, None]
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_days_and_offsets_of_parquet_are_read_whatever_arrow_calls_them(
+    own: OwnData, monkeypatch: pytest.MonkeyPatch, large: bool
+) -> None:
+    monkeypatch.setattr(reading, "LARGE_FILE", 0 if large else 48_000_000)
+    days = pa.array([date(2026, 3, 3)], pa.date64())
+    moments = pa.array([datetime(2026, 3, 3, 8, tzinfo=UTC)], pa.timestamp("us", "+05:30"))
+    rows = pa.table({"No": ["A"], "At": days, "status_at": moments, "Who": ["c"], "Paid": [1.0]})
+    parquet.write_table(rows, own.folder / "o_2026-03-03.parquet")
+    own.says({"path": "o_{day}.parquet", "columns": {**ORDER, "status_at": "status_at"}})
+    (row,) = own.rows()
+    assert (row["ordered_hour"], row["status_at"].hour) == (None, 8)
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_a_type_of_parquet_that_is_not_read_is_named(
+    own: OwnData, monkeypatch: pytest.MonkeyPatch, large: bool
+) -> None:
+    monkeypatch.setattr(reading, "LARGE_FILE", 0 if large else 48_000_000)
+    wide = pa.array([Decimal(1)], pa.decimal256(50, 2))
+    rows = pa.table({"No": ["A"], "At": ["2026-03-03"], "Who": ["c"], "Paid": wide})
+    parquet.write_table(rows, own.folder / "o_2026-03-03.parquet")
+    own.says({"path": "o_{day}.parquet", "columns": ORDER})
+    with pytest.raises(DeliveryError, match="not a whole Parquet file: "):
+        own.rows()
+
+
+def test_nested_decimals_of_parquet_have_the_sign_of_the_source(own: OwnData) -> None:
+    prices = pa.array([{"price": Decimal("2.125")}], pa.struct([("price", pa.decimal128(10, 3))]))
+    rows = pa.table({"No": ["A"], "At": ["2026-03-03"], "Who": ["c"], "paid": prices})
+    parquet.write_table(rows, own.folder / "o_2026-03-03.parquet")
+    paid = {"amount_minor": {"column": "paid.price", "minor_units": 2}}
+    own.says({"path": "o_{day}.parquet", "decimal": ",", "columns": ORDER | paid})
+    assert column(own.rows(), "amount_minor") == [212]
 
 
 def test_a_duration_of_parquet_is_kept_as_text(own: OwnData) -> None:

@@ -331,6 +331,31 @@ def test_nobody_is_born_in_a_year_to_come_of_which_two_digits_are_told(
     assert row["broken_rules"] == (["customer_is_underage"] if year > 2026 else [])
 
 
+@pytest.mark.parametrize(
+    ("cell", "zone"),
+    [
+        ("1990-01-01T00:00:00.000Z", "America/New_York"),
+        ("1990-01-01 00:00:00+01", "America/New_York"),
+        ("1989-12-31T23:00:00.000Z", "Europe/Berlin"),
+        ("1990-01-01T05:30:00Z", "America/New_York"),
+        ("1990-01-01T23:30:00", "America/New_York"),
+    ],
+)
+def test_a_birth_told_by_a_midnight_is_of_the_same_day_in_any_way(own: OwnData, cell: str, zone: str) -> None:
+    rows = f"customer_id,updated_at,birth_date\nc,2026-03-03,{cell}\n"
+    own.put("deliveries/customers/2026-03-03.csv", rows)
+    found = own.rows("customers", timezone=zone)
+    own.put("c_2026-03-03.csv", rows)
+    for home, columns in (
+        (zone, {}),
+        (zone, {"birth_date": "birth_date"}),
+        ("Asia/Shanghai", {"birth_date": {"column": "birth_date", "timezone": zone}}),
+    ):
+        own.says({"path": "c_{day}.csv", "columns": columns}, "customers")
+        found += own.rows("customers", timezone=home)
+    assert [(row["birth_year"], row["birth_month"]) for row in found] == [(1990, 1)] * 4
+
+
 @pytest.mark.parametrize("cell", ["'+16175550123", '="+16175550123"', "`+16175550123 ", "+16175550123"])
 def test_what_excel_keeps_as_text_names_the_same_customer(own: OwnData, cell: str) -> None:
     keys = {one(own, {}, {"Who": who})["customer_key"] for who in (cell, "+16175550123")}
@@ -365,7 +390,13 @@ def test_an_amount_becomes_minor_units(own: OwnData, cell: str, decimal: str, mi
 
 @pytest.mark.parametrize(
     ("cell", "rule"),
-    [("12,50", "unparsable"), ("nan", "non_finite"), ("1e400", "unparsable"), ("=cmd|'/c'!A1", "unparsable")],
+    [
+        ("12,50", "unparsable"),
+        ("0,125", "unparsable"),
+        ("nan", "non_finite"),
+        ("1e400", "unparsable"),
+        ("=cmd|'/c'!A1", "unparsable"),
+    ],
 )
 def test_an_amount_that_is_none_is_quarantined(own: OwnData, cell: str, rule: str) -> None:
     row = one(own, {}, {"Paid": cell})
@@ -381,6 +412,19 @@ def test_values_are_recoded_and_others_stay(own: OwnData) -> None:
     assert one(own, how, {"State": "9"})["broken_rules"] == ["status|unparsable"]
 
 
+def test_numbers_of_a_file_are_seconds_whatever_its_decimal_sign(own: OwnData) -> None:
+    at = {"column": "At", "date_format": "epoch_s"}
+    row: dict[str, Any] = {"At": 1772532000.5, "Paid": "1,50"}
+    found = one(own, {"ordered_at": at, "status_at": at}, row, decimal=",")
+    assert found["ordered_at"] == datetime(2026, 3, 3, 10, microsecond=500_000, tzinfo=UTC)
+
+
+def test_an_expression_sees_full_width_digits_as_the_table_does(own: OwnData) -> None:
+    status = {"expression": "CASE WHEN Pieces < 0 THEN 'returned' ELSE 'completed' END"}
+    row = one(own, {"status": status}, {"Pieces": "－２"}, numbers=["Pieces"])
+    assert (row["quantity"], row["status"], row["broken_rules"]) == (-2, "returned", [])
+
+
 def test_an_expression_sees_numbers_where_they_are_named(own: OwnData) -> None:
     status = {"expression": "CASE WHEN No LIKE 'C%' OR Pieces < 0 THEN 'returned' ELSE 'paid' END"}
     amount = {"expression": "Pieces * Paid", "minor_units": 2}
@@ -394,6 +438,15 @@ def test_a_path_leads_into_nested_fields(own: OwnData) -> None:
     how = {"payment_method": "buyer.city", "coupon_id": "buyer.ids[0].no", "channel": "buyer.absent"}
     found = one(own, how, row)  # type: ignore[arg-type]
     assert (found["payment_method"], found["coupon_id"], found["channel"]) == ("上海", "7", None)
+
+
+@pytest.mark.parametrize("rows_of", [None, "buyer"])
+def test_nested_ids_of_many_digits_stay_apart(own: OwnData, rows_of: str | None) -> None:
+    ids = [10**22 + 1, 10**22 + 2]
+    own.put("f.ndjson", "\n".join(json.dumps(ROW | {"buyer": {"id": each}}) for each in ids))
+    rows = {"rows_of": rows_of} if rows_of else {}
+    own.says({"path": "f.ndjson", "columns": ORDER | {"coupon_id": "buyer.id"}, **rows})
+    assert [row["coupon_id"] for row in own.rows()] == [str(each) for each in ids]
 
 
 def test_a_row_without_an_id_gets_the_same_one_every_time(own: OwnData) -> None:
@@ -413,6 +466,18 @@ def test_repeated_lines_of_an_order_stay_lines(own: OwnData) -> None:
 def test_a_column_of_the_same_name_needs_no_line_unless_it_is_used_for_another(own: OwnData) -> None:
     row = one(own, {"coupon_id": "category"}, {"category": "X1", "channel": "web"})
     assert (row["channel"], row["coupon_id"], row["category"]) == ("web", "X1", None)
+
+
+def test_a_column_of_the_same_name_is_read_as_its_source_says(own: OwnData) -> None:
+    row = {"ordered_at": "2026-03-03 08:00", "quantity": "1.000", "product_id": " '007"}
+    how: dict[str, Any] = {name: ORDER[name] for name in ORDER if name not in row}
+    own.put("f_2026-03-03.csv", csv_of([ROW | row | {"Paid": "7"}]))
+    source = {"path": "f_{day}.csv", "timezone": "Asia/Tokyo", "decimal": ","}
+    told = []
+    for more in ({}, {name: name for name in row}):
+        own.says({**source, "columns": how | more})
+        told.append([own.rows()[0][name] for name in row])
+    assert told[0] == told[1] == [datetime(2026, 3, 2, 23, tzinfo=UTC), 1000, "007"]
 
 
 def test_a_required_column_is_there_also_if_another_is_made_of_it(own: OwnData) -> None:

@@ -13,6 +13,7 @@ import polars as pl
 
 from customer_profiles.collection.parsing import (
     DATE_ONLY,
+    MIDNIGHT,
     NO_DATE,
     PARSERS,
     WHOLE,
@@ -42,18 +43,20 @@ BEFORE, AFTER = rf"(?i)^([-+(]?){CURRENCY}", rf"(?i){CURRENCY}([-)]?)$"
 BEHIND = r"^\((.*)\)$|^([^-+].*)-$"
 """A negative amount as bookkeepers write it: ``(12.50)``, ``12.50-``."""
 GROUPED = {
-    ".": r"^[+-]?\d{1,3}(,\d{2,3})*,\d{3}(\.\d+)?$",
-    ",": r"^[+-]?\d{1,3}(\.\d{2,3})*\.\d{3}(,\d+)?$",
+    ".": r"^[+-]?[1-9]\d{0,2}(,\d{2,3})*,\d{3}(\.\d+)?$",
+    ",": r"^[+-]?[1-9]\d{0,2}(\.\d{2,3})*\.\d{3}(,\d+)?$",
 }
-"""A number with thousands set apart, in India lakhs too, by its decimal sign."""
+"""A number with thousands set apart, in India lakhs too, by its decimal sign. No thousands begin with a zero:
+``0.125`` is a fraction."""
 KEPT_AS_TEXT = r"""^\s*(?:="(.*)"|'(\+?\d+)|`([^`]*))\s*$"""
 """How Excel is kept from making numbers of digits: ``="00123"``, ``'00123``, ``'+1617``, a backtick."""
 MAY_BE_KEPT_AS_TEXT = r"^\s*[='`]"
 """Few columns hold such cells, and that is found out faster than all are looked at for their groups."""
 EXACT_AMOUNT = 2**53
 """Minor units from which on a floating number is no longer exact."""
-WITHOUT_ZONE = r"^\d{4}-\d{1,2}-\d{1,2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?$"
 ISO = r"^\d{4}-\d{1,2}-\d{1,2}"
+DAY_AS_WRITTEN = rf"{ISO}([T ]\d{{2}}:\d{{2}}(:\d{{2}}(\.\d+)?)?)?$|{ISO}{MIDNIGHT}"
+"""A time without a zone, or a midnight at an offset: nobody means the day before it."""
 UNMAPPED = "!"
 """Stands before a time or an amount that cannot be mapped but would be read as another one."""
 HOURS = (*HOURS_ALONE, "%T", "%R", "%s", "%X", "%c", "%+", "%r")
@@ -139,7 +142,7 @@ def iso_time(name: str, column: Column, kind: str, decimal: str, zone: str, busi
         )
     else:
         times = PARSERS["moment"](name, {}, zone).value
-        written = cell.str.contains(WITHOUT_ZONE if day_alone else DATE_ONLY)  # midnight can lie in a gap
+        written = cell.str.contains(DAY_AS_WRITTEN if day_alone else DATE_ONLY)  # midnight can lie in a gap
         dates = pl.when(written).then(cell.str.to_date("%Y-%m-%d", exact=False, strict=False).cast(pl.String))
         mapped = pl.coalesce(dates, _time_text(times, zone, day_alone))
     misread = cell.str.contains(ISO) & ~cell.str.contains(NO_DATE)
@@ -151,7 +154,7 @@ def _by_format(cell: pl.Expr, form: str, decimal: str, zone: str, day_alone: boo
         first = date.fromisoformat(form.removeprefix(DAYS_SINCE))
         return _days_since(as_number(cell, decimal), first, zone, day_alone)
     if form in EPOCHS:
-        ticks = cell.cast(pl.Float64, strict=False) * (1_000_000 // EPOCHS[form])
+        ticks = as_number(cell, decimal) * (1_000_000 // EPOCHS[form])
         times = pl.from_epoch(ticks.cast(pl.Int64, strict=False), "us").dt.replace_time_zone("UTC")
         return _time_text(times, zone, day_alone)
     if not any(hour in form for hour in HOURS):

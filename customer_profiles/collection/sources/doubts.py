@@ -39,7 +39,6 @@ FEW_ALIKE = 5
 MOST_ALIKE = 0.05
 """Share of the rows of sheets that may be alike in all columns: what was bought twice."""
 CUT_SHORT = r"^\d(\.\d+)?[eE]\+\d{2}$"
-BELOW_ONE = "^[-+]?0"
 MANY_UNLIKE = 20
 """So many amounts are whole by chance in no currency that has cents."""
 MOST_ROUNDED = 0.01
@@ -286,8 +285,7 @@ def _in_thousands(sources: Sequence[FilesSource], files: Sequence[ReadFile]) -> 
         for column in dict.fromkeys((*mapped, *source.numbers)):
             cells = undecorated(_held(column, files).str.strip_chars())
             parted = cells.filter(cells.str.contains(source.decimal, literal=True))
-            grouped = parted.str.contains(GROUPED[other]) & ~parted.str.contains(BELOW_ONE)
-            if parted.len() > FEW_ALIKE and grouped.all():
+            if parted.len() > FEW_ALIKE and parted.str.contains(GROUPED[other]).all():
                 yield (
                     f"{column} has three digits behind each {source.decimal!r}, as 15{source.decimal}000, "
                     f"which counts as 15; if the sign sets thousands apart, say `decimal: {other!r}`"

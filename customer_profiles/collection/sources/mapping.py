@@ -35,6 +35,7 @@ from customer_profiles.contracts.stored import delivered_columns, required_colum
 
 NUMBERS = ("whole", "decimal")
 """Kinds of columns whose cells are numbers."""
+TIMES = ("moment", "date")
 LIKE_THE_REST = 10_000
 """Leading cells of a column that tell whether it says the same often."""
 ACROSS_ROWS = ("Agg", "Over", "Len", "Rolling")
@@ -90,15 +91,18 @@ def mapped_rows(
         as_text(dtype, pl.col(name)).alias(name) for name, dtype in read.cells.schema.items()
     )
     rows = _with_paths(source, table, cells, read.of_objects, refuse)
+    renamed = {column.column for column in source.columns.values()} - set(required_columns(table))
+    of_the_same_name = {
+        name: Column(column=name)
+        for name in delivered_columns(table)
+        if name in cells.columns and name not in {*source.columns, *renamed}
+    }
+    rows = rows.with_columns(bare(rows[name]) for name in of_the_same_name)
     seen = _as_expressions_see(source, rows)
     mapped = {
         name: _mapped(name, column, source, table, rows, seen, above, home, refuse)
-        for name, column in source.columns.items()
+        for name, column in {**source.columns, **of_the_same_name}.items()
     }
-    renamed = {column.column for column in source.columns.values()} - set(required_columns(table))
-    for name in delivered_columns(table):
-        if name not in mapped and name in cells.columns and name not in renamed:
-            mapped[name] = cells[name]
     known = {*used_columns(source), *mapped, *beside, *source.ignore, *_used_elsewhere(source, home)}
     unknown = [cells[name] for name in cells.columns if name not in known]
     if not isinstance(source, LogSource):  # whose columns of events are made of its lines, and kept there
@@ -230,10 +234,16 @@ def _in_brackets(part: re.Match[str]) -> str:
 def _as_expressions_see(source: Source, rows: pl.DataFrame) -> pl.DataFrame:
     """The rows with the columns under ``numbers`` as numbers."""
     return rows.with_columns(
-        _cell_by_cell(rows[name], as_number(pl.col(name), source.decimal))
+        _cell_by_cell(_of_usual_width(rows[name]), as_number(pl.col(name), source.decimal))
         for name in source.numbers
         if name in rows.columns
     )
+
+
+def _of_usual_width(cells: pl.Series) -> pl.Series:
+    """Cells whose full-width digits are those of ASCII."""
+    wide = (cells.str.len_bytes() != cells.str.len_chars()).any()
+    return cells.str.normalize("NFKC") if wide else cells
 
 
 def _cell_by_cell(cells: pl.Series, mapped: pl.Expr) -> pl.Series:
@@ -272,8 +282,8 @@ def _mapped(
     made = plain(made)
     text = made.to_frame(name).select(as_text(made.dtype, pl.col(name)).str.strip_chars()).to_series()
     kind = (columns_of(CONTRACTS[table])[name].metadata or {})["kind"]
-    if kind in NUMBERS and (text.str.len_bytes() != text.str.len_chars()).any():
-        text = text.str.normalize("NFKC")  # full-width digits
+    if kind in NUMBERS or (kind in TIMES and not column.date_format):
+        text = _of_usual_width(text)
     if column.values:
         text = text.replace(dict(column.values))
     return _cell_by_cell(text, _as_the_door_reads(name, kind, decimal, column, source, home))
@@ -288,7 +298,7 @@ def _as_the_door_reads(
         return amount(cell, decimal, column.minor_units)
     if kind in NUMBERS:
         return _or_itself(cell, plain_number(cell, decimal))
-    if kind in ("moment", "date"):
+    if kind in TIMES:
         zone = column.timezone or source.timezone or home.timezone
         return iso_time(name, column, kind, decimal, zone, home.timezone)
     return cell
