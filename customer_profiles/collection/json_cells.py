@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
 from typing import Any
 
 LARGEST = 2**63
 """Whole numbers from here on are rounded by whoever holds them in 64 bits with a sign."""
+MAY_BE_LARGE = re.compile(r"\d{19}")
+"""Few texts hold so many digits, and that is found out faster than all numbers are looked at."""
 
 
 def json_row(line: bytes, decimal: str = ".") -> dict[str, str | None] | None:
@@ -31,19 +34,20 @@ def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return named
 
 
-def _exact(number: str) -> int | str:
-    """A whole number, as text if it has more than 64 bits: a path would round it, and ids would be one."""
-    whole = int(number)
-    return whole if abs(whole) < LARGEST else number
+def _exact(value: Any) -> Any:
+    """The same, with large whole numbers as text: a path would round them, and ids would be one."""
+    if isinstance(value, dict):
+        return {name: _exact(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_exact(part) for part in value]
+    return str(value) if type(value) is int and abs(value) >= LARGEST else value
 
 
 # made once: json.loads and json.dumps make a new one at each call with an option
 DECODERS = {
-    ".": json.JSONDecoder(object_pairs_hook=_named_once, parse_int=_exact).decode,
+    ".": json.JSONDecoder(object_pairs_hook=_named_once).decode,
     ",": json.JSONDecoder(
-        object_pairs_hook=_named_once,
-        parse_int=_exact,
-        parse_float=lambda number: number.replace(".", ","),
+        object_pairs_hook=_named_once, parse_float=lambda number: number.replace(".", ",")
     ).decode,
 }
 """Read JSON, by the sign with which its fractions are written as text."""
@@ -54,7 +58,12 @@ def json_text(value: Any) -> str | None:
     """A JSON value as the text of a cell."""
     if value is None or isinstance(value, str):
         return value
-    return str(value) if type(value) is int else written_json(value)
+    return str(value) if type(value) is int else _written(value)
+
+
+def _written(value: Any) -> str:
+    text = written_json(value)
+    return written_json(_exact(value)) if MAY_BE_LARGE.search(text) else text
 
 
 def nested_text(value: Any, decimal: str) -> str:
@@ -63,4 +72,4 @@ def nested_text(value: Any, decimal: str) -> str:
     def written(part: Any) -> str:
         return format(part, "f").replace(".", decimal) if isinstance(part, Decimal) else str(part)
 
-    return written_json(DECODERS[decimal](json.dumps(value, default=written)))
+    return _written(DECODERS[decimal](json.dumps(value, default=written)))
