@@ -11,20 +11,14 @@ import polars as pl
 from customer_profiles.collection.formats import sheet_names
 from customer_profiles.collection.parsing import ABSENT
 from customer_profiles.collection.reading import LINE, Delivery, ReadFile
-from customer_profiles.collection.sources.cells import (
-    GROUPED,
-    as_number,
-    currencies,
-    currency_code,
-    undecorated,
-)
+from customer_profiles.collection.sources.doubts_of_amounts import doubts_of_amounts
 from customer_profiles.collection.sources.doubts_of_rows import doubts_of_rows
 from customer_profiles.collection.sources.files import odd_days
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.mapping import path_into
 from customer_profiles.collection.sources.places import tells_days
 from customer_profiles.collection.sources.rows import rows_beside
-from customer_profiles.collection.sources.schema import Column, FilesSource, Source, SqlSource
+from customer_profiles.collection.sources.schema import FilesSource, Source, SqlSource
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.contracts.columns import columns_of, spellings
 from customer_profiles.contracts.stored import (
@@ -39,10 +33,6 @@ FEW_ALIKE = 5
 MOST_ALIKE = 0.05
 """Share of the rows of sheets that may be alike in all columns: what was bought twice."""
 CUT_SHORT = r"^\d(\.\d+)?[eE]\+\d{2}$"
-MANY_UNLIKE = 20
-"""So many amounts are whole by chance in no currency that has cents."""
-MOST_ROUNDED = 0.01
-"""Share of what amounts say that may go by being rounded."""
 HAPPENED = {"orders": "status_at", "events": "event_at"}
 """When a row of a table came about that is delivered soon after."""
 SOON, LONG = timedelta(days=7), timedelta(days=366)
@@ -64,11 +54,8 @@ def doubts_of(
         *_holding_nothing(sources, delivery, files),
         *unknown_words(delivery.table, files),
         *_numbered_on(of_files, files),
-        *_in_other_currencies(sources, files),
         *_ids_made_numbers(delivery.table, files),
-        *_rounded_off(sources, files),
-        *_whole_throughout(sources, files),
-        *_in_thousands(of_files, files),
+        *doubts_of_amounts(sources, _as_read(files)),
         *doubts_of_rows(delivery.table, sound, home.timezone),
         *_long_past(sources, delivery, sound),
     )
@@ -164,29 +151,6 @@ def _numbered_on(sources: Sequence[FilesSource], files: Sequence[ReadFile]) -> I
         )
 
 
-def _in_other_currencies(sources: Sequence[Source], files: Sequence[ReadFile]) -> Iterator[str]:
-    """Amounts that are written in unlike currencies, or in another one, where one is said of all rows."""
-    of_all = [
-        source for source in sources if "currency" in source.columns and source.columns["currency"].constant
-    ]
-    said = {currency_code(str(source.columns["currency"].constant).upper()) for source in of_all}
-    for name in dict.fromkeys(
-        str(how.column)
-        for source in of_all
-        for how in source.columns.values()
-        if how.column and how.minor_units is not None
-    ):
-        held = [cells[name] for cells in _as_read(files) if name in cells.columns]
-        written = sorted(set().union(*map(currencies, held)))
-        if len(written) > 1:
-            yield (
-                f"{name} is written in {', '.join(written)}, but `currency` is the same in every row; say "
-                f"by `expression` which row is in which"
-            )
-        elif written and (code := currency_code(written[0])) and code not in said:
-            yield f"{name} is written in {written[0]}, but `currency` is {', '.join(map(str, said))}"
-
-
 def _ids_made_numbers(table: str, files: Sequence[ReadFile]) -> Iterator[str]:
     """Ids such as ``13085.0``, perhaps in this file alone, and ``1.30858E+12``, of which digits are lost."""
     for name in (name for name in delivered_columns(table) if name.endswith("_id") or name == "phone"):
@@ -233,63 +197,6 @@ def unknown_words(table: str, files: Sequence[ReadFile]) -> Iterator[str]:
                 f"{name} is one of {', '.join(choice['values'])}; what is none of them {becomes}: "
                 f"{', '.join(shown)}{more}; say in `values` what each stands for"
             )
-
-
-def _rounded_off(sources: Sequence[Source], files: Sequence[ReadFile]) -> Iterator[str]:
-    """Amounts with more digits than their mapping keeps: prices as parts of 1, or in thousands."""
-    for name, how, number in _amounts(sources, files):
-        lost, told = float((number - number.round()).abs().sum()), float(number.abs().sum())
-        if lost > MOST_ROUNDED * told:
-            yield (
-                f"{name}: rounded to `minor_units: {how.minor_units}`, what {how.column} says is "
-                f"{lost / told:.1%} off; say more digits, in all sources of the table alike"
-            )
-
-
-def _whole_throughout(sources: Sequence[Source], files: Sequence[ReadFile]) -> Iterator[str]:
-    """Amounts none of which has a fraction, though their mapping gives them one: cents, or yen."""
-    for name, how, number in _amounts(sources, files):
-        unit = 10 ** int(how.minor_units or 0)
-        if unit > 1 and number.n_unique() >= MANY_UNLIKE and (number % unit == 0).all():
-            yield (
-                f"{name}: {how.column} has no fraction in any row, and `minor_units: {how.minor_units}` "
-                f"makes {unit:,} of each 1; if it is in minor units (cents) already, or its currency has no "
-                f"smaller unit (JPY), leave `minor_units` out"
-            )
-
-
-def _amounts(sources: Sequence[Source], files: Sequence[ReadFile]) -> Iterator[tuple[str, Column, pl.Series]]:
-    """The decimal amounts that sources map, before they are rounded to minor units."""
-    for source in sources:
-        for name, how in source.columns.items():
-            if how.column and how.minor_units is not None:
-                cells = _held(how.column, files)
-                number = as_number(pl.col(cells.name), source.decimal) * 10**how.minor_units
-                yield name, how, cells.to_frame().select(number).to_series().drop_nulls()
-
-
-def _held(column: str, files: Sequence[ReadFile]) -> pl.Series:
-    """The cells of a file's column, or of a path, before the mapping."""
-    held = pl.Series("cell", dtype=pl.String)
-    for cells in _as_read(files):
-        if (path := path_into(column, cells.columns)) is not None:
-            held = held.append(cells.select(path.cast(pl.String)).to_series())
-    return held
-
-
-def _in_thousands(sources: Sequence[FilesSource], files: Sequence[ReadFile]) -> Iterator[str]:
-    """Amounts such as 15.000, of which the point may be no decimal sign."""
-    for source in sources:
-        other = {".": ",", ",": "."}[source.decimal]
-        mapped = [how.column for how in source.columns.values() if how.column and how.minor_units is not None]
-        for column in dict.fromkeys((*mapped, *source.numbers)):
-            cells = undecorated(_held(column, files).str.strip_chars())
-            parted = cells.filter(cells.str.contains(source.decimal, literal=True))
-            if parted.len() > FEW_ALIKE and parted.str.contains(GROUPED[other]).all():
-                yield (
-                    f"{column} has three digits behind each {source.decimal!r}, as 15{source.decimal}000, "
-                    f"which counts as 15; if the sign sets thousands apart, say `decimal: {other!r}`"
-                )
 
 
 def _long_past(sources: Sequence[Source], delivery: Delivery, sound: pl.DataFrame) -> Iterator[str]:
