@@ -176,7 +176,8 @@ UNREAD = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 
 def no_parquet(error: BaseException) -> str:
     """Why a file cannot be read as Parquet, and what can be done to it."""
-    return f"it is not a whole Parquet file: {str(error).splitlines()[0]}; deliver it again"
+    reason = str(error).splitlines()[0].rstrip(".")
+    return f"it is not a whole Parquet file: {reason}; deliver it again"
 
 
 def _is_at_an_offset(dtype: Any) -> bool:
