@@ -13,7 +13,8 @@ import polars as pl
 
 from customer_profiles.conversion.baselines import BaseRate, BoostedTrees, Logistic, Model, RfmRule
 from customer_profiles.conversion.columns import InputsError
-from customer_profiles.conversion.network import DESCRIPTION, ConversionModel
+from customer_profiles.conversion.inputs import DESCRIPTION
+from customer_profiles.conversion.network import ConversionModel
 from customer_profiles.conversion.page import Page
 from customer_profiles.warehouse import artefacts
 from customer_profiles.warehouse.artefacts import ArtefactError

@@ -20,6 +20,8 @@ from customer_profiles.conversion.encodings import bends, dealt, normal_scores, 
 from customer_profiles.projection.matrix import columns_that_vary, filled, numeric_matrix
 from customer_profiles.projection.projection import Projection
 
+DESCRIPTION = "model.json"
+"""Says what kind of model a folder holds."""
 ARRAYS, NAMES, COMPONENTS = "inputs.npz", "inputs.json", "projection"
 RAGGED = ("values", "scores", "bends", "level")
 PARAMETERS = ("variance", "knots", "bends", "smallest_count", "most_levels")

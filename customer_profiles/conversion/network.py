@@ -32,7 +32,9 @@ from customer_profiles.conversion.columns import (
     unread,
     with_numbers,
 )
-from customer_profiles.conversion.inputs import Inputs
+from customer_profiles.conversion.examples import Examples
+from customer_profiles.conversion.inputs import DESCRIPTION, Inputs
+from customer_profiles.conversion.leaks import no_feature_is_too_good, no_value_gives_the_label_away
 from customer_profiles.conversion.learnt import BoostedShape, Learnt, Network, learn_network, learn_trees
 from customer_profiles.conversion.members import AT_ONCE, Recipe, require_sound
 from customer_profiles.conversion.shapes import (
@@ -50,7 +52,6 @@ from customer_profiles.conversion.trees import TreeInputs
 from customer_profiles.projection.projection import Projection
 from customer_profiles.settings import Mendable
 
-DESCRIPTION = "model.json"
 SAMPLE = 100_000
 """Rows on which inputs are fitted and passes are judged, and up to which a table is held as a matrix."""
 LOOKED_AT = 10_000
@@ -380,9 +381,6 @@ class ConversionModel:
 
 def _tell_leaks(sample: Part, tell: Callable[[str], None]) -> None:
     """Report inputs that tell the label too well; ``train`` stops there, but here nobody is judged."""
-    from customer_profiles.conversion.examples import Examples
-    from customer_profiles.conversion.leaks import no_feature_is_too_good, no_value_gives_the_label_away
-
     numeric, categories = column_kinds(sample.frame)
     rows = sample.at(np.arange(0, len(sample.target), max(1, len(sample.target) // LOOKED_AT)))
     frame, nobody = with_numbers(rows.frame, numeric), np.empty(0)
