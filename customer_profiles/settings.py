@@ -28,8 +28,9 @@ Clock = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 LabelName = Literal[
     "purchase", "first_purchase", "repeat_purchase", "category_purchase", "campaign_response", "churn"
 ]
-LONGEST_DAYS = 36_500
-"""So many days, a century, can be added to any day."""
+Days = Annotated[int, Field(le=36_500)]
+"""Up to a century: so many can be added to any day."""
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
 NOT_KNOWN = ("Extra inputs are not permitted", "there is no such setting")
 
 
@@ -96,19 +97,11 @@ class LabelSettings(_Section):
         ["purchase"], min_length=1, description="labels that get a model each; the first is the profile's"
     )
     category: str | None = Field(None, description="the category of the label category_purchase")
-    gap_days: int = Field(
-        1, ge=0, le=LONGEST_DAYS, description="days between the profile's close and the label window"
-    )
-    horizon_days: int = Field(30, ge=1, le=LONGEST_DAYS, description="length of the label window")
-    maturity_days: int = Field(
-        14, ge=0, le=LONGEST_DAYS, description="days after it for cancellations and refunds"
-    )
-    active_days: int = Field(
-        365, ge=1, le=LONGEST_DAYS, description="scored: who was active or bought in these days"
-    )
-    smallest_history_days: int = Field(
-        7, ge=0, le=LONGEST_DAYS, description="delivered days before the first snapshot"
-    )
+    gap_days: Days = Field(1, ge=0, description="days between the profile's close and the label window")
+    horizon_days: Days = Field(30, ge=1, description="length of the label window")
+    maturity_days: Days = Field(14, ge=0, description="days after it for cancellations and refunds")
+    active_days: Days = Field(365, ge=1, description="scored: who was active or bought in these days")
+    smallest_history_days: Days = Field(7, ge=0, description="delivered days before the first snapshot")
     holdout_share: float = Field(0.2, gt=0, lt=1, description="customers who never train, by hash")
 
     @model_validator(mode="after")
@@ -129,7 +122,7 @@ class ProjectionSettings(_Section):
 class ConversionSettings(_Section):
     """The conversion model."""
 
-    seed: int = Field(20260101, ge=0, lt=2**31, description="of weights, folds and bootstrap")
+    seed: Seed = Field(20260101, description="of weights, folds and bootstrap")
     smallest_positives: int = Field(
         50, ge=10, description="fewer positives in test or train: no training; the network itself needs 10"
     )
@@ -158,7 +151,7 @@ class ConversionSettings(_Section):
 class SegmentSettings(_Section):
     """KMeans segments."""
 
-    seed: int = Field(20260101, ge=0, lt=2**31, description="of KMeans and its bootstrap")
+    seed: Seed = Field(20260101, description="of KMeans and its bootstrap")
     fewest: int = Field(4, ge=2, description="fewest segments tried")
     most: int = Field(8, ge=2, description="most segments tried")
     smallest_share: float = Field(0.03, gt=0, lt=0.5, description="no segment smaller than this share")

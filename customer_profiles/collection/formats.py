@@ -23,6 +23,8 @@ BOM = "\ufeff"
 ONE_A_LINE = "deliver one JSON object a line (of a list: jq -c '.[]')"
 EXACT_FLOAT = 2.0**53
 """Whole numbers up to here are the same as floats."""
+UNREAD = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
+"""What Polars raises of types that it does not know, such as decimals of more than 38 digits."""
 OLD_CONTAINER = bytes.fromhex("d0cf11e0a1b11ae1")
 """Begins workbooks of Excel before 2007, and those under a password ([MS-CFB] 2.2)."""
 
@@ -154,24 +156,15 @@ def _read_ndjson(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFra
 
 
 def _read_parquet(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFrame, Ragged]:
-    from pyarrow import ArrowException, parquet, types
+    from pyarrow import ArrowException, parquet
 
     try:
         with parquet.ParquetFile(file) as whole:
-            schema = whole.schema_arrow
-            if any(_is_at_an_offset(field.type) for field in schema):
-                rows = of_arrow(whole.read())
-            else:  # of Arrow's date64, Polars makes a midnight
-                days = [field.name for field in schema if types.is_date(field.type)]
-                rows = pl.read_parquet(file).with_columns(pl.col(days).cast(pl.Date))
+            rows = of_arrow(whole.read())  # of Arrow's date64, Polars' own reader makes a midnight
     except (ArrowException, *UNREAD) as error:
         raise refuse(no_parquet(error)) from error
     rows.columns = tidy_names(rows.columns, refuse)
     return rows.with_columns(plain(rows[name], layout.decimal) for name in rows.columns), []
-
-
-UNREAD = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
-"""What Polars raises of types that it does not know, such as decimals of more than 38 digits."""
 
 
 def no_parquet(error: BaseException) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from narwhals.dependencies import is_pandas_dataframe, is_pandas_series
 
 from customer_profiles.conversion.columns import InputsError
 from customer_profiles.settings import Mendable
@@ -75,10 +76,10 @@ def require_same_order(table: Any, **of_rows: Any) -> None:
 
     Rows are taken by their place, as scikit-learn does: each would get another row's label.
     """
-    import pandas as pd
-
+    if not is_pandas_dataframe(table):
+        return
     for name, values in of_rows.items():
-        if not isinstance(table, pd.DataFrame) or not isinstance(values, pd.Series | pd.DataFrame):
+        if not (is_pandas_series(values) or is_pandas_dataframe(values)):
             continue
         mine, others = table.index, values.index
         if len(mine) == len(others) and not mine.equals(others) and set(mine) == set(others):

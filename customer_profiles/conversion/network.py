@@ -230,22 +230,12 @@ class ConversionModel:
     def _count(self, sizes: list[int], positives: float, sample: Part) -> None:
         self.rows_, self.base_rate_ = sum(sizes), float(positives / max(sum(sizes), 1))
         require_enough(self.rows_, int(positives), sample.fold, self.members)
-        self._tell_unread(sample.frame)
-        if self.report is not None and self.numeric is None and self.categories is None:
-            _tell_leaks(sample, self.report)
-
-    def _tell_unread(self, frame: pl.DataFrame) -> None:
-        """Report the columns that nobody named and nobody reads, or that are better converted.
-
-        Raises ``InputsError`` if none is read.
-        """
-        odd = unread(frame) if self.numeric is None and self.categories is None else []
-        if len(odd) == len(frame.columns):
+        unnamed = self.numeric is None and self.categories is None
+        odd = unread(sample.frame) if unnamed else []
+        if len(odd) == len(sample.frame.columns):
             raise InputsError(f"there is no column to learn from; not read: {', '.join(odd) or 'none'}")
-        if odd and self.report is not None:
-            self.report(f"not read, neither numbers nor categories: {', '.join(odd)}")
-        if self.report is not None and self.numeric is None and (text := mistakable(frame)):
-            self.report(f"read as categories, convert them if they are amounts or days: {', '.join(text)}")
+        if unnamed and self.report is not None:
+            _tell_odd_columns(sample, odd, self.report)
 
     def _fit_whole(self, rows: Part, as_of: np.ndarray) -> Self:
         """Learn the shapes from ``rows`` and blend them."""
@@ -379,8 +369,15 @@ class ConversionModel:
         return model
 
 
-def _tell_leaks(sample: Part, tell: Callable[[str], None]) -> None:
-    """Report inputs that tell the label too well; ``train`` stops there, but here nobody is judged."""
+def _tell_odd_columns(sample: Part, odd: Sequence[str], tell: Callable[[str], None]) -> None:
+    """Report the ``odd`` columns, which are not read, and those better converted or too good to be true.
+
+    Of the last, ``train`` stops a model; but here nobody is judged.
+    """
+    if odd:
+        tell(f"not read, neither numbers nor categories: {', '.join(odd)}")
+    if text := mistakable(sample.frame):
+        tell(f"read as categories, convert them if they are amounts or days: {', '.join(text)}")
     numeric, categories = column_kinds(sample.frame)
     rows = sample.at(np.arange(0, len(sample.target), max(1, len(sample.target) // LOOKED_AT)))
     frame, nobody = with_numbers(rows.frame, numeric), np.empty(0)

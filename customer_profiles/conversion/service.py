@@ -81,7 +81,7 @@ def train_label(
         champion=serving,
         report=report,
     )
-    told = replace(_circumstances(settings, name, gathered), trials=trials)
+    told = replace(_circumstances(settings, name, gathered, before), trials=trials)
     page = page_of(training, told, settings.label, settings.conversion)
     told_of_version = {
         **settings.label.model_dump(exclude={"train"}),
@@ -118,7 +118,9 @@ def publish(
     return crown(models, page.label, version, by="training", reason=training.decision.says), []
 
 
-def _circumstances(settings: Settings, name: str, gathered: Gathered) -> Circumstances:
+def _circumstances(
+    settings: Settings, name: str, gathered: Gathered, before: tuple[str, Page] | None
+) -> Circumstances:
     segmentation = load_segmentation(settings.models)
     features = gathered.parts.test.features
     segment = None
@@ -131,7 +133,7 @@ def _circumstances(settings: Settings, name: str, gathered: Gathered) -> Circums
         customers=gathered.customers,
         sufficiency=gathered.sufficiency,
         segment=segment,
-        before=_page_before(settings, name),
+        before=before,
     )
 
 

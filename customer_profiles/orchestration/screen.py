@@ -150,16 +150,16 @@ def _show_checks(console: Console, report: Report) -> None:
 
 
 def _show_model(console: Console, report: Report) -> None:
-    reasons = report.not_trained.items()
-    untrained = {name: why for name, why in reasons if name.split(": ")[0] == "conversion"}
+    parted = ((*name.partition(": "), why) for name, why in report.not_trained.items())
+    untrained = {label: why for model, _, label, why in parted if model == "conversion"}
     if report.models:
         _show_figures(console, report)
-    elif "conversion" in untrained or not untrained:
+    elif "" in untrained or not untrained:
         console.print(f"conversion model: none yet: {_why_none(report, 'conversion')}", soft_wrap=True)
         return
-    for name, why in untrained.items():
-        new = name.replace("conversion", "no new model").replace(": ", " of ")
-        console.print(escape(f"{new}: {why}"), soft_wrap=True)
+    for label, why in untrained.items():
+        of_label = f" of {label}" if label else ""
+        console.print(escape(f"no new model{of_label}: {why}"), soft_wrap=True)
 
 
 def _show_figures(console: Console, report: Report) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 import yaml
 
-from customer_profiles.collection.parsing import ABSENT, WHOLE
+from customer_profiles.collection.parsing import ABSENT, MIDNIGHT, WHOLE
 from customer_profiles.collection.sources.cells import currencies, currency_code, undecorated
 from customer_profiles.collection.sources.heads import GuessError, head_of
 from customer_profiles.collection.sources.names import MEANINGS, PURCHASES
@@ -41,7 +41,6 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 }
 """What stands in for a required column that the file does not hold."""
 DECIMAL_COMMA = r"^-?[\d.]+,\d{1,2}$|^-?\d{1,3}(\.\d{3}){2,}$"
-MIDNIGHT = r"[ T]0?0:00(:00(\.0+)?)?$"
 FEW_ALIKE = 5
 """So many amounts may be whole, and so many times at midnight, by chance."""
 OTHERS = (

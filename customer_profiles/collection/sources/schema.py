@@ -23,6 +23,10 @@ DAYS_SINCE = "days_since "
 """Begins the date format of numbers that count days, parts of a day included, from the day that it names."""
 HOURS_ALONE = ("%H", "%I", "%k", "%l")
 """Signs of a format that tell the hour and no more."""
+HOLDS_ALL_OF = {
+    "gbk": "gb18030", "gb2312": "gb18030", "shift_jis": "cp932", "euc_kr": "cp949", "big5": "cp950",
+}  # fmt: skip
+"""What an encoding is read as: files that are said to be of it seldom keep to it."""
 Format = Literal["csv", "csv.gz", "ndjson", "ndjson.gz", "parquet", "xlsx", "fixed"]
 
 
@@ -32,12 +36,6 @@ def _listed(value: Any) -> Any:
 
 def _a_sign(value: Any) -> Any:
     return "\t" if value in ("tab", "\\t") else value
-
-
-HOLDS_ALL_OF = {
-    "gbk": "gb18030", "gb2312": "gb18030", "shift_jis": "cp932", "euc_kr": "cp949", "big5": "cp950",
-}  # fmt: skip
-"""What an encoding is read as: files that are said to be of it seldom keep to it."""
 
 
 def _an_encoding(name: str) -> str:
