@@ -23,6 +23,7 @@ import json
 import os
 import tempfile
 import time
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -40,7 +41,6 @@ from customer_profiles.conversion.metrics import Economics, Measures
 from customer_profiles.conversion.snapshots import CATEGORIES, NUMERIC, gather
 from customer_profiles.orchestration.demo import prepare_home
 from customer_profiles.orchestration.platform import Platform
-from customer_profiles.orchestration.run import run_range
 from customer_profiles.privacy.pseudonyms import Pseudonyms
 from customer_profiles.settings import Settings, load_settings
 from customer_profiles.simulation.retailer import simulate
@@ -184,6 +184,8 @@ def simulated(home: Path | None, quick: bool) -> Task:
 
 
 def _simulate(home: Path, quick: bool) -> Settings:
+    from customer_profiles.orchestration.run import run_range
+
     settings = prepare_home(home)
     print("simulating a retailer and running the platform on it (--home FOLDER takes a finished one)")
     summary = simulate(home, customers=2_000 if quick else 10_000)
@@ -284,6 +286,7 @@ def _cell(values: np.ndarray) -> str:
 
 
 def main() -> None:
+    warnings.filterwarnings("ignore", module="dagster")
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     arguments.add_argument("--data", type=Path, default=DATASETS, help="folder of the real tables")
     arguments.add_argument("--home", type=Path, help="home of a finished demo, with its truth/")

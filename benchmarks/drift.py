@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, timedelta
 from pathlib import Path
@@ -35,7 +36,6 @@ from customer_profiles.contracts.stored import day_number
 from customer_profiles.orchestration.demo import prepare_home
 from customer_profiles.orchestration.instance import open_instance
 from customer_profiles.orchestration.platform import Platform
-from customer_profiles.orchestration.run import run_range
 from customer_profiles.privacy.pseudonyms import Pseudonyms
 from customer_profiles.privacy.sealing import Seal
 from customer_profiles.profiles.tables import COUNTS as PROFILE_COUNTS
@@ -437,6 +437,8 @@ def cost(events: int, customers: int) -> list[dict[str, object]]:
 
     The retailer's first week is run before, and its counts stand for the eight weeks before that.
     """
+    from customer_profiles.orchestration.run import run_range
+
     with tempfile.TemporaryDirectory() as folder:
         platform = Platform(prepare_home(Path(folder)), {})
         home, day = platform.settings.home, START + timedelta(days=7)
@@ -506,6 +508,7 @@ def show(rows: list[dict[str, object]]) -> None:
 
 def main() -> None:
     """Measure, print, and write JSON if asked."""
+    warnings.filterwarnings("ignore", module="dagster")
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument(
         "--quick",
