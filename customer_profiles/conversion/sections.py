@@ -82,12 +82,12 @@ def sections(page: Page) -> list[Section]:
     return [
         Section(
             "Contact",
-            f"{page.contact} {_profit_says(page)}{_anyhow(page)} Highest: by conversion_probability, in "
-            "profiles/conversion_scores and for the first label in the published profiles. All figures are "
-            "the test's, scaled to today's customers, whose chances may add up to another number. From: the "
-            "lowest chance on the test's list; today's differs, so count customers down from the highest. Of "
-            "100: how many of 100 contacted do it. Reached: the part of all who do it. In brackets: 95 % "
-            "intervals.",
+            f"{page.contact} {_profit_says(page)}{_anyhow(page)} Highest: by this version's "
+            "conversion_probability, in profiles/conversion_scores and for the first label in the published "
+            "profiles. All figures are the test's, scaled to today's customers, whose chances may add up to "
+            "another number. From: the lowest chance on the test's list; today's differs, so count customers "
+            "down from the highest. Of 100: how many of 100 contacted do it. Reached: the part of all who do "
+            "it. In brackets: 95 % intervals.",
             _lists(page),
         ),
         Section("Predicts", page.predicts, _examples(page)),

@@ -106,17 +106,16 @@ def show_drift(console: Console, day: date, drifts: list[dict[str, Any]], *, eve
     if not told:
         console.print("nothing lies above its threshold; --all shows every column")
         return
-    table = _table("above their thresholds, worst first" if not everything else "all columns", "column")
+    table = _table("above their thresholds, worst first" if not everything else "all columns", "what moved")
     table.columns[0].overflow = "fold"
     for name in ("verdict", "against"):
         table.add_column(name)
     for name in ("statistic", "value", "warns", "rows", "of"):
         table.add_column(name, justify="right")
-    table.add_column("what moved")
     for drift in told:
         moved = drift["moved"] + (f"; new: {drift['unseen']}" if drift["unseen"] else "")
         table.add_row(
-            f"{drift['table_name']}.{drift['column_name']}",
+            f"{drift['table_name']}.{drift['column_name']}\n{escape(moved)}",
             drift["verdict"],
             AGAINST[drift["reference"]],
             drift["statistic"],
@@ -124,7 +123,6 @@ def show_drift(console: Console, day: date, drifts: list[dict[str, Any]], *, eve
             "" if drift["warn"] is None else f"{drift['warn']:g}",
             f"{drift['rows']:,}",
             f"{drift['reference_rows']:,}",
-            escape(moved),
         )
     console.print(table)
     console.print(VERDICTS)

@@ -122,7 +122,7 @@ def test_the_card_tells_what_the_answer_is_made_of_and_what_a_buyer_is_worth(tra
 
 def test_the_card_tells_where_the_list_is_and_that_its_chances_are_not_those_of_the_test(page):
     contact = sections(page)[0].says
-    assert "Highest: by conversion_probability, in profiles/conversion_scores" in contact
+    assert "Highest: by this version's conversion_probability, in profiles/conversion_scores" in contact
     assert "From: the lowest chance on the test's list; today's differs" in contact
 
 
