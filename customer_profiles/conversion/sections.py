@@ -131,8 +131,8 @@ def sections(page: Page) -> list[Section]:
             "What a contact changed, where chance chose whom to contact: the rate of the contacted less that "
             "of the control arm, in points. Of customers who never trained, by profiles from before it. "
             "Highest: of those whom this model ranks so. Qini is 0 if the ranking says nothing of it, and 1 "
-            "at best; the ranking's verdict is of Qini alone. A difference whose interval holds 0 can be "
-            "chance." + (" The rates are of those who stay." if DEFINITIONS[page.label].turned else ""),
+            "at best; the verdict is of Qini alone. A difference whose interval holds 0 can be chance."
+            + (" The rates are of those who stay." if DEFINITIONS[page.label].turned else ""),
             _uplift(page),
         ),
         Section(
@@ -359,7 +359,7 @@ def _uplift(page: Page) -> list[dict[str, str]]:
                 if "qini" in row
                 else {}
             ),
-            "ranking's verdict": row["says"],
+            "verdict": row["says"],
         }
         for row in page.tables.get("uplift", [])
     ]

@@ -147,8 +147,8 @@ def test_the_verdict_beside_an_uplift_says_of_what_it_is(page):
         for each in sections(replace(page, tables={**page.tables, "uplift": [trial]}))
         if each.title == "Uplift"
     )
-    assert uplift.rows == [{"campaign": "spring", "ranking's verdict": "insufficient evidence"}]
-    assert "the ranking's verdict is of Qini alone" in uplift.says
+    assert uplift.rows == [{"campaign": "spring", "verdict": "insufficient evidence"}]
+    assert "the verdict is of Qini alone" in uplift.says
 
 
 def test_without_a_gap_the_window_begins_as_the_profile_closes(training):
