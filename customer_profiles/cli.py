@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import sys
 import warnings
@@ -92,20 +93,31 @@ def simulate(
 
 
 @app.command()
-def key(customer_id: str, home: HomeOption = None) -> None:
+def key(
+    customer_id: Annotated[
+        str,
+        typer.Argument(help="A customer id; - reads ids, one a line, and prints CSV of the profiles' keys."),
+    ],
+    home: HomeOption = None,
+) -> None:
     """Print the key under which a customer's rows stand; below it that of the profile, if ids were merged."""
     from customer_profiles.orchestration.platform import Platform
-    from customer_profiles.profiles.publication import profile_key
+    from customer_profiles.profiles.publication import merged_keys
 
     if not customer_id.strip():
         raise typer.BadParameter("a customer id is needed")
     platform = Platform(load_settings(home), os.environ)
-    own = platform.door.pseudonyms.key(customer_id)
+    merged, keyed = merged_keys(platform.settings.published), platform.door.pseudonyms.key
+    if customer_id == "-":
+        ids = [line.strip() for line in sys.stdin if line.strip()]
+        rows = [(each, merged.get(keyed(each), keyed(each))) for each in ids]
+        csv.writer(sys.stdout, lineterminator="\n").writerows([("customer_id", "customer_key"), *rows])
+        return
+    own = keyed(customer_id)
     out.print(own)
-    profile = profile_key(platform.settings.published, own)
-    if profile != own:
+    if own in merged:
         why = "the profile: a login proved this and another customer id to be one customer"
-        out.print(f"{profile} ({why})", soft_wrap=True)
+        out.print(f"{merged[own]} ({why})", soft_wrap=True)
 
 
 @app.command()

@@ -6,13 +6,17 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import date
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from customer_profiles.privacy.pseudonyms import KEY_CHARACTERS
 from customer_profiles.privacy.secrets import write_demo_secrets
+from customer_profiles.profiles.publication import publish
 
 Command = Callable[..., Any]
 HEADER = "order_id,line_number,status_at,customer_id,ordered_at,status,quantity,amount_minor,currency"
@@ -131,6 +135,17 @@ def test_a_key_is_printed_alone_and_is_the_same_in_two_demo_homes(command: Comma
     assert one.out == two.out
     assert len(one.out.strip()) == KEY_CHARACTERS
     assert command("key", "C12", "--home", tmp_path / "three").out != one.out
+
+
+def test_keys_of_a_list_of_ids_are_printed_as_csv_with_those_of_merged_profiles(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_demo_secrets(tmp_path / "secrets")
+    one, two = (command("key", each, "--home", tmp_path).out.strip() for each in ("C1", "C2"))
+    merged = pl.DataFrame({"member_key": [two], "customer_key": [one]})
+    publish(tmp_path / "published", date(2026, 1, 1), {"merged_ids": merged})
+    monkeypatch.setattr("sys.stdin", StringIO("C1\n\nC2 \n"))
+    assert command("key", "-", "--home", tmp_path).out == f"customer_id,customer_key\nC1,{one}\nC2,{one}\n"
 
 
 def test_a_key_of_nothing_is_refused(command: Command, tmp_path: Path) -> None:

@@ -22,13 +22,19 @@ def contact_table(
     share, customers, cutoff, buyers, low, high, precision, recall (with ``_low`` and ``_high``), profit
     in minor units (with ``_low`` and ``_high``) and ``expected_profit_minor``, what the model promised.
     The range of the buyers is one for new customers: it holds the uncertainty of the tested rate (customer
-    bootstrap) and the chance of that many draws.
+    bootstrap) and the chance of that many draws. Where all of the tested did it, or nobody, no resample
+    differs: the rate's error is then that of two more who did and two more who did not (Agresti and Coull
+    1998, Am. Statist. 52).
     """
     share = lists["share"].to_numpy()
-    size = np.round(share * customers)
-    rate = lists["buyers"].to_numpy() / (share * tested)
-    error = (lists["high"] - lists["low"]).to_numpy() / (2 * NORMAL_95 * share * tested)
-    spread = NORMAL_95 * np.sqrt((size * error) ** 2 + size * rate * (1 - np.minimum(rate, 1)))
+    size, seen = np.round(share * customers), share * tested
+    rate = lists["buyers"].to_numpy() / seen
+    error = (lists["high"] - lists["low"]).to_numpy() / (2 * NORMAL_95 * seen)
+    variance = rate * (1 - np.minimum(rate, 1))
+    unanimous, guarded = error == 0, (rate * seen + 2) / (seen + 4)
+    variance = np.where(unanimous, guarded * (1 - guarded), variance)
+    error = np.where(unanimous, np.sqrt(variance / (seen + 4)), error)
+    spread = NORMAL_95 * np.sqrt((size * error) ** 2 + size * variance)
     middle = size * rate
     buyers = {
         end: np.clip(count, 0, size)
@@ -48,19 +54,22 @@ def contact_table(
     return pl.DataFrame(columns).to_dicts()
 
 
-def contact_sentence(rows: Sequence[dict[str, Any]], share: float, customers: int, they: str) -> str:
-    """``Contact the 1,800 highest of 18,000 customers: expect 240 buyers (205 to 275).``
+def contact_sentence(
+    rows: Sequence[dict[str, Any]], share: float, customers: int, they: str, days: int
+) -> str:
+    """``Contact the 1,800 highest of 18,000 customers: expect 240 buyers (205 to 275) in 30 days.``
 
     Between the sizes of the table it is read off a straight line.
     """
-    known = [0.0, *(row["share"] for row in rows)]
+    size = round(share * customers)
+    known = [0, *(row["customers"] for row in rows)]
     expected, low, high = (
-        round(float(np.interp(share, known, [0.0, *(row[f"buyers{end}"] for row in rows)])))
+        round(float(np.interp(size, known, [0.0, *(row[f"buyers{end}"] for row in rows)])))
         for end in ("", "_low", "_high")
     )
     return (
-        f"Contact the {round(share * customers):,} highest of {customers:,} customers:"
-        f" expect {expected:,} {they} ({low:,} to {high:,})."
+        f"Contact the {size:,} highest of {customers:,} customers:"
+        f" expect {expected:,} {they} ({low:,} to {high:,}) in {days} days."
     )
 
 

@@ -29,9 +29,8 @@ def no_baseline_is_as_good(evaluation: Evaluation) -> Finding:
     unproven = [name for name in baselines if name not in better and not beats(evaluation, CANDIDATE, name)]
     says = f"the network beats {', '.join(baselines)} beyond noise"
     if better or unproven:
-        found = {"beaten by": better, "insufficient evidence against": unproven}
-        says = "the network is " + "; ".join(f"{how} {', '.join(who)}" for how, who in found.items() if who)
-        says = says.replace("is insufficient", "has insufficient")
+        found = {"the network is beaten by": better, "insufficient evidence that the network beats": unproven}
+        says = "; ".join(f"{how} {', '.join(who)}" for how, who in found.items() if who)
     compared = evaluation.differences.filter(
         pl.col("model") == CANDIDATE, pl.col("baseline").is_in(baselines), pl.col("metric").is_in(JUDGED)
     )

@@ -106,7 +106,8 @@ class Definition:
     the label window (``customer_key``), read from the cleaned tables that ``sources`` names; with
     ``turned`` the label is 1 for those who did not. ``among`` says by their profile whom the question
     is about, when learning and when scoring; ``asked`` gives the customers of whom the window tells
-    anything, when learning (all, if it is ``None``). ``they`` are the customers whose label is 1.
+    anything, when learning (all, if it is ``None``). ``they`` are the customers whose label is 1, and
+    ``stands`` tells within how many days after the window (its ``{}``) what they did is settled.
     """
 
     says: str
@@ -116,6 +117,10 @@ class Definition:
     turned: bool = False
     among: pl.Expr | None = None
     asked: Callable[[Tables, date, LabelSettings], Frame] | None = None
+    stands: str = (
+        "An order stands if it is paid or later, and neither cancelled nor fully refunded or returned within"
+        " {} days."
+    )
 
     @property
     def pays(self) -> bool:
@@ -159,6 +164,7 @@ DEFINITIONS: dict[str, Definition] = {
         sources=("orders", "campaign_contacts"),
         they="customers who click",
         asked=_contacted,
+        stands="A contact of these days counts if it is clicked within them or {} days after.",
     ),
     "churn": Definition(
         "who bought in the 90 days before places no order that stands",

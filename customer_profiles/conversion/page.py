@@ -121,7 +121,9 @@ def page_of(
         trained_at=datetime.now(UTC).isoformat(timespec="microseconds"),
         predicts=_predicts(told.label, label) + _made_of(training) + _worth(told.label, conversion),
         decision=training.decision.says,
-        contact=contact_sentence(tables["lists"], conversion.list_share, told.customers, they),
+        contact=contact_sentence(
+            tables["lists"], conversion.list_share, told.customers, they, label.horizon_days
+        ),
         sufficiency=told.sufficiency,
         faults=training.faults,
         tables={name: [_plain(row) for row in rows] for name, rows in tables.items()},
@@ -184,12 +186,12 @@ def _judged(canary: str, finding: Finding) -> dict[str, Any]:
 
 
 def _predicts(name: str, label: LabelSettings) -> str:
-    window = label_window(date(2026, 1, 31), label)
-    says = DEFINITIONS[name].says.replace("label.category", repr(label.category))
+    window, definition = label_window(date(2026, 1, 31), label), DEFINITIONS[name]
+    says = definition.says.replace("label.category", repr(label.category))
+    begins = f"{label.gap_days} day{'' if label.gap_days == 1 else 's'} after" if label.gap_days else "as"
     return (
-        f"The chance that a customer {says}, in {label.horizon_days} days that begin {label.gap_days}"
-        f" day{'' if label.gap_days == 1 else 's'} after the profile closes. An order stands if it is paid or"
-        f" later, and neither cancelled nor fully refunded or returned within {label.maturity_days} days. For"
+        f"The chance that a customer {says}, in {label.horizon_days} days that begin {begins} the profile"
+        f" closes. {definition.stands.format(label.maturity_days)} For"
         f" example, a profile as of 2026-01-31 looks at {window.first} to {window.last} and"
         f" is settled on {window.matures}."
     )
@@ -211,8 +213,8 @@ def _worth(name: str, conversion: ConversionSettings) -> str:
     margin, cost = conversion.margin_minor / 100, conversion.contact_cost_minor / 100
     return (
         f" Profit counts {margin:,.2f} for each who does it and takes {cost:,.2f} off for each contact"
-        " (conversion.margin_minor and conversion.contact_cost_minor): one pays from a chance of"
-        f" {cost / margin:.1%} on, the cut-off."
+        " (set your own: conversion.margin_minor and conversion.contact_cost_minor): one pays from a chance"
+        f" of {cost / margin:.1%} on, the cut-off."
     )
 
 

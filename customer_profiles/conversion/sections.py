@@ -82,9 +82,12 @@ def sections(page: Page) -> list[Section]:
     return [
         Section(
             "Contact",
-            f"{page.contact} {_profit_says(page)} Who would have done it without a contact counts too: what "
-            "contacting changes, Uplift tells. From: the lowest chance on the list. Of 100: how many of 100 "
-            "contacted do it. Reached: the part of all who do it. In brackets: 95 % intervals.",
+            f"{page.contact} {_profit_says(page)}{_anyhow(page)} Highest: by this version's "
+            "conversion_probability, in profiles/conversion_scores and for the first label in the published "
+            "profiles. All figures are the test's, scaled to today's customers, whose chances may add up to "
+            "another number. From: the lowest chance on the test's list; today's differs, so count customers "
+            "down from the highest. Of 100: how many of 100 contacted do it. Reached: the part of all who do "
+            "it. In brackets: 95 % intervals.",
             _lists(page),
         ),
         Section("Predicts", page.predicts, _examples(page)),
@@ -128,7 +131,8 @@ def sections(page: Page) -> list[Section]:
             "What a contact changed, where chance chose whom to contact: the rate of the contacted less that "
             "of the control arm, in points. Of customers who never trained, by profiles from before it. "
             "Highest: of those whom this model ranks so. Qini is 0 if the ranking says nothing of it, and 1 "
-            "at best." + (" The rates are of those who stay." if DEFINITIONS[page.label].turned else ""),
+            "at best; the verdict is of Qini alone. A difference whose interval holds 0 can be chance."
+            + (" The rates are of those who stay." if DEFINITIONS[page.label].turned else ""),
             _uplift(page),
         ),
         Section(
@@ -187,9 +191,18 @@ def _profit_says(page: Page) -> str:
         return "Profit is not told: nobody brings a margin by leaving."
     best = max(page.tables["lists"], key=lambda row: row["profit_minor"])
     largest = (
-        f"is largest at {best['customers']:,} contacted" if best["profit_minor"] > 0 else "is nowhere above 0"
+        f"is largest at {best['customers']:,} contacted"
+        if best["profit_minor"] > 0
+        else "is nowhere above 0: contact nobody for it"
     )
     return f"Profit, in currency units by the margin and cost named below, {largest}."
+
+
+def _anyhow(page: Page) -> str:
+    """That a list holds those too who need no contact; nobody answers a contact that was not made."""
+    if DEFINITIONS[page.label].asked:
+        return ""
+    return " Who would have done it without a contact counts too: what contacting changes, Uplift tells."
 
 
 def _lists(page: Page) -> list[dict[str, str]]:
@@ -346,7 +359,7 @@ def _uplift(page: Page) -> list[dict[str, str]]:
                 if "qini" in row
                 else {}
             ),
-            "": row["says"],
+            "verdict": row["says"],
         }
         for row in page.tables.get("uplift", [])
     ]

@@ -46,6 +46,11 @@ RFM_GROUPS = (
 """Group, recency scores, frequency scores; the first that fits counts."""
 
 
+def _groups_in_words() -> str:
+    told = (f"{name} R {r[0]}-{r[-1]} F {f[0]}-{f[-1]}" for name, r, f in RFM_GROUPS)
+    return f"{', '.join(told)}; the first that fits"
+
+
 def _number(name: str, definition: str, unit: str, value: nw.Expr, undefined: str = NO_PURCHASE) -> Trait:
     return Trait(name, definition, unit, value, (SOURCE,), undefined=undefined, dtype=pl.Float64)
 
@@ -191,7 +196,7 @@ SCORES = (
 )
 GROUP = category(
     "rfm_group",
-    "name of the recency and frequency scores, see RFM_GROUPS",
+    "name of the recency (R) and frequency (F) scores: " + _groups_in_words(),
     first_case(
         (
             one_of(nw.col("recency_score"), recency) & one_of(nw.col("frequency_score"), frequency),

@@ -26,8 +26,12 @@ def drift_of(platform: Platform, day: date | None) -> tuple[date, list[dict[str,
         every = sorted({each for known in days.values() for each in known})
         chosen = day or (every[-1] if every else None)
         if chosen is None or chosen not in every:
-            known = f"measured were {every[0]} to {every[-1]}" if every else "nothing was measured yet"
-            raise NoDriftError(f"no drift was measured on {chosen or 'any day'}: {known}; run it with --from")
+            if not every:
+                raise NoDriftError("no drift was measured yet: customer-profiles run")
+            raise NoDriftError(
+                f"no drift was measured on {chosen}: measured were {every[0]} to {every[-1]}; if {chosen} was"
+                f" delivered: customer-profiles run --from {chosen} --to {chosen}"
+            )
         rows = [
             row
             for table in (DELIVERIES, PROFILES)

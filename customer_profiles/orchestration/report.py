@@ -17,6 +17,7 @@ from customer_profiles.collection.ledger import refusals
 from customer_profiles.collection.sources.changes import reading_states, what_changed
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.conversion.artefacts import champion, load_page, room, versions
+from customer_profiles.conversion.page import Page
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.orchestration.run import RunResult
 from customer_profiles.profiles.tables import CUSTOMER_PROFILES
@@ -59,6 +60,7 @@ class Report:
     read_by: dict[str, str] = field(default_factory=dict)
     changed: list[str] = field(default_factory=list)
     not_trained: dict[str, str] = field(default_factory=dict)
+    contact: str = ""
 
 
 def told_once(refused: pl.DataFrame) -> list[str]:
@@ -84,6 +86,7 @@ def make_report(platform: Platform, result: RunResult, fingerprint: str, before:
         newest = max(warehouse.days(CUSTOMER_PROFILES), default=None)
         customers = warehouse.row_counts(CUSTOMER_PROFILES).get(newest, 0) if newest else 0
         segments = warehouse.frame(SEGMENTS, newest, newest, "segment") if newest else None
+    page = _page(settings)
     parted = load_segmentation(settings.models)
     apart = what_sets_apart(parted.model, segments) if parted and segments is not None else None
     return Report(
@@ -101,7 +104,7 @@ def make_report(platform: Platform, result: RunResult, fingerprint: str, before:
             if not check.passed
         ],
         serves=_serves(settings),
-        models=_figures(settings),
+        models=[row for row in page.tables["metrics"] if row["metric"] in SHOWN] if page else [],
         segments=apart.to_dicts() if apart is not None else [],
         customers=customers,
         seconds=result.seconds,
@@ -110,6 +113,7 @@ def make_report(platform: Platform, result: RunResult, fingerprint: str, before:
         read_by=read_by,
         changed=[*(what_changed(before.read_by, read_by) if before else []), *result.gone],
         not_trained=dict(result.not_trained),
+        contact=page.contact if page and champion(settings.models, settings.label.train[0]) else "",
     )
 
 
@@ -132,18 +136,17 @@ def _serves(settings: Settings) -> str:
     return ", ".join(told)
 
 
-def _figures(settings: Settings) -> list[dict[str, Any]]:
-    """The figures of the profile's label: of its champion, or of its newest training if none serves."""
+def _page(settings: Settings) -> Page | None:
+    """The page of the profile's label: of its champion, or of its newest training if none serves."""
     label = settings.label.train[0]
     serving, trained = champion(settings.models, label), versions(settings.models, label)
     if not trained:
-        return []
+        return None
     version = serving.version if serving else trained[-1]
     try:
-        page = load_page(room(settings.models, label) / version)
+        return load_page(room(settings.models, label) / version)
     except ArtefactError:
-        return []
-    return [row for row in page.tables["metrics"] if row["metric"] in SHOWN]
+        return None
 
 
 def in_service(settings: Settings) -> str:

@@ -23,10 +23,20 @@ from rich.table import Table
 
 from customer_profiles.conversion.sections import metric_figure
 from customer_profiles.orchestration.report import SHOWN, Report, days_in_words, places
+from customer_profiles.quality.drift_table import AGAINST
 from customer_profiles.quality.reconciliation import FATES
 from customer_profiles.settings import DEFAULT_HOME, Settings
 
 DRIFTED = ("error", "warn", "chance")
+MEASURED = (
+    "ROC-AUC: how often one who does it stands above one who does not; 0.5 is chance, 1 perfect. Log loss: "
+    "how far the chances lay from what came; less is better. Lift@10 %: how many times more do it in the "
+    "highest tenth than in one drawn by lot."
+)
+VERDICTS = (
+    "against training: the days that the model learned from; last days: those before; chance: above its "
+    "threshold, but no more than sampling or the column's own ups and downs explain"
+)
 
 
 @contextmanager
@@ -82,6 +92,7 @@ def show_report(console: Console, settings: Settings, report: Report, told: str 
     here = settings.home == DEFAULT_HOME.resolve()
     home = "" if here else f" --home {escape(str(settings.home))}"
     look = "make ui" if here else f"customer-profiles ui{home}"
+    look += f", or customer-profiles model{home}" if report.models else ""
     advice = look if report.succeeded else f"mend what failed, then run again: customer-profiles run{home}"
     console.print(f"next: [bold]{advice}[/bold]", soft_wrap=True)
 
@@ -95,26 +106,26 @@ def show_drift(console: Console, day: date, drifts: list[dict[str, Any]], *, eve
     if not told:
         console.print("nothing lies above its threshold; --all shows every column")
         return
-    table = _table("above their thresholds, worst first" if not everything else "all columns", "column")
+    table = _table("above their thresholds, worst first" if not everything else "all columns", "what moved")
+    table.columns[0].overflow = "fold"
     for name in ("verdict", "against"):
         table.add_column(name)
     for name in ("statistic", "value", "warns", "rows", "of"):
         table.add_column(name, justify="right")
-    table.add_column("what moved")
     for drift in told:
         moved = drift["moved"] + (f"; new: {drift['unseen']}" if drift["unseen"] else "")
         table.add_row(
-            f"{drift['table_name']}.{drift['column_name']}",
+            f"{drift['table_name']}.{drift['column_name']}\n{escape(moved)}",
             drift["verdict"],
-            drift["reference"],
+            AGAINST[drift["reference"]],
             drift["statistic"],
             "" if drift["value"] is None else f"{drift['value']:.3f}",
             "" if drift["warn"] is None else f"{drift['warn']:g}",
             f"{drift['rows']:,}",
             f"{drift['reference_rows']:,}",
-            escape(moved),
         )
     console.print(table)
+    console.print(VERDICTS)
 
 
 def _rows(report: Report) -> Table:
@@ -160,6 +171,7 @@ def _show_model(console: Console, report: Report) -> None:
     for label, why in untrained.items():
         of_label = f" of {label}" if label else ""
         console.print(escape(f"no new model{of_label}: {why}"), soft_wrap=True)
+    console.print(f"serving: {report.serves or 'nothing: no model earned it'}")
 
 
 def _show_figures(console: Console, report: Report) -> None:
@@ -170,7 +182,9 @@ def _show_figures(console: Console, report: Report) -> None:
     for model in dict.fromkeys(row["model"] for row in report.models):
         table.add_row(model.replace("_", " "), *(_figure(cells.get((model, metric))) for metric in SHOWN))
     console.print(table)
-    console.print(f"serving: {report.serves or 'nothing: no model earned it'}")
+    console.print(MEASURED)
+    if report.contact:
+        console.print(report.contact)
 
 
 def _why_none(report: Report, model: str) -> str:
@@ -189,7 +203,7 @@ def _show_segments(console: Console, report: Report) -> None:
     table = _table(f"segments of {report.customers:,} customers", "segment")
     table.add_column("customers", justify="right")
     table.add_column("share", justify="right")
-    table.add_column("what sets it apart")
+    table.add_column("what set it apart in training")
     for row in report.segments:
         table.add_row(row["segment"], f"{row['customers']:,}", f"{row['share']:.1%}", row["differences"])
     console.print(table)

@@ -45,11 +45,10 @@ def publish(published: Path, day: date, tables: dict[str, pl.DataFrame]) -> dict
     return manifest
 
 
-def profile_key(published: Path, key: str) -> str:
-    """The key under which a customer id's profile is published: another one if the id was merged."""
+def merged_keys(published: Path) -> dict[str, str]:
+    """The keys under which the profiles of merged customer ids are published, by the ids' own keys."""
     file = published / CURRENT / "merged_ids.parquet"
-    merged = dict(pl.read_parquet(file).iter_rows()) if file.is_file() else {}
-    return str(merged.get(key, key))
+    return dict(pl.read_parquet(file).iter_rows()) if file.is_file() else {}
 
 
 def _is_whole(place: Path, files: dict[str, Any]) -> bool:

@@ -15,15 +15,27 @@ from customer_profiles.warehouse import Table
 NOT_SHARED = {"as_of", "customer_key"}
 
 
-def _outputs(table: Table, names: dict[str, str]) -> tuple[StoredColumn, ...]:
-    """A model's outputs under the profile's names: unknown for customers whom it does not score."""
+def _outputs(table: Table, names: dict[str, str], unknown: str) -> tuple[StoredColumn, ...]:
+    """A model's outputs under the profile's names: ``unknown`` says of whom there are none."""
     named = (replace(column, name=names.get(column.name, column.name)) for column in table.columns)
-    return tuple(replace(column, nullable=True) for column in named if column.name not in NOT_SHARED)
+    return tuple(
+        replace(column, nullable=True, description=_or_null(column.description, unknown))
+        for column in named
+        if column.name not in NOT_SHARED
+    )
+
+
+def _or_null(description: str, unknown: str) -> str:
+    return f"{description}{'; ' if '. NULL: ' in description else '. NULL: '}{unknown}"
 
 
 SCORE_NAMES = {"label": "conversion_label", "model_version": "conversion_model_version"}
 SEGMENT_NAMES = {"model_version": "segmentation_version"}
-SCORE_COLUMNS, SEGMENT_COLUMNS = _outputs(SCORES, SCORE_NAMES), _outputs(SEGMENTS, SEGMENT_NAMES)
+NOT_SCORED = (
+    "not scored, as ineligible_reason says, or the label is not about the customer, or no model serves"
+)
+SCORE_COLUMNS = _outputs(SCORES, SCORE_NAMES, NOT_SCORED)
+SEGMENT_COLUMNS = _outputs(SEGMENTS, SEGMENT_NAMES, "no segments yet")
 
 CUSTOMER_PROFILES = Table(
     "profiles.customer_profiles",

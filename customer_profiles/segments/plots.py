@@ -25,7 +25,7 @@ def segment_sizes_plot(segmentation: Segmentation) -> bytes:
     told = [f" {size:,} ({share:.0%})" for size, share in table.select("customers", "share").iter_rows()]
     axes.bar_label(bars, told)
     axes.margins(x=0.15)
-    axes.set_title(f"{segmentation.k_} segments of {table['customers'].sum():,} customers")
+    axes.set_title(f"{segmentation.k_} segments of the {table['customers'].sum():,} customers learnt from")
     axes.set_xlabel("customers")
     axes.spines[["top", "right"]].set_visible(False)
     return png(figure)

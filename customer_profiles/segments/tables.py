@@ -18,7 +18,9 @@ SEGMENTS = Table(
         StoredColumn(
             "segment_confidence", pl.Float64, False, "1 in a centre, 0 half-way between two", None, 0, 1
         ),
-        StoredColumn("previous_segment", pl.String, True, "segment on the stored day before; NULL if none"),
+        StoredColumn(
+            "previous_segment", pl.String, True, "segment on the stored day before. NULL: none then"
+        ),
         VERSION,
     ),
     order=("customer_key",),

@@ -148,7 +148,7 @@ def test_too_few_positives_are_told_and_nothing_is_trained(new_model_home):
     assert run.success
     says = run.asset_materializations_for_node("models__conversion")[0].metadata["says"].value
     assert "at least 5000 are needed" in says
-    assert "500 would give 0.40" in says
+    assert "500 would to 0.40" in says
     assert versions(home.settings.models, "purchase") == []
 
 
@@ -269,8 +269,21 @@ def test_a_run_tells_why_a_label_beside_others_has_no_new_model(several, monkeyp
     home, run = several
     reasons = not_trained(run)
     assert list(reasons) == ["conversion: campaign_response"]
-    report = Report("f", "r", "", "", True, [], {}, 3, [], "", [], [], 0, {}, not_trained=reasons)
+    report = Report("f", "r", "", "", True, [], {}, 3, [], "it 1 (churn)", [], [], 0, {}, not_trained=reasons)
     save_report(home.settings.home, report)
     assert "there are no campaign_contacts" in none_trained(home.settings, "campaign_response")
     show_report(Console(width=400), home.settings, report)
-    assert "no new model of campaign_response: No model yet: there are no" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "no new model of campaign_response: No model yet: there are no" in said
+    assert "serving: it 1 (churn)" in said, "though the first label has no figures"
+
+
+def test_the_report_says_whom_to_contact_and_what_its_figures_mean(capsys, tmp_path):
+    rows = [{"model": "conversion_network", "metric": "roc_auc", "value": 0.8, "low": 0.7, "high": 0.9}]
+    told = "Contact the 1 highest of 10 customers: expect 1 buyers (0 to 1) in 14 days."
+    report = Report("f", "r", "", "", True, [], {}, 3, [], "it 1", rows, [], 0, {}, contact=told)
+    show_report(Console(width=400), load_settings(tmp_path), report)
+    said = capsys.readouterr().out
+    assert told in said
+    assert "Lift@10 %: how many times more do it in the highest tenth" in said
+    assert f"or customer-profiles model --home {tmp_path}" in said

@@ -73,7 +73,7 @@ def test_too_few_positives_are_told_in_a_sentence():
     sentence = insufficiency(rows, parts, 2)
     assert sentence is not None
     assert "of 2 rows in the test set 1 converted; at least 2 are needed" in sentence
-    assert "500 would give 0.40" in sentence
+    assert "500 would to 0.40" in sentence
 
 
 def test_where_nearly_all_convert_a_shorter_horizon_is_advised():
@@ -96,7 +96,7 @@ def test_a_test_set_that_grows_says_when_to_train_again():
     rows = growing((320, 720, 1_120))
     says = sufficiency(rows, split(rows, LABEL))
     assert says == (
-        "112 positives in the test snapshot give lift@10 % within 0.85; 500 would give 0.40;"
+        "As a rule, 112 who did it in the test tell lift@10 % to within 0.85; 500 would to 0.40;"
         " train again after about 21 weeks."
     )
 
@@ -105,7 +105,7 @@ def test_where_most_do_it_a_lift_is_told_closer_than_by_the_rule_of_low_rates():
     rows = growing((3_500, 3_500, 3_500))
     says = sufficiency(rows, split(rows, LABEL))
     assert says.startswith(
-        "350 positives in the test snapshot give lift@10 % within 0.20; 500 would give 0.17;"
+        "As a rule, 350 who did it in the test tell lift@10 % to within 0.20; 500 would to 0.17;"
     )
 
 

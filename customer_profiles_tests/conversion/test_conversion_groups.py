@@ -133,12 +133,35 @@ def test_the_range_of_a_list_covers_what_new_customers_do():
 
 def test_a_marketer_reads_a_sentence():
     rows = [
-        {"share": 0.1, "buyers": 240.2, "buyers_low": 204.6, "buyers_high": 275.4},
-        {"share": 0.2, "buyers": 400.0, "buyers_low": 350.0, "buyers_high": 450.0},
+        {"customers": 1_800, "buyers": 240.2, "buyers_low": 204.6, "buyers_high": 275.4},
+        {"customers": 3_600, "buyers": 400.0, "buyers_low": 350.0, "buyers_high": 450.0},
     ]
-    told = "Contact the 1,800 highest of 18,000 customers: expect 240 buyers (205 to 275)."
-    assert contact_sentence(rows, 0.1, 18_000, "buyers") == told
-    assert "2,700 highest of 18,000 customers: expect 320" in contact_sentence(rows, 0.15, 18_000, "buyers")
+    told = "Contact the 1,800 highest of 18,000 customers: expect 240 buyers (205 to 275) in 30 days."
+    assert contact_sentence(rows, 0.1, 18_000, "buyers", 30) == told
+    assert "2,700 highest of 18,000 customers: expect 320" in contact_sentence(
+        rows, 0.15, 18_000, "buyers", 30
+    )
+
+
+def test_no_more_are_expected_than_are_contacted():
+    sizes = (
+        {"customers": size, **dict.fromkeys(("buyers", "buyers_low", "buyers_high"), size)}
+        for size in (92, 231)
+    )
+    told = contact_sentence([*sizes], 0.035, 4_612, "customers who leave", 10)
+    assert told.startswith(
+        "Contact the 161 highest of 4,612 customers: expect 161 customers who leave (161 to 161)"
+    )
+
+
+@pytest.mark.parametrize("did", [0, 8])
+def test_a_list_on_which_all_or_none_of_a_few_tested_did_it_promises_no_certainty(did):
+    tested = {"share": 0.01, "cutoff": 0.9, "buyers": did, "low": did, "high": did, "expected_buyers": did}
+    tested |= {f"recall{end}": 0.1 for end in ("", "_low", "_high")}
+    row = contact_table(pl.DataFrame([tested]), 800, 4_600, ConversionSettings())[0]
+    assert (row["buyers_low"], row["buyers_high"]) == pytest.approx(
+        (0, 10.9) if did == 0 else (35.1, 46), abs=0.1
+    )
 
 
 class ByLogit(BaseRate):

@@ -5,6 +5,7 @@ import polars as pl
 
 from customer_profiles.conversion.baselines import BaseRate, Logistic
 from customer_profiles.conversion.evaluation import evaluate
+from customer_profiles.conversion.findings import no_baseline_is_as_good
 from customer_profiles.conversion.promotion import decide, not_finite_on_odd_rows, odd_rows
 
 KEYS = np.array([f"c{n}" for n in range(4_000)])
@@ -105,3 +106,12 @@ def logistic():
 
 def logistic_odd_rows():
     return odd_rows(table()[0], ["spend"], ["city"])
+
+
+def test_whom_the_network_beats_and_of_whom_it_could_be_chance_is_told_apart():
+    predictions = {"conversion_network": model(0.3), "logistic_regression": model(0.3), "rfm_rule": model()}
+    found = no_baseline_is_as_good(evaluate(LABEL, KEYS, predictions, rounds=200))
+    told = (
+        "the network is beaten by rfm_rule; insufficient evidence that the network beats logistic_regression"
+    )
+    assert found.says == told

@@ -1,6 +1,7 @@
 """One training from snapshots to a champion, and the library on real tables."""
 
 import re
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -105,7 +106,8 @@ def test_the_card_tells_definition_data_metrics_and_limits(page):
     card = model_card(page, "v1")
     assert "2026-02-02 to 2026-02-15" in card
     assert "2026-01-08, 2026-01-23" in card
-    assert re.search(r"Contact the 1,800 highest of 18,000 customers: expect [\d,]+ buyers \([\d,]+ to", card)
+    told = r"Contact the 1,800 highest of 18,000 customers: expect [\d,]+ buyers \([\d,]+ to [\d,]+\) in 14 d"
+    assert re.search(told, card)
     assert "| seed recipe |" in card
     assert "## Known limits" in card
 
@@ -116,6 +118,45 @@ def test_the_card_tells_what_the_answer_is_made_of_and_what_a_buyer_is_worth(tra
     card = model_card(page, "v1")
     assert "The answer is 50% a Keras network's and 50% boosted trees'." in card
     assert "Profit counts 20.00 for each who does it and takes 1.00 off for each contact" in card
+
+
+def test_the_card_tells_where_the_list_is_and_that_its_chances_are_not_those_of_the_test(page):
+    contact = sections(page)[0].says
+    assert "Highest: by this version's conversion_probability, in profiles/conversion_scores" in contact
+    assert "From: the lowest chance on the test's list; today's differs" in contact
+
+
+def test_who_never_pays_is_not_to_be_contacted(page):
+    lists = [{**row, "profit_minor": -1} for row in page.tables["lists"]]
+    poor = replace(page, tables={**page.tables, "lists": lists})
+    assert "is nowhere above 0: contact nobody for it." in sections(poor)[0].says
+
+
+def test_of_clicks_the_page_tells_no_order_and_nobody_who_clicks_without_a_contact(training):
+    told = Circumstances("campaign_response", date(2026, 3, 1), customers=18_000, sufficiency="Enough.")
+    clicks = page_of(training, told, LABEL, SETTINGS)
+    assert "without a contact" not in sections(clicks)[0].says
+    assert "An order" not in clicks.predicts
+    assert "A contact of these days counts if it is clicked within them or 7 days after." in clicks.predicts
+
+
+def test_the_verdict_beside_an_uplift_says_of_what_it_is(page):
+    trial = {"campaign": "spring", "says": "insufficient evidence"}
+    uplift = next(
+        each
+        for each in sections(replace(page, tables={**page.tables, "uplift": [trial]}))
+        if each.title == "Uplift"
+    )
+    assert uplift.rows == [{"campaign": "spring", "verdict": "insufficient evidence"}]
+    assert "the verdict is of Qini alone" in uplift.says
+
+
+def test_without_a_gap_the_window_begins_as_the_profile_closes(training):
+    told = Circumstances("purchase", date(2026, 3, 1), customers=18_000, sufficiency="Enough.")
+    label = LabelSettings(gap_days=0, horizon_days=14, maturity_days=7)
+    says = page_of(training, told, label, SETTINGS).predicts
+    assert "in 14 days that begin as the profile closes. An order stands if" in says
+    assert "looks at 2026-02-01 to 2026-02-14" in says
 
 
 def test_a_marketer_reads_what_every_model_set_and_input_is(page):

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from datetime import date, timedelta
+from io import StringIO
 from pathlib import Path
 
 import dagster as dg
 import polars as pl
 import pytest
+from rich.console import Console
 
 from customer_profiles.features.tables import CUSTOMER_FEATURES
 from customer_profiles.orchestration.drift_report import NoDriftError, drift_of
 from customer_profiles.orchestration.partitions import DAILY, RANGE_END, RANGE_START
 from customer_profiles.orchestration.platform import Platform
+from customer_profiles.orchestration.screen import show_drift
 from customer_profiles.profiles.checks import CHECKS, complete
 from customer_profiles.profiles.drift import TRAITS_OF
 from customer_profiles.profiles.publication import MANIFEST, publish
@@ -92,8 +95,24 @@ def test_the_drift_of_a_day_is_there_to_read_worst_first_and_other_days_are_name
     day, rows = drift_of(platform, None)
     assert (day, [row["verdict"] for row in rows]) == (TODAY, ["warn"])
     assert rows[0] == asdict(told("warn"))
-    with pytest.raises(NoDriftError, match="measured were 2026-01-09 to 2026-01-10"):
+    with pytest.raises(NoDriftError, match="measured were 2026-01-09 to 2026-01-10; if 2026-01-11 was deliv"):
         drift_of(platform, TODAY + timedelta(days=1))
+
+
+def test_on_80_columns_the_drift_of_a_day_names_its_columns_whole_and_in_the_words_of_its_checks(platform):
+    run(platform, {TODAY: "warn"})
+    said = StringIO()
+    show_drift(Console(file=said, width=80), *drift_of(platform, TODAY), everything=False)
+    body = said.getvalue()
+    assert "…" not in body
+    assert "frozen" not in body
+    assert "trailing" not in body
+    assert "chance: above its threshold, but no more than sampling" in " ".join(body.split())
+
+
+def test_where_no_drift_was_measured_a_run_is_named(platform):
+    with pytest.raises(NoDriftError, match="no drift was measured yet: customer-profiles run"):
+        drift_of(platform, None)
 
 
 def test_a_day_that_was_held_back_lacks_no_profiles_in_a_run_that_does_not_compute_it(tmp_path, monkeypatch):
