@@ -17,7 +17,7 @@ from rich.markup import escape
 
 from customer_profiles import cli_model, cli_sources
 from customer_profiles.cli_quarantine import quarantine
-from customer_profiles.cli_shared import HomeOption
+from customer_profiles.cli_shared import HomeOption, settings_of
 from customer_profiles.settings import HOME_VARIABLE, Mendable, Settings, load_settings
 
 app = typer.Typer(
@@ -106,7 +106,7 @@ def key(
 
     if not customer_id.strip():
         raise typer.BadParameter("a customer id is needed")
-    platform = Platform(load_settings(home), os.environ)
+    platform = Platform(settings_of(home), os.environ)
     merged, keyed = merged_keys(platform.settings.published), platform.door.pseudonyms.key
     if customer_id == "-":
         ids = [line.strip() for line in sys.stdin if line.strip()]
@@ -154,7 +154,7 @@ def drift(
     from customer_profiles.orchestration.platform import Platform
     from customer_profiles.orchestration.screen import show_drift
 
-    platform = Platform(load_settings(home), os.environ)
+    platform = Platform(settings_of(home), os.environ)
     show_drift(out, *drift_of(platform, _day(day)), everything=every)
 
 
@@ -163,7 +163,7 @@ def ui(home: HomeOption = None, port: Annotated[int, typer.Option(min=1, max=655
     """Start the Dagster webserver and daemon on 127.0.0.1, with this home's instance."""
     from customer_profiles.orchestration.instance import end_dead_runs, open_instance
 
-    settings = load_settings(home)
+    settings = settings_of(home)
     with open_instance(settings.instance) as instance:
         end_dead_runs(instance)  # no other run begins while one of them counts as at work
     environment = {

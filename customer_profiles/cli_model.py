@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from customer_profiles.cli_shared import HomeOption, who
-from customer_profiles.settings import Settings, load_settings
+from customer_profiles.cli_shared import HomeOption, settings_of, who
+from customer_profiles.settings import Settings
 
 app = typer.Typer(
     help="What the conversion models are worth, which one serves, and how to change that.",
@@ -51,7 +51,7 @@ def list_versions(home: HomeOption = None, label: LabelOption = None) -> None:
     from customer_profiles.orchestration.model_screen import show_rows
     from customer_profiles.orchestration.models import label_named, listed, none_trained, promotions
 
-    settings = load_settings(home)
+    settings = settings_of(home)
     name = label_named(settings, label)
     rows = listed(settings, name)
     out.print(
@@ -77,7 +77,7 @@ def compare(
     from customer_profiles.orchestration.models import compared, label_named
     from customer_profiles.orchestration.platform import Platform
 
-    settings = load_settings(home)
+    settings = settings_of(home)
     says, rows = compared(Platform(settings, os.environ), label_named(settings, label), version, other)
     out.print(says)
     show_rows(out, rows)
@@ -91,7 +91,7 @@ def promote(
     from customer_profiles.orchestration.models import label_named
     from customer_profiles.orchestration.models import promote as put_into_service
 
-    settings = load_settings(home)
+    settings = settings_of(home)
     name = label_named(settings, label)
     serving = put_into_service(settings, name, version, by=who(), reason=reason)
     _told(settings, f"{name}: {serving.kind} {serving.version} serves")
@@ -103,7 +103,7 @@ def rollback(reason: ReasonOption, home: HomeOption = None, label: LabelOption =
     from customer_profiles.orchestration.models import label_named
     from customer_profiles.orchestration.models import rollback as roll_back
 
-    settings = load_settings(home)
+    settings = settings_of(home)
     name = label_named(settings, label)
     serving = roll_back(settings, name, by=who(), reason=reason)
     _told(settings, f"{name}: {serving.kind} {serving.version} serves again")
@@ -113,7 +113,7 @@ def _show(home: Path | None, label: str | None, version: str | None) -> None:
     from customer_profiles.orchestration.model_screen import show_page
     from customer_profiles.orchestration.models import label_named, shown
 
-    settings = load_settings(home)
+    settings = settings_of(home)
     show_page(out, shown(settings, label_named(settings, label), version))
 
 

@@ -13,8 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from customer_profiles.cli_shared import HomeOption, who
-from customer_profiles.settings import load_settings
+from customer_profiles.cli_shared import HomeOption, settings_of, who
 
 if TYPE_CHECKING:
     from customer_profiles.cleaning.quarantine import Chosen
@@ -137,7 +136,7 @@ def release(
 def _platform(home: Path | None) -> Platform:
     from customer_profiles.orchestration.platform import Platform
 
-    return Platform(load_settings(home), os.environ)
+    return Platform(settings_of(home), os.environ)
 
 
 def _chosen(

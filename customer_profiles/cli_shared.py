@@ -6,11 +6,22 @@ from typing import Annotated
 
 import typer
 
-from customer_profiles.settings import HOME_VARIABLE
+from customer_profiles.settings import HOME_VARIABLE, NO_HOME, Settings, SettingsError, load_settings
 
 HomeOption = Annotated[
     Path | None, typer.Option("--home", help=f"Home folder; by default ${HOME_VARIABLE}, or data/.")
 ]
+
+
+def settings_of(home: Path | None) -> Settings:
+    """The settings of a home that is there: of a mistyped one, keys and counts would tell nothing.
+
+    Raises ``SettingsError``.
+    """
+    settings = load_settings(home)
+    if not settings.home.is_dir():
+        raise SettingsError(f"{settings.home}: {NO_HOME}")
+    return settings
 
 
 def who() -> str:

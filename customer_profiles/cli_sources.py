@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from customer_profiles.cli_shared import HomeOption
+from customer_profiles.cli_shared import HomeOption, settings_of
 from customer_profiles.settings import load_settings
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def check(
     from customer_profiles.collection.sources.load import load_home
     from customer_profiles.contracts import CONTRACTS
 
-    settings = load_settings(home)
+    settings = settings_of(home)
     found = load_home(settings, os.environ)
     with out.status("reading one day"):
         checks = [

@@ -38,6 +38,9 @@ class Mendable(Exception):  # noqa: N818
     """Something that the person at the keyboard can mend: shown as one line, without a traceback."""
 
 
+NO_HOME = "there is no such folder: choose another with --home, or fill it with customer-profiles demo"
+
+
 class SettingsError(Mendable, ValueError):
     """A setting is wrong. The message names the key, the value and what is allowed."""
 

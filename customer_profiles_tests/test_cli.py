@@ -180,6 +180,17 @@ def test_secrets_are_for_their_owner_alone(command: Command, tmp_path: Path) -> 
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 
 
+@pytest.mark.parametrize(
+    "words",
+    ["key C12", "drift", "model", "model list", "quarantine list", "sources check", "ui --port 3999"],
+)
+def test_a_home_that_is_not_there_is_named_and_not_made(command: Command, tmp_path: Path, words: str) -> None:
+    nowhere = tmp_path / "nowhere"
+    error = the_one_error(command(*words.split(), "--home", nowhere))
+    assert f"{nowhere}: there is no such folder" in error
+    assert not nowhere.exists()
+
+
 def test_the_doctor_ends_with_one_if_anything_is_wrong(command: Command, tmp_path: Path) -> None:
     assert command("doctor", "--home", tmp_path).code == 0
     said = command("doctor", "--home", tmp_path / "nowhere")

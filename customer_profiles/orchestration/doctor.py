@@ -36,7 +36,7 @@ from customer_profiles.orchestration.platform import ZoneError, require_zone
 from customer_profiles.orchestration.watch import heartbeats, is_awaited, late, trouble_of
 from customer_profiles.privacy.secrets import FINGERPRINT_FILE, SecretError, load_secrets
 from customer_profiles.quality.alerts import Message
-from customer_profiles.settings import Settings
+from customer_profiles.settings import NO_HOME, Settings
 from customer_profiles.warehouse import Warehouse, WarehouseError
 from customer_profiles.warehouse.outbox import OutboxError
 
@@ -64,8 +64,7 @@ def examine(settings: Settings, environ: Mapping[str, str], now: datetime | None
     moment = now or datetime.now(UTC)
     lines = [Line("ok", "settings", f"home {settings.home}, business time {settings.timezone}")]
     if not settings.home.is_dir():
-        says = "there is no such folder: choose another with --home, or fill it with customer-profiles demo"
-        return [*lines, Line("error", "home", says)]
+        return [*lines, Line("error", "home", NO_HOME)]
     home: Home | None = None
     try:
         home = load_home(settings, environ)
