@@ -107,6 +107,7 @@ class Definition:
     ``turned`` the label is 1 for those who did not. ``among`` says by their profile whom the question
     is about, when learning and when scoring; ``asked`` gives the customers of whom the window tells
     anything, when learning (all, if it is ``None``). ``they`` are the customers whose label is 1.
+    ``settings`` are those of ``label`` that it reads beside the windows'.
     """
 
     says: str
@@ -116,6 +117,7 @@ class Definition:
     turned: bool = False
     among: pl.Expr | None = None
     asked: Callable[[Tables, date, LabelSettings], Frame] | None = None
+    settings: tuple[str, ...] = ()
 
     @property
     def pays(self) -> bool:
@@ -151,7 +153,9 @@ DEFINITIONS: dict[str, Definition] = {
         "who bought before places another order that stands", _bought, among=pl.col("orders_lifetime") > 0
     ),
     "category_purchase": Definition(
-        "places an order that stands in the category label.category", _bought_of_the_category
+        "places an order that stands in the category label.category",
+        _bought_of_the_category,
+        settings=("category",),
     ),
     "campaign_response": Definition(
         "whom a campaign reaches clicks",
@@ -173,8 +177,9 @@ DEFINITIONS: dict[str, Definition] = {
 
 def terms(name: str, label: LabelSettings) -> dict[str, Any]:
     """The settings that say what a label means: a model of other ones answers another question."""
-    of_all = {"gap_days", "horizon_days", "maturity_days"}
-    return label.model_dump(include=of_all | ({"category"} if name == "category_purchase" else set()))
+    return label.model_dump(
+        include={"gap_days", "horizon_days", "maturity_days", *DEFINITIONS[name].settings}
+    )
 
 
 def labelled(
