@@ -22,7 +22,7 @@ DAY = "delivery_day"
 
 
 def count_deliveries(session: Session, first: date, last: date) -> pl.DataFrame:
-    """The counts of the ten cleaned tables, of every day since a table's first delivery.
+    """The counts of the cleaned tables, of every day since a table's first delivery.
 
     A day without rows counts 0, delivered or not: a daily table that stops is a fall, one that comes now and
     then is known to.

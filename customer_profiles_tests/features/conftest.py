@@ -47,7 +47,7 @@ def _completed(table: str, record: dict[str, Any], number: int) -> dict[str, Any
 
 @pytest.fixture(scope="session")
 def cleaned() -> Callable[..., dict[str, pl.DataFrame]]:
-    """``cleaned(orders=[{...}])``: the ten cleaned tables; those not named are empty."""
+    """``cleaned(orders=[{...}])``: the cleaned tables; those not named are empty."""
 
     def build(**tables: list[dict[str, Any]]) -> dict[str, pl.DataFrame]:
         return {
@@ -63,7 +63,7 @@ def cleaned() -> Callable[..., dict[str, pl.DataFrame]]:
 
 @pytest.fixture(scope="session")
 def evening() -> Callable[..., AsOf]:
-    """``evening("orders")``: D, with these tables (all ten if none is named) delivered daily for 400 days."""
+    """``evening("orders")``: D, with these tables (all if none is named) delivered daily for 400 days."""
 
     def build(*tables: str, day: date = D, missing: tuple[date, ...] = (), daily: int = 400) -> AsOf:
         days = frozenset(D - timedelta(days=ago) for ago in range(-5, daily)) - set(missing)
