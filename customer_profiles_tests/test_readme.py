@@ -8,11 +8,15 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from customer_profiles.collection.formats import READERS
+from customer_profiles.collection.sources.deliveries import FOLDER_FORMATS
 from customer_profiles.collection.sources.load import parse_sources
 from customer_profiles.collection.sources.schema import Column, FilesSource, Join, LogSource, SqlSource
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.contracts.columns import columns_of
 from customer_profiles.contracts.stored import delivered_columns, required_columns
+from customer_profiles.conversion.labels import DEFINITIONS
+from customer_profiles.features.catalogue import FAMILY_TRAITS
 from customer_profiles.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -57,6 +61,15 @@ def test_every_value_of_a_column_stands(readme):
         if (column.metadata or {}).get("kind") == "choice"
     }
     assert [name for name, of in columns.items() if f"| `{name}` | {', '.join(of)}" not in readme] == []
+
+
+def test_every_format_stands(readme):
+    assert ", ".join(READERS) in readme.replace("、", ", ")
+    assert f"<{'|'.join(FOLDER_FORMATS)}>" in readme
+
+
+def test_every_label_and_every_family_of_traits_stands(readme):
+    assert [name for name in (*DEFINITIONS, *FAMILY_TRAITS) if f"`{name}`" not in readme] == []
 
 
 SOURCES = (FilesSource, Join, LogSource, SqlSource, Column)
