@@ -106,3 +106,18 @@ def test_every_example_is_valid(example):
 def test_links_lead_to_files_of_the_project(readme):
     links = re.findall(r"\]\(([^)#]+)\)", readme)
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_what_the_readme_says_to_begin_with_is_there(readme):
+    """Names of the code beside the file in which they stand: before it in English, behind it in Chinese."""
+    file = r"\[[^]]*\]\((customer_profiles[^)]*\.py)\)"
+    named = re.findall(rf"`(\w+)` in {file}", readme) or [
+        pair[::-1] for pair in re.findall(rf"{file} 的 `(\w+)`", readme)
+    ]
+    assert len(named) > 10
+    absent = [
+        name
+        for name, path in named
+        if not re.search(rf"^(def |class )?{name}\b", (ROOT / path).read_text("utf-8"), re.M)
+    ]
+    assert absent == []
