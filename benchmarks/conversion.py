@@ -269,7 +269,7 @@ def _folds(split: str, train: Rows) -> list[tuple[np.ndarray, np.ndarray]]:
 def print_rows(rows: list[dict[str, Any]]) -> None:
     """One line per dataset, split and model: the mean over the seeds, and the spread if there are several."""
     print(
-        f"{'dataset':<21}{'split':<26}{'model':<24}"
+        f"{'dataset':<21}{'split':<35}{'model':<24}"
         + "".join(f"{name[:12]:>16}" for name in METRICS)
         + "     s"
     )
@@ -277,7 +277,7 @@ def print_rows(rows: list[dict[str, Any]]) -> None:
     for (dataset, split, model), group in groups:
         cells = "".join(f"{_cell(group[name].to_numpy()):>16}" for name in METRICS)
         seconds = group["seconds"].to_numpy().mean()
-        print(f"{dataset:<21}{split:<26}{model:<24}{cells}{seconds:>6.1f}")
+        print(f"{dataset:<21}{split:<35}{model:<24}{cells}{seconds:>6.1f}")
 
 
 def _cell(values: np.ndarray) -> str:

@@ -32,7 +32,7 @@ from customer_profiles.cleaning.tables import COUNTS as CLEANED_COUNTS
 from customer_profiles.collection.door import Door, receive
 from customer_profiles.collection.sources.finding import find_delivery
 from customer_profiles.collection.sources.home import Home
-from customer_profiles.contracts.stored import day_number
+from customer_profiles.contracts.stored import day_number, key_columns
 from customer_profiles.orchestration.demo import prepare_home
 from customer_profiles.orchestration.instance import open_instance
 from customer_profiles.orchestration.platform import Platform
@@ -57,7 +57,7 @@ PEAK = range(150, 155)
 RHYTHM = np.array([1.0, 0.95, 0.95, 1.0, 1.1, 1.35, 1.25])
 ROWS = {"events": 5_000, "orders": 2_500}
 COUNTED = {
-    **{table: watched_rows(CLEANED[table].columns) for table in ROWS},
+    **{table: watched_rows(CLEANED[table].columns, key_columns(table)) for table in ROWS},
     "customer_features": Watched(
         ("spend", "orders", "views", "evening_share"), ("favourite",), ("evening_share",)
     ),

@@ -8,11 +8,15 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from customer_profiles.collection.formats import READERS
+from customer_profiles.collection.sources.deliveries import FOLDER_FORMATS
 from customer_profiles.collection.sources.load import parse_sources
 from customer_profiles.collection.sources.schema import Column, FilesSource, Join, LogSource, SqlSource
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.contracts.columns import columns_of
 from customer_profiles.contracts.stored import delivered_columns, required_columns
+from customer_profiles.conversion.labels import DEFINITIONS
+from customer_profiles.features.catalogue import FAMILY_TRAITS
 from customer_profiles.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -59,6 +63,15 @@ def test_every_value_of_a_column_stands(readme):
     assert [name for name, of in columns.items() if f"| `{name}` | {', '.join(of)}" not in readme] == []
 
 
+def test_every_format_stands(readme):
+    assert ", ".join(READERS) in readme.replace("、", ", ")
+    assert f"<{'|'.join(FOLDER_FORMATS)}>" in readme
+
+
+def test_every_label_and_every_family_of_traits_stands(readme):
+    assert [name for name in (*DEFINITIONS, *FAMILY_TRAITS) if f"`{name}`" not in readme] == []
+
+
 SOURCES = (FilesSource, Join, LogSource, SqlSource, Column)
 
 
@@ -93,3 +106,18 @@ def test_every_example_is_valid(example):
 def test_links_lead_to_files_of_the_project(readme):
     links = re.findall(r"\]\(([^)#]+)\)", readme)
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_what_the_readme_says_to_begin_with_is_there(readme):
+    """Names of the code beside the file in which they stand: before it in English, behind it in Chinese."""
+    file = r"\[[^]]*\]\((customer_profiles[^)]*\.py)\)"
+    named = re.findall(rf"`(\w+)` in {file}", readme) or [
+        pair[::-1] for pair in re.findall(rf"{file} 的 `(\w+)`", readme)
+    ]
+    assert len(named) > 10
+    absent = [
+        name
+        for name, path in named
+        if not re.search(rf"^(def |class )?{name}\b", (ROOT / path).read_text("utf-8"), re.M)
+    ]
+    assert absent == []

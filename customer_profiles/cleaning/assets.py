@@ -80,7 +80,7 @@ def cleaned_asset(delivered: str) -> dg.AssetsDefinition:
     pool="warehouse",
 )
 def quarantine_rows(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
-    """Quarantined rows of the ten tables."""
+    """Quarantined rows of all tables."""
     days = days_of(context)
     with platform.warehouse() as warehouse:
         rows = quarantine_days(warehouse, days[0], days[-1])

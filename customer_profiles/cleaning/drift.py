@@ -10,7 +10,7 @@ import polars as pl
 from customer_profiles.cleaning.tables import CLEANED, COUNTS
 from customer_profiles.collection.ledger import delivered
 from customer_profiles.contracts import CONTRACTS
-from customer_profiles.contracts.stored import clock, day_number, stem
+from customer_profiles.contracts.stored import clock, day_number, key_columns, stem
 from customer_profiles.quality.counts import NO_COLUMN, count, labelled, watched_rows
 from customer_profiles.quality.drift import LATENESS
 from customer_profiles.quality.references import World
@@ -22,7 +22,7 @@ DAY = "delivery_day"
 
 
 def count_deliveries(session: Session, first: date, last: date) -> pl.DataFrame:
-    """The counts of the ten cleaned tables, of every day since a table's first delivery.
+    """The counts of the cleaned tables, of every day since a table's first delivery.
 
     A day without rows counts 0, delivered or not: a daily table that stops is a fall, one that comes now and
     then is known to.
@@ -31,7 +31,9 @@ def count_deliveries(session: Session, first: date, last: date) -> pl.DataFrame:
     counted = []
     for table, stored in CLEANED.items():
         rows = session.read(stored, first, last)
-        counted.append(count(session, rows, DAY, watched_rows(stored.columns), table_name=table))
+        counted.append(
+            count(session, rows, DAY, watched_rows(stored.columns, key_columns(table)), table_name=table)
+        )
         counted += [_lateness(session, table, first, last)] if clock(CONTRACTS[table]) else []
         begun = max(first, min(known[table], default=last + timedelta(days=1)))
         days = pl.DataFrame({DAY: pl.date_range(begun, last, eager=True)})

@@ -1,4 +1,4 @@
-"""Assets of collection: ``raw/<table>`` for the ten delivered tables, and the ledger of deliveries."""
+"""Assets of collection: ``raw/<table>`` for the delivered tables, and the ledger of deliveries."""
 
 from datetime import date
 from typing import Any
@@ -78,7 +78,7 @@ def raw_asset(table: str) -> dg.AssetsDefinition:
     pool="warehouse",
 )
 def deliveries(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
-    """Show what the ten tables wrote into the ledger."""
+    """Show what the tables wrote into the ledger."""
     days = days_of(context)
     with platform.warehouse() as warehouse:
         entries = warehouse.frame(DELIVERIES, days[0], days[-1])

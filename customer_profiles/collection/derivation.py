@@ -14,7 +14,7 @@ from itertools import groupby
 import polars as pl
 
 from customer_profiles.collection.parsing import E_MAIL
-from customer_profiles.contracts import CONTRACTS
+from customer_profiles.contracts import CONTRACTS, Pii
 from customer_profiles.contracts.columns import columns_of
 from customer_profiles.contracts.stored import clock, columns_with, stem
 from customer_profiles.privacy.matching import HASH
@@ -49,7 +49,7 @@ def derived(
             pl.col(name).dt.year().cast(pl.Int32).alias(f"{birth}_year"),
             pl.col(name).dt.month().cast(pl.Int32).alias(f"{birth}_month"),
         )
-    for name in columns_with(table, "kind", "free_text"):
+    for name in columns_with(table, "pii", Pii.SEALED):
         rows = rows.with_columns(pl.col(name).str.len_chars().cast(pl.Int32).alias(f"{name}_length"))
     if "body" in rows.columns:
         rows = rows.with_columns(pl.coalesce("language", language_of(pl.col("body"))).alias("language"))

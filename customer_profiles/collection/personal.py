@@ -12,6 +12,8 @@ from customer_profiles.privacy.matching import match_keys
 from customer_profiles.privacy.pseudonyms import Pseudonyms
 from customer_profiles.privacy.sealing import Seal, places_of
 
+KNOWN_BY_ID = ("customers", "orders")
+"""Tables of which the vault keeps the ids behind the keys."""
 ROW_PLACE = ("delivery_day", "source", "row_number")
 VAULT = {
     "delivery_day": pl.Date,
@@ -68,17 +70,18 @@ def for_the_vault(table: str, rows: pl.DataFrame, seal: Seal) -> pl.DataFrame:
 
     Rows that break a rule are not opened to the vault: their sealed original is all that is kept.
     """
-    if table not in ("customers", "orders"):
+    personal = columns_with(table, "pii", Pii.VAULT)
+    if not personal and table not in KNOWN_BY_ID:
         return pl.DataFrame(schema=VAULT)
     sound = rows.filter(pl.col("broken_rules").list.len() == 0)
+    kept = dict.fromkeys(personal, sound)
+    if table in KNOWN_BY_ID:
+        ids = sound.unique(["delivery_day", "customer_key"], keep="first", maintain_order=True)
+        kept = {"customer_id": ids} | kept
     whose = ["customer_key", *ROW_PLACE]
-    ids = sound.unique(["delivery_day", "customer_key"], keep="first", maintain_order=True)
     cells = pl.concat(
         frame.select(*whose, pl.lit(name).alias("attribute"), pl.col(name).cast(pl.String).alias("text"))
-        for name, frame in [
-            ("customer_id", ids),
-            *((name, sound) for name in columns_with(table, "pii", Pii.VAULT)),
-        ]
+        for name, frame in kept.items()
     ).drop_nulls("text")
     places = cells.select(places_of(table, pl.col("attribute"))).to_series()
     sealed = pl.Series("sealed", seal.seal_all(cells["text"].to_list(), places.to_list()), dtype=pl.Binary)

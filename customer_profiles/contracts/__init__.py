@@ -1,4 +1,4 @@
-"""The ten delivered tables: one module each, one contract a table."""
+"""The delivered tables: one module each, one contract a table."""
 
 from customer_profiles.contracts.campaign_contacts import CampaignContacts
 from customer_profiles.contracts.columns import CIRCUMSTANCES, Delivered, Pii

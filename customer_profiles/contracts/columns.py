@@ -180,7 +180,7 @@ CIRCUMSTANCES = ("closes_at", "adult_born_by")
 
 
 class Delivered(dy.Schema):
-    """What the door knows about every row of one delivery: base of the ten contracts.
+    """What the door knows about every row of one delivery: base of all contracts.
 
     The two circumstances (``closes_at``, ``adult_born_by``) are the same in every row of a
     delivery. They are columns because a dataframely rule sees nothing else, and they are not stored.

@@ -121,6 +121,7 @@ def _choice(name: str, about: str, nullable: bool, metadata: Metadata) -> list[S
 
 STORED_AS: dict[tuple[str, Pii], Callable[[str, str, bool, Metadata], list[StoredColumn]]] = {
     ("text", Pii.IDENTIFIER): _key,
+    ("text", Pii.SEALED): _sealed,
     ("free_text", Pii.SEALED): _sealed,
     ("date", Pii.VAULT): _birth,
     ("email", Pii.VAULT): _address,
@@ -129,13 +130,19 @@ STORED_AS: dict[tuple[str, Pii], Callable[[str, str, bool, Metadata], list[Store
     ("moment", Pii.NONE): _moment,
     ("choice", Pii.NONE): _choice,
 }
-"""What becomes of a column, by kind and class of personal data. All others are stored as delivered."""
+"""What becomes of a column, by kind and class of personal data. All others are stored as delivered: none
+of them may be personal."""
 
 
 def _stored(contract: type[Delivered], name: str) -> list[StoredColumn]:
     column = columns_of(contract)[name]
     metadata, about = column.metadata or {}, column.description or ""
     stored_as = STORED_AS.get((metadata["kind"], metadata["pii"]))
+    if stored_as is None and metadata["pii"] is not Pii.NONE:
+        raise TypeError(
+            f"{contract.__name__}.{name}: nothing here seals a {metadata['kind']} of class "
+            f"{metadata['pii']}; say in STORED_AS what is stored of it"
+        )
     if stored_as is None:
         bounds = metadata.get("minimum"), metadata.get("maximum")
         return [StoredColumn(name, column.dtype, column.nullable, about, None, *bounds)]

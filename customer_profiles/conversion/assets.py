@@ -8,12 +8,14 @@ import dagster as dg
 
 from customer_profiles.conversion import plots
 from customer_profiles.conversion.findings import no_baseline_is_as_good, together
+from customer_profiles.conversion.labels import DEFINITIONS
 from customer_profiles.conversion.model_card import in_markdown
 from customer_profiles.conversion.sections import sections
 from customer_profiles.conversion.service import Serving, Trained, serving_models, train_label
 from customer_profiles.conversion.snapshots import score_day
 from customer_profiles.conversion.tables import EVALUATIONS, SCORES
 from customer_profiles.conversion.training import Training
+from customer_profiles.conversion.trials import CONTACTS
 from customer_profiles.features.assets import as_of_days
 from customer_profiles.orchestration.checks import result_of
 from customer_profiles.orchestration.metadata import about_table, picture, row_count, rows_as_table
@@ -22,6 +24,8 @@ from customer_profiles.orchestration.platform import Platform
 from customer_profiles.quality.finding import Finding
 
 MODEL = dg.AssetKey(["models", "conversion"])
+LABELLED_BY = sorted({CONTACTS, *(table for each in DEFINITIONS.values() for table in each.sources)})
+"""Cleaned tables that tell of labels and of trials."""
 CANARIES = {
     "train_and_test_are_apart": "train and test share no customer and no label window",
     "shuffled_labels_are_not_learnt": "with shuffled labels the AUC is 0.5 within chance",
@@ -30,7 +34,7 @@ CANARIES = {
     "model_is_not_too_good": "no AUC that only a leak could give",
 }
 
-BASELINES = "no_baseline_is_as_good"
+AGAINST_BASELINES = "no_baseline_is_as_good"
 
 
 @dg.asset(
@@ -39,8 +43,7 @@ BASELINES = "no_baseline_is_as_good"
         dg.AssetKey(["features", "customer_features"]),
         dg.AssetKey(["models", "projection"]),
         dg.AssetKey(["models", "segmentation"]),
-        dg.AssetKey(["cleaned", "orders"]),
-        dg.AssetKey(["cleaned", "campaign_contacts"]),
+        *(dg.AssetKey(["cleaned", table]) for table in LABELLED_BY),
     ],
     group_name="models",
     description=(
@@ -56,7 +59,9 @@ BASELINES = "no_baseline_is_as_good"
         for name, claim in CANARIES.items()
     ]
     + [
-        dg.AssetCheckSpec(BASELINES, asset=MODEL, description="the network beats every baseline beyond noise")
+        dg.AssetCheckSpec(
+            AGAINST_BASELINES, asset=MODEL, description="the network beats every baseline beyond noise"
+        )
     ],
     pool="warehouse",
 )
@@ -77,7 +82,7 @@ def conversion(
     yield dg.MaterializeResult(metadata=metadata)
     trained = {name: each for name, each in outcomes.items() if isinstance(each, Trained)}
     untrained = "; ".join(outcome for outcome in outcomes.values() if isinstance(outcome, str))
-    for check in (*CANARIES, BASELINES):
+    for check in (*CANARIES, AGAINST_BASELINES):
         if not trained:
             yield dg.AssetCheckResult(check_name=check, passed=True, metadata={"says": untrained})
         else:
@@ -86,7 +91,11 @@ def conversion(
 
 
 def _finding(training: Training, check: str) -> Finding:
-    return no_baseline_is_as_good(training.evaluation) if check == BASELINES else training.findings[check]
+    return (
+        no_baseline_is_as_good(training.evaluation)
+        if check == AGAINST_BASELINES
+        else training.findings[check]
+    )
 
 
 def _told(outcome: Trained | str) -> dict[str, Any]:

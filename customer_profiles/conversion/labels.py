@@ -108,6 +108,7 @@ class Definition:
     is about, when learning and when scoring; ``asked`` gives the customers of whom the window tells
     anything, when learning (all, if it is ``None``). ``they`` are the customers whose label is 1, and
     ``stands`` tells within how many days after the window (its ``{}``) what they did is settled.
+    ``settings`` are those of ``label`` that it reads beside the windows'.
     """
 
     says: str
@@ -121,6 +122,7 @@ class Definition:
         "An order stands if it is paid or later, and neither cancelled nor fully refunded or returned within"
         " {} days."
     )
+    settings: tuple[str, ...] = ()
 
     @property
     def pays(self) -> bool:
@@ -156,7 +158,9 @@ DEFINITIONS: dict[str, Definition] = {
         "who bought before places another order that stands", _bought, among=pl.col("orders_lifetime") > 0
     ),
     "category_purchase": Definition(
-        "places an order that stands in the category label.category", _bought_of_the_category
+        "places an order that stands in the category label.category",
+        _bought_of_the_category,
+        settings=("category",),
     ),
     "campaign_response": Definition(
         "whom a campaign reaches clicks",
@@ -179,8 +183,9 @@ DEFINITIONS: dict[str, Definition] = {
 
 def terms(name: str, label: LabelSettings) -> dict[str, Any]:
     """The settings that say what a label means: a model of other ones answers another question."""
-    of_all = {"gap_days", "horizon_days", "maturity_days"}
-    return label.model_dump(include=of_all | ({"category"} if name == "category_purchase" else set()))
+    return label.model_dump(
+        include={"gap_days", "horizon_days", "maturity_days", *DEFINITIONS[name].settings}
+    )
 
 
 def labelled(

@@ -17,6 +17,7 @@ from customer_profiles.features.compute import (
     compute_identities,
     compute_summary,
 )
+from customer_profiles.features.population import TOLD_BY
 from customer_profiles.features.snapshots import days_to_compute
 from customer_profiles.features.tables import CUSTOMER_FEATURES, FAMILIES, IDENTITIES, SUMMARY
 from customer_profiles.orchestration.metadata import about_table, picture, row_count
@@ -29,9 +30,6 @@ from customer_profiles.orchestration.partitions import (
 )
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.warehouse import Session
-
-POPULATION = {"customers", "orders", "events"}
-"""Tables that tell who is a customer: every family reads them."""
 
 
 def as_of_days(
@@ -78,7 +76,7 @@ def identities(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Pla
 def family_asset(family: str) -> dg.AssetsDefinition:
     """``features/<family>``: one row per customer and as-of day."""
     traits = FAMILY_TRAITS[family]
-    sources = sorted({table for trait in traits for table in (*trait.sources, *trait.beside)} | POPULATION)
+    sources = sorted({table for trait in traits for table in (*trait.sources, *trait.beside)} | TOLD_BY)
 
     @dg.asset(
         key=["features", family],

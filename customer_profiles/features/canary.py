@@ -13,14 +13,11 @@ SAMPLE = 1000
 """Newest rows of each table that are planted again, altered."""
 
 RENAMED: Mapping[str, tuple[str, ...]] = {
-    "events": ("event_id", "session_id", "product_id"),
-    "orders": ("order_id",),
     "social_edges": ("target_customer_key",),
-    "campaign_contacts": ("campaign_id",),
     "identity_links": ("customer_key",),
     "partner_attributes": ("attribute",),
 }
-"""Names in the planted rows that are new, so that they are new facts."""
+"""Names in the planted rows that are new, as all ids (``_id``) are, so that they are new facts."""
 
 ALTERED: Mapping[str, Mapping[str, nw.Expr]] = {
     "customers": {
@@ -53,9 +50,9 @@ ALTERED: Mapping[str, Mapping[str, nw.Expr]] = {
 def planted_future(tables: Tables, as_of: AsOf) -> dict[str, Frame]:
     """The tables with rows that lie beyond each of the two clocks of D.
 
-    Of every table's newest rows known by D come two altered copies, under their own keys and, where
-    ``RENAMED`` says so, under new ones: one that happened by D and was delivered the day after, one
-    that claims to have been delivered on D and happened the day after. Nothing is written.
+    Of every table's newest rows known by D come two altered copies, under their own keys and under new ids
+    and names (see ``RENAMED``): one that happened by D and was delivered the day after, one that claims to
+    have been delivered on D and happened the day after. Nothing is written.
     """
     return {table: _planted(table, rows, as_of) for table, rows in tables.items()}
 
@@ -64,12 +61,11 @@ def _planted(table: str, rows: Frame, as_of: AsOf) -> Frame:
     known = rows.filter(nw.col("delivery_day") <= as_of.day)
     newest = known.sort("delivery_day", "source", "row_number", descending=True).head(SAMPLE)
     altered = newest.with_columns(**ALTERED[table]) if table in ALTERED else newest
-    renamed = [
-        nw.concat_str([nw.col(name), nw.lit("-planted")]).alias(name) for name in RENAMED.get(table, ())
-    ]
+    types = rows.collect_schema()
+    names = [*(name for name in types if name.endswith("_id")), *RENAMED.get(table, ())]
+    renamed = [nw.concat_str([nw.col(name), nw.lit("-planted")]).alias(name) for name in names]
     copies = [altered, altered.with_columns(renamed)] if renamed else [altered]
     future = [beyond for copy in copies for beyond in (_told_late(copy, as_of), _happened_late(copy, as_of))]
-    types = rows.collect_schema()
     return nw.concat(
         [rows, *(copy.select(nw.col(name).cast(types[name]) for name in types) for copy in future)]
     )

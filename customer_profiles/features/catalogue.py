@@ -19,26 +19,18 @@ from customer_profiles.features import (
 from customer_profiles.features.as_of import AsOf, Frame, Tables
 from customer_profiles.features.traits import Trait
 
-FAMILIES: dict[str, Callable[[Tables, AsOf], Frame]] = {
-    "personal": personal.personal,
-    "behaviour": behaviour.behaviour,
-    "consumption": consumption.consumption,
-    "times": times.times,
-    "social": social.social,
-    "campaigns": campaigns.campaigns,
-    "partners": partners.partners,
-    "eligibility": eligibility.eligibility,
+_FAMILIES: dict[str, tuple[Callable[[Tables, AsOf], Frame], tuple[Trait, ...]]] = {
+    "personal": (personal.personal, personal.TRAITS),
+    "behaviour": (behaviour.behaviour, behaviour.TRAITS),
+    "consumption": (consumption.consumption, consumption.TRAITS),
+    "times": (times.times, times.TRAITS),
+    "social": (social.social, social.TRAITS),
+    "campaigns": (campaigns.campaigns, campaigns.TRAITS),
+    "partners": (partners.partners, partners.TRAITS),
+    "eligibility": (eligibility.eligibility, eligibility.TRAITS),
 }
-FAMILY_TRAITS: dict[str, tuple[Trait, ...]] = {
-    "personal": personal.TRAITS,
-    "behaviour": behaviour.TRAITS,
-    "consumption": consumption.TRAITS,
-    "times": times.TRAITS,
-    "social": social.TRAITS,
-    "campaigns": campaigns.TRAITS,
-    "partners": partners.TRAITS,
-    "eligibility": eligibility.TRAITS,
-}
+COMPUTED_BY = {family: compute for family, (compute, _) in _FAMILIES.items()}
+FAMILY_TRAITS = {family: traits for family, (_, traits) in _FAMILIES.items()}
 TRAITS: dict[str, Trait] = {trait.name: trait for traits in FAMILY_TRAITS.values() for trait in traits}
 
 

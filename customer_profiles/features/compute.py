@@ -12,8 +12,7 @@ from customer_profiles.cleaning.tables import CLEANED
 from customer_profiles.collection.tables import RAW
 from customer_profiles.features.as_of import AsOf, EachWhenAsked, Frame, Tables, known_by
 from customer_profiles.features.canary import planted_future
-from customer_profiles.features.catalogue import FAMILIES as COMPUTED_BY
-from customer_profiles.features.catalogue import FAMILY_TRAITS
+from customer_profiles.features.catalogue import COMPUTED_BY, FAMILY_TRAITS
 from customer_profiles.features.customer_features import customer_features
 from customer_profiles.features.eligibility import eligibility
 from customer_profiles.features.identities import (

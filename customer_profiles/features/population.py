@@ -7,6 +7,8 @@ import polars as pl
 
 from customer_profiles.features.as_of import ARRIVAL, AsOf, Frame, Tables, known_by
 
+TOLD_BY = frozenset({"customers", "orders", "events"})
+"""Tables that tell who is a customer: every family reads them."""
 UNDERAGE = "customer_is_underage"
 """The rule of the contract for which a minor's row is quarantined."""
 VERSION = ("customer_key", "updated_at", *ARRIVAL)

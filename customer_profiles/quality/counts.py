@@ -95,24 +95,23 @@ def watched(columns: Iterable[StoredColumn]) -> Watched:
     )
 
 
-def watched_rows(columns: Sequence[StoredColumn]) -> Watched:
-    """The same of a table of delivered rows, which each tell something of their own."""
+def watched_rows(columns: Sequence[StoredColumn], key: Sequence[str]) -> Watched:
+    """The same of a table of delivered rows, which each tell something of their own.
+
+    Ids in its ``key``, and numbers of lines, tell its rows apart; other ids are of what rows share.
+    """
+    own = {name for name in key if name.endswith("_id") or name == "line_number"}
     content = [
         column.name
         for column in columns[len(ROW) :]
-        if not (_is_own_id(column) or column.name.endswith(SAYS_NOTHING_NEW) or column.name == "repairs")
+        if not (column.name in own or column.name.endswith(SAYS_NOTHING_NEW) or column.name == "repairs")
     ]
     keys = [
         column.name
         for column in columns
-        if column.dtype == pl.String and column.name.endswith(("_id", "_key")) and not _is_own_id(column)
+        if column.dtype == pl.String and column.name.endswith(("_id", "_key")) and column.name not in own
     ]
     return replace(watched(columns), keys=tuple(keys), content=tuple(content))
-
-
-def _is_own_id(column: StoredColumn) -> bool:
-    """Whether a column numbers the rows of its table, or the lines of an order."""
-    return (column.name.endswith("_id") and not column.nullable) or column.name == "line_number"
 
 
 def count(

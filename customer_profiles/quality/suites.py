@@ -47,7 +47,9 @@ COUNTED = (
     "sessions",
     "shares",
 )
-UNIT_RANGES: dict[str, Range] = {
+NO_RANGE = ("JSON", "minor units", "name", "true or false")
+UNIT_RANGES: dict[str, Range | None] = {
+    **dict.fromkeys(NO_RANGE),
     **dict.fromkeys(COUNTED, (0, None)),
     "share": (0, 1),
     "-1 to 1": (-1, 1),
@@ -90,10 +92,10 @@ def table_suite(table: str, *, fewest_rows: int = 1) -> Suite:
 def features_suite(traits: Sequence[tuple[str, str]]) -> Suite:
     """Return the claims about profiles, one row per customer and ``as_of`` day.
 
-    ``traits`` are pairs of a name and a unit; those whose unit is not in ``UNIT_RANGES`` (names, flags,
-    money) have no range. NULL (not observable) breaks no claim but the key's.
+    ``traits`` are pairs of a name and a unit of ``UNIT_RANGES``. NULL (not observable) breaks no claim but
+    the key's.
     """
-    ranges = {name: TRAIT_RANGES.get(name, UNIT_RANGES.get(unit)) for name, unit in traits}
+    ranges = {name: TRAIT_RANGES.get(name, UNIT_RANGES[unit]) for name, unit in traits}
     return Suite(
         "customer_features",
         (

@@ -1,4 +1,4 @@
-"""The simulated retailer: a shop that lives day by day and delivers ten tables every evening."""
+"""The simulated retailer: a shop that lives day by day and delivers its tables every evening."""
 
 from __future__ import annotations
 

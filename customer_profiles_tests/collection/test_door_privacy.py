@@ -11,7 +11,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from customer_profiles.contracts import CONTRACTS
+from customer_profiles.contracts import CONTRACTS, Delivered, Pii
+from customer_profiles.contracts.columns import text
 
 PERSON = {
     "full_name": "王芳",
@@ -126,6 +127,27 @@ def test_the_vault_opens_to_the_person(shop, sound) -> None:
         (1, "email"): "fang@example.com",
         (1, "phone"): "138 0013 8000",
     }
+
+
+class Members(Delivered):
+    """A table with personal data in columns of kinds that hold none in ours."""
+
+    customer_id = text("who", key=True, pii=Pii.IDENTIFIER)
+    full_name = text("the name", pii=Pii.VAULT)
+    account = text("the account elsewhere", pii=Pii.SEALED)
+
+
+def test_personal_data_of_any_table_is_sealed_or_in_the_vault(shop, monkeypatch) -> None:
+    monkeypatch.setitem(CONTRACTS, "members", Members)
+    shop.deliver("members", [{"customer_id": "C1", "full_name": "王芳", "account": " fang_7"}])
+    received = shop.receive("members")
+    row = received.rows.row(0, named=True)
+    assert not {"customer_id", "full_name", "account"} & set(row)
+    assert shop.open("members", row, "account", row["account_sealed"]) == "fang_7"
+    assert row["account_length"] == 6
+    assert received.personal.select("customer_key", "attribute").rows() == [
+        (row["customer_key"], "full_name")
+    ]
 
 
 def test_rows_that_break_a_rule_are_not_in_the_vault(shop, sound) -> None:

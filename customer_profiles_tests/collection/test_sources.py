@@ -9,12 +9,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import polars as pl
 import pytest
 
-from customer_profiles.collection.formats import OLD_CONTAINER
+from customer_profiles.collection.formats import OLD_CONTAINER, READERS
 from customer_profiles.collection.reading import DeliveryError
 from customer_profiles.collection.sources.check import check_table
 from customer_profiles.collection.sources.finding import (
@@ -25,6 +25,7 @@ from customer_profiles.collection.sources.finding import (
     waiting_days,
 )
 from customer_profiles.collection.sources.load import SourcesError
+from customer_profiles.collection.sources.schema import Format
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.privacy.pseudonyms import Pseudonyms
 from customer_profiles.privacy.sealing import Seal, place_of
@@ -119,6 +120,14 @@ def test_a_row_is_the_same_in_every_format(own: OwnData, name: str) -> None:
     assert (row["order_id"], row["line_number"], row["quantity"], row["amount_minor"]) == ("A1", 1, 2, 1990)
     assert row["ordered_at"] == datetime(2026, 3, 3, 10, tzinfo=UTC)
     assert received.unknown_columns == ()
+
+
+def test_every_format_can_be_asked_for_and_is_read_here() -> None:
+    assert set(get_args(Format)) == set(READERS)
+    here = [source for source, _ in FORMATS.values()]
+    assert {form for form in READERS for one in here if form in one or one["path"].endswith(form)} == set(
+        READERS
+    )
 
 
 WRONG: dict[str, tuple[dict[str, Any], str | bytes, str]] = {

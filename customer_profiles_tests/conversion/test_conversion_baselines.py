@@ -16,6 +16,8 @@ from customer_profiles.conversion.baselines import (
     rfm_applies,
 )
 from customer_profiles.conversion.leaks import roc_auc
+from customer_profiles.conversion.promotion import SUBSTITUTES
+from customer_profiles.conversion.sections import RIVALS
 from customer_profiles.conversion.trees import Trees
 
 NUMERIC = ["days_since_last_order", "orders_365", "spend_minor_365"]
@@ -56,6 +58,12 @@ def test_reloaded_each_predicts_the_same(name, tmp_path):
     model.save(tmp_path)
     other, _ = planted(seed=5)
     assert np.abs(STORABLE[name].load(tmp_path).predict(other) - model.predict(other)).max() <= 1e-12
+
+
+def test_every_baseline_can_serve_but_those_of_which_it_is_said_why_not():
+    assert set(BASELINES) - set(SUBSTITUTES) == {BaseRate.kind, SeedRecipe.kind}
+    assert set(SUBSTITUTES) <= set(STORABLE)
+    assert set(BASELINES) <= set(RIVALS)
 
 
 def test_the_copied_trees_are_scikit_learns_own_with_missing_values():

@@ -8,12 +8,14 @@ import narwhals as nw
 import polars as pl
 import pytest
 
+from customer_profiles.contracts.stored import cleaned_columns
 from customer_profiles.conversion.labels import (
     DEFINITIONS,
     contacted,
     converted,
     label_window,
     labelled,
+    terms,
 )
 from customer_profiles.settings import LabelName, LabelSettings
 
@@ -285,6 +287,31 @@ def test_a_definition_says_whom_it_is_about_and_who_is_a_one(name, about, ones):
 
 def test_every_name_of_the_settings_has_a_definition():
     assert set(DEFINITIONS) == set(get_args(LabelName))
+
+
+class Noting:
+    """Settings that note what is read of them."""
+
+    def __init__(self, label):
+        self.label, self.read = label, set()
+
+    def __getattr__(self, name):
+        self.read.add(name)
+        return getattr(self.label, name)
+
+
+@pytest.mark.parametrize("name", DEFINITIONS)
+def test_a_definition_names_the_tables_and_settings_that_it_reads(name):
+    """Else training does not wait for the table, or a model goes on serving that answers another question."""
+    definition, label = DEFINITIONS[name], Noting(LABEL)
+    empty = {
+        table: pl.DataFrame(schema={column.name: column.dtype for column in cleaned_columns(table)})
+        for table in definition.sources
+    }
+    tables = {table: nw.from_native(rows.lazy()) for table, rows in empty.items()}
+    for tell in filter(None, (definition.did, definition.asked)):
+        assert tell(tables, AS_OF, label).collect().is_empty()
+    assert label.read <= set(terms(name, LABEL))
 
 
 @pytest.mark.parametrize(

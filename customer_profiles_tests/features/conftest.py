@@ -14,7 +14,7 @@ import pytest
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.contracts.stored import cleaned_columns
 from customer_profiles.features.as_of import AsOf, Frame
-from customer_profiles.features.catalogue import FAMILIES
+from customer_profiles.features.catalogue import COMPUTED_BY
 
 D = date(2026, 3, 31)
 EPOCH = date(1970, 1, 1)
@@ -47,7 +47,7 @@ def _completed(table: str, record: dict[str, Any], number: int) -> dict[str, Any
 
 @pytest.fixture(scope="session")
 def cleaned() -> Callable[..., dict[str, pl.DataFrame]]:
-    """``cleaned(orders=[{...}])``: the ten cleaned tables; those not named are empty."""
+    """``cleaned(orders=[{...}])``: the cleaned tables; those not named are empty."""
 
     def build(**tables: list[dict[str, Any]]) -> dict[str, pl.DataFrame]:
         return {
@@ -63,7 +63,7 @@ def cleaned() -> Callable[..., dict[str, pl.DataFrame]]:
 
 @pytest.fixture(scope="session")
 def evening() -> Callable[..., AsOf]:
-    """``evening("orders")``: D, with these tables (all ten if none is named) delivered daily for 400 days."""
+    """``evening("orders")``: D, with these tables (all if none is named) delivered daily for 400 days."""
 
     def build(*tables: str, day: date = D, missing: tuple[date, ...] = (), daily: int = 400) -> AsOf:
         days = frozenset(D - timedelta(days=ago) for ago in range(-5, daily)) - set(missing)
@@ -96,7 +96,7 @@ def profiles(on_polars: Any) -> Callable[..., dict[str, dict[str, Any]]]:
     """``profiles("social", tables, as_of)``: the rows by customer, on Polars (DuckDB's are equal)."""
 
     def compute(family: str, tables: dict[str, pl.DataFrame], as_of: AsOf, **more: Any) -> dict[str, Any]:
-        rows = FAMILIES[family](on_polars(tables), as_of, **more).collect("polars").to_native()
+        rows = COMPUTED_BY[family](on_polars(tables), as_of, **more).collect("polars").to_native()
         assert rows["customer_key"].n_unique() == rows.height
         return {row["customer_key"]: row for row in rows.to_dicts()}
 

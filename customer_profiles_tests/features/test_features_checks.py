@@ -12,15 +12,17 @@ from customer_profiles.cleaning.clean import clean_days
 from customer_profiles.collection.ledger import delivered, ledger
 from customer_profiles.collection.loading import load_day
 from customer_profiles.features.as_of import AsOf
-from customer_profiles.features.catalogue import FAMILY_TRAITS
+from customer_profiles.features.catalogue import FAMILY_TRAITS, TRAITS
 from customer_profiles.features.checks import (
     partners_name_customers,
     shared_identifiers_are_few,
     the_future_changes_nothing,
+    traits_suite,
 )
 from customer_profiles.features.compute import compute_customer_features, compute_family, compute_identities
 from customer_profiles.features.tables import CUSTOMER_FEATURES, IDENTITIES
 from customer_profiles.orchestration.platform import Platform
+from customer_profiles.quality.suites import NO_RANGE, UNIT_RANGES
 from customer_profiles.settings import load_settings
 
 DAY = date(2026, 3, 3)
@@ -112,3 +114,9 @@ def test_a_partner_whose_identifiers_name_nobody_is_told(
 
 def test_of_partners_who_told_nothing_that_is_listed_there_is_nothing_to_tell(tmp_path: Path) -> None:
     assert partners_name_customers(loaded(tmp_path, customers=CUSTOMERS), [DAY]) == {}
+
+
+def test_every_trait_is_looked_at_by_the_range_of_its_unit() -> None:
+    assert {trait.unit for trait in TRAITS.values()} - set(UNIT_RANGES) == set()
+    ranged = {claim.name for claim in traits_suite().claims if claim.name.endswith("_is_in_range")}
+    assert ranged == {f"{trait.name}_is_in_range" for trait in TRAITS.values() if trait.unit not in NO_RANGE}

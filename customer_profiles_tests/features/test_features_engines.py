@@ -8,18 +8,18 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from customer_profiles.contracts import CHANNELS, EVENT_NAMES, PURPOSES, STATUSES
-from customer_profiles.features.as_of import AsOf
+from customer_profiles.features.as_of import AsOf, EachWhenAsked
 from customer_profiles.features.canary import planted_future
-from customer_profiles.features.catalogue import FAMILIES as WITH_DEFAULTS
-from customer_profiles.features.catalogue import FAMILY_TRAITS, TRAITS
+from customer_profiles.features.catalogue import COMPUTED_BY, FAMILY_TRAITS, TRAITS
 from customer_profiles.features.customer_features import customer_features
 from customer_profiles.features.identities import Owners, under_one_key
 from customer_profiles.features.partners import partners
+from customer_profiles.features.population import TOLD_BY
 
 D = date(2026, 3, 31)
 NOBODY = Owners(None, None)
 """No two ids are one customer."""
-FAMILIES = WITH_DEFAULTS | {
+FAMILIES = COMPUTED_BY | {
     "partners": lambda tables, as_of: partners(under_one_key(tables, NOBODY), as_of, ("income", "pets"))
 }
 
@@ -43,6 +43,8 @@ def _random_rows(seed: int) -> dict[str, list[dict]]:
             "customer_key": pick(people), "updated_day": (updated := day()), "delivery_day": late(updated),
             "birth_year": pick([1950, 1980, 2007], 0.2), "birth_month": pick([1, 3, 4, 12], 0.1),
             "gender": pick(["male", "female", "unknown"], 0.2), "city": pick(["北京", "Berlin"], 0.3),
+            "province": pick(["北京", "Hessen"], 0.3), "language": pick(["zh", "de"], 0.3),
+            "signup_channel": pick(["web", "store"], 0.3), "loyalty_tier": pick(["gold", "silver"], 0.3),
             "registered_day": updated - timedelta(days=3), "is_test": pick([True, False], 0.5),
         }
         for _ in range(50)
@@ -51,7 +53,7 @@ def _random_rows(seed: int) -> dict[str, list[dict]]:
         {
             "event_id": str(n), "customer_key": pick(people, 0.1), "anonymous_key": "a",
             "event_day": (happened := day()), "delivery_day": late(happened),
-            "event_hour": pick([0, 5, 6, 23], 0.2), "event_name": pick(EVENT_NAMES),
+            "event_hour": pick([0, 5, 6, 13, 23], 0.2), "event_name": pick(EVENT_NAMES),
             "channel": pick(CHANNELS), "session_id": pick(["s", "t", "u"], 0.3),
             "product_id": pick(["p", "q", "r"], 0.3), "category": pick(["tea", "books", "鞋"], 0.4),
         }
@@ -136,6 +138,27 @@ def test_a_family_has_its_traits_with_their_types(family, cleaned, evening, on_d
     assert dict(rows.schema) == expected
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_no_trait_is_the_same_for_everybody(family, cleaned, evening, on_polars):
+    """Else the tests here say nothing of it: let ``_random_rows`` fill the columns that it reads."""
+    rows = FAMILIES[family](on_polars(cleaned(**_random_rows(1))), evening()).collect("polars").to_native()
+    assert [name for name in rows.columns if rows[name].n_unique() == 1] == []
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_family_reads_no_table_that_its_traits_do_not_name(family, cleaned, evening, on_polars):
+    """Else its asset does not wait for the table, and NULL does not say that it is missing."""
+    tables, read = on_polars(cleaned()), set()
+
+    def reading(table):
+        read.add(table)
+        return tables[table]
+
+    FAMILIES[family](EachWhenAsked(tables, reading), evening())
+    named = {table for trait in FAMILY_TRAITS[family] for table in (*trait.sources, *trait.beside)}
+    assert read - TOLD_BY <= named
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_facts_planted_after_the_day_change_nothing(seed, cleaned, evening, on_polars):
     tables, as_of = on_polars(cleaned(**_random_rows(seed))), evening()
@@ -156,6 +179,12 @@ def test_facts_can_be_planted_in_duckdb_too(cleaned, evening, on_polars, on_duck
     )
     frames = (rows.collect("polars").to_native().sort("customer_key") for rows in (here, there))
     assert_frame_equal(*frames, check_exact=True)
+
+
+def test_planted_facts_have_ids_that_nobody_knew(cleaned, evening, on_polars):
+    tables = on_polars(cleaned(orders=[{"customer_key": "a", "coupon_id": "c", "ordered_day": D}]))
+    coupons = planted_future(tables, evening())["orders"].collect("polars").to_native()["coupon_id"]
+    assert set(coupons) == {"c", "c-planted"}
 
 
 def test_the_planted_facts_would_change_every_family_if_they_leaked(cleaned, evening, on_polars):

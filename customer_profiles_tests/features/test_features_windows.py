@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from customer_profiles.features.as_of import AsOf
-from customer_profiles.features.catalogue import FAMILIES, FAMILY_TRAITS, TRAITS, catalogue
+from customer_profiles.features.catalogue import COMPUTED_BY, FAMILY_TRAITS, TRAITS, catalogue
 
 D = date(2026, 3, 31)
 
@@ -125,7 +125,7 @@ def test_the_population_is_whom_customers_names_once_it_was_delivered(profiles, 
     assert set(profiles("personal", tables, evening("orders", "events"))) == {"stranger", "visitor"}
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", COMPUTED_BY)
 def test_no_deliveries_at_all_give_no_customers(family, profiles, cleaned):
     assert profiles(family, cleaned(), AsOf(D, {})) == {}
 

@@ -12,6 +12,7 @@ import pytest
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.definitions import build
 from customer_profiles.orchestration.code_version import code_version
+from customer_profiles.quality.alerts import MEANINGS
 from customer_profiles.settings import HOME_VARIABLE, load_settings
 
 POPULATION = {"cleaned/customers", "cleaned/events", "cleaned/orders", "features/identities"}
@@ -131,6 +132,11 @@ def test_every_cleaned_table_is_guarded_by_blocking_checks(definitions: dg.Defin
         assert set(checks) >= {"rows_reconcile", "contract_holds", "expectations_are_met"}, table
         assert {name for name, spec in checks.items() if spec.blocking} == BLOCKING_EVERYWHERE, table
         assert all(spec.description for spec in checks.values()), table
+
+
+def test_what_a_failure_may_mean_is_told_of_checks_that_there_are(definitions: dg.Definitions) -> None:
+    checks = {key.name for key in definitions.resolve_asset_graph().asset_check_keys}
+    assert set(MEANINGS) - checks == set()
 
 
 def test_jobs_and_schedules_are_there_to_start(definitions: dg.Definitions) -> None:

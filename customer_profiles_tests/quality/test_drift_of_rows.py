@@ -30,6 +30,7 @@ COLUMNS = (
     StoredColumn("ordered_hour", pl.Int32, True, ""),
     StoredColumn("amount_minor", pl.Int64, False, ""),
 )
+KEY = ("order_id", "line_number")
 HOURS = np.array([1, 1, 1, 1, 1, 2, 4, 8, 9, 10, 10, 12, 14, 12, 10, 9, 10, 12, 16, 20, 22, 14, 6, 3])
 
 
@@ -71,7 +72,7 @@ def session(tmp_path: Path) -> Iterator[Session]:
 
 def counted(session: Session, *days: pl.DataFrame) -> pl.DataFrame:
     rows = session.rows_of(pl.concat(days))
-    return count(session, rows, "delivery_day", watched_rows(COLUMNS), table_name="orders")
+    return count(session, rows, "delivery_day", watched_rows(COLUMNS, KEY), table_name="orders")
 
 
 def alarms(stored: pl.DataFrame) -> dict[tuple[str, str], str]:
@@ -111,7 +112,7 @@ def test_lines_that_stand_twice_in_their_orders_are_told_though_their_numbers_go
     lined[-1] = pl.concat([lined[-1], lined[-1].with_columns(pl.col("line_number") + 1)])
     columns = (*COLUMNS, StoredColumn("line_number", pl.Int64, False, ""))
     rows = session.rows_of(pl.concat(lined))
-    stored = count(session, rows, "delivery_day", watched_rows(columns), table_name="orders")
+    stored = count(session, rows, "delivery_day", watched_rows(columns, KEY), table_name="orders")
     assert ("(rows)", "repeated") in alarms(stored)
 
 
@@ -135,7 +136,7 @@ def test_a_small_day_of_a_long_list_of_categories_is_no_drift(session: Session) 
         for number, rows in enumerate(sizes)
     ]
     rows = session.rows_of(pl.concat(days))
-    stored = count(session, rows, "delivery_day", watched_rows(columns), table_name="orders")
+    stored = count(session, rows, "delivery_day", watched_rows(columns, KEY), table_name="orders")
     assert "category" not in {name for name, _ in alarms(stored)}
 
 
@@ -156,3 +157,11 @@ def test_days_on_which_repeats_were_not_counted_are_not_taken_for_days_without(s
     assert not alarms(stored)
     older = (pl.col("kind") == "repeated") & (pl.col("delivery_day") < TODAY)
     assert not alarms(stored.filter(~older))
+
+
+def test_an_id_beside_the_key_is_of_what_rows_share_required_or_not() -> None:
+    for nullable in (True, False):
+        columns = (*COLUMNS, StoredColumn("shop_id", pl.String, nullable, ""))
+        watched = watched_rows(columns, KEY)
+        assert watched.keys == ("customer_key", "product_id", "shop_id")
+        assert {"shop_id", "order_id"} & set(watched.content) == {"shop_id"}
