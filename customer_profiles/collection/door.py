@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
+from pathlib import Path
 
 import polars as pl
 
@@ -13,9 +14,10 @@ from customer_profiles.collection.derivation import derived
 from customer_profiles.collection.parsing import parse_rows
 from customer_profiles.collection.personal import for_the_vault, pseudonymised
 from customer_profiles.collection.pieces import ROWS
-from customer_profiles.collection.reading import LINE, Delivery, ReadFile
+from customer_profiles.collection.reading import LINE, Delivery, DeliveryError, Part, ReadFile
 from customer_profiles.collection.refusals import Tally, require_right, tally
 from customer_profiles.collection.rules import broken_rules, circumstances
+from customer_profiles.collection.sources.deliveries import state_of_file
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.tables import FILE_COLUMNS
 from customer_profiles.contracts import CONTRACTS
@@ -85,14 +87,48 @@ def receive_pieces(
     """
     tallies: dict[tuple[date, str], Tally] = {}
     for piece in _pieces(deliveries):
-        judged, first = _judged(piece, door), 0
-        for delivery, file in piece:
-            told = tallies.setdefault((delivery.day, file.source), Tally(delivery, file.source))
-            tally(told, file, judged[first : first + file.places.height])
-            first += file.places.height
+        judged = _judged(piece, door)
+        _tally(tallies, piece, judged)
         yield _behind_the_door(piece, judged, door, categories)
-    for told in tallies.values():
-        require_right(told, door.settings.refuse_above_unparsable_share)
+    for delivery in deliveries:
+        for part in delivery.parts:
+            if told := tallies.get((delivery.day, part.source)):
+                _require_right(told, part, door)
+
+
+def _tally(tallies: dict[tuple[date, str], Tally], piece: Piece, judged: pl.DataFrame) -> None:
+    first = 0
+    for delivery, file in piece:
+        told = tallies.setdefault((delivery.day, file.source), Tally(delivery, file.source))
+        tally(told, file, judged[first : first + file.places.height])
+        first += file.places.height
+
+
+def _require_right(told: Tally, part: Part, door: Door) -> None:
+    """Raise ``DeliveryError`` if a part is wrong as a whole; a file for all days is judged by all of them.
+
+    Its rows whose time cannot be read gather on one day, where they are most, of however few in the file.
+    """
+    share = door.settings.refuse_above_unparsable_share
+    try:
+        require_right(told, share)
+    except DeliveryError:
+        if part.whole is None or part.file is None:
+            raise
+        require_right(_tally_of_file(told, part.file, part.whole, door), share)
+
+
+def _tally_of_file(told: Tally, file: Path, whole: Callable[[], Part], door: Door) -> Tally:
+    """What all rows of a file for all days tell; kept, since each of its days may ask."""
+    key = told.delivery.table, told.source, state_of_file(file, door.home)
+    if key not in door.home.tallies:
+        part = whole().renamed(told.source)
+        tallies: dict[tuple[date, str], Tally] = {}
+        for piece in _pieces([replace(told.delivery, parts=(part,))]):
+            _tally(tallies, piece, _judged(piece, door))
+        door.home.tallies[key] = tallies[told.delivery.day, told.source]
+    of_file: Tally = door.home.tallies[key]
+    return of_file
 
 
 Piece = list[tuple[Delivery, ReadFile]]

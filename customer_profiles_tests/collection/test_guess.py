@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 import yaml
 
 from customer_profiles.collection.formats import OLD_CONTAINER
+from customer_profiles.collection.sources.cells import iso_time
 from customer_profiles.collection.sources.guess import guess_source
 from customer_profiles.collection.sources.heads import GuessError
 from customer_profiles.collection.sources.load import parse_sources
+from customer_profiles.collection.sources.schema import Column
+from customer_profiles.collection.sources.time_formats import FORMATS
 from customer_profiles_tests.collection.conftest import workbook
 
 LINE = '10.0.0.1 - u7 [03/Mar/2026:10:00:00 +0800] "GET /product/12 HTTP/1.1" 200 512 "-" "Mozilla/5.0"\n'
@@ -100,6 +105,10 @@ def test_sheets_with_the_columns_of_the_first_are_read_with_it(tmp_path: Path) -
         ("31/12/10", "%d/%m/%y"),
         ("31/12/2010", "%d/%m/%Y"),
         ('"Jan 5, 2026 3:04:05 PM"', "%b %d, %Y %I:%M:%S %p"),
+        ("12/31/2010 3:04:05 PM", "%m/%d/%Y %I:%M:%S %p"),
+        ("31-12-2010 8:26", "%d-%m-%Y %H:%M"),
+        ("31-DEC-10", "%d-%b-%y"),
+        ('"Thu, 25 May 2023 17:54:35 +0200"', "%a, %d %b %Y %H:%M:%S %z"),
     ],
 )
 def test_how_a_time_is_written_is_told(tmp_path: Path, cell: str, told: str) -> None:
@@ -107,12 +116,22 @@ def test_how_a_time_is_written_is_told(tmp_path: Path, cell: str, told: str) -> 
     assert source["columns"]["ordered_at"]["date_format"] == told
 
 
-def test_days_and_months_that_could_be_swapped_are_asked_about(tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", FORMATS)
+def test_what_is_written_in_a_format_that_is_told_is_read_by_it(form: str) -> None:
+    cell = datetime(2023, 5, 25, 17, tzinfo=UTC).strftime(form)
+    column = Column.model_validate({"column": "at", "date_format": form})
+    (read,) = pl.DataFrame({"at": [cell]}).select(iso_time("at", column, "moment", ".", "UTC", "UTC"))["at"]
+    assert read.startswith("2023-05-25T17:00:00" if "H" in form or "I" in form else "2023-05-25")
+
+
+@pytest.mark.parametrize("between", ["/", "-"])
+def test_days_and_months_that_could_be_swapped_are_asked_about(tmp_path: Path, between: str) -> None:
     swapped = "ordered_at: the first rows fit %m/%d/%Y as well as %d/%m/%Y; which is it?"
-    _, _, text = guessed(tmp_path, "t.csv", "order_id,order_date\n1,11/1/2000\n2,11/2/2000\n")
-    assert swapped in text
-    _, _, text = guessed(tmp_path, "t.csv", "order_id,order_date\n1,11/1/2000\n2,13/2/2000\n")
-    assert swapped not in text
+    swapped = swapped.replace("/", between)
+    for second, doubtful in (("11/2/2000", True), ("13/2/2000", False)):
+        rows = f"order_id,order_date\n1,11/1/2000\n2,{second}\n".replace("/", between)
+        _, _, text = guessed(tmp_path, "t.csv", rows)
+        assert (swapped in text) is doubtful
 
 
 def test_who_bought_is_told_by_orders(tmp_path: Path) -> None:

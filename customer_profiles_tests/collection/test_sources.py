@@ -614,6 +614,18 @@ def arrived(own: OwnData, **settings: Any) -> dict[str, list[int]]:
     return {str(day): [row["row_number"] for row in own.rows(day=day, **settings)] for day in days}
 
 
+def test_rows_that_gather_on_a_day_since_their_time_cannot_be_read_are_judged_among_the_whole_file(
+    own: OwnData,
+) -> None:
+    history(own, *["2026-03-01"] * 12, "2026-03-03", *["soon"] * 11)
+    rows = own.rows()
+    assert len(rows) == 12
+    assert sum("ordered_at|unparsable" in row["broken_rules"] for row in rows) == 11
+    history(own, "2026-03-01", "2026-03-03", *["soon"] * 11)
+    with pytest.raises(DeliveryError, match=r"all\.csv: column ordered_at: 11 of 13 cells cannot be read"):
+        own.receive()
+
+
 def test_rows_of_a_file_for_all_days_arrive_on_the_day_of_their_latest_time(own: OwnData) -> None:
     shipped = {"status_at": {"column": "Sent"}, "ordered_at": "At"}
     rows = [

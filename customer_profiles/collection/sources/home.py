@@ -28,6 +28,8 @@ class Home:
     histories: dict[tuple[str, ...], Any] = field(default_factory=dict, repr=False, compare=False)
     laid: dict[tuple[str, ...], Any] = field(default_factory=dict, repr=False, compare=False)
     """Files for all days as they were read, and where their rows lie on the disk: see ``histories.py``."""
+    tallies: dict[tuple[Any, ...], Any] = field(default_factory=dict, repr=False, compare=False)
+    """How many of their rows cannot be read: see ``door.py``."""
     silent: dict[str, tuple[float, str]] = field(default_factory=dict, repr=False, compare=False)
     """Databases that do not answer: see ``databases.py``."""
 

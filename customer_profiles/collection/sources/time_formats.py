@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 import polars as pl
@@ -19,10 +20,26 @@ FORMATS = (
     "%m/%d/%Y %H:%M:%S",
     "%m/%d/%Y %H:%M",
     "%m/%d/%Y",
+    "%d/%m/%Y %I:%M:%S %p",
+    "%d/%m/%Y %I:%M %p",
+    "%m/%d/%Y %I:%M:%S %p",
+    "%m/%d/%Y %I:%M %p",
     "%d/%m/%y %H:%M",
     "%d/%m/%y",
     "%m/%d/%y %H:%M",
     "%m/%d/%y",
+    "%d-%m-%Y %H:%M:%S",
+    "%d-%m-%Y %H:%M",
+    "%d-%m-%Y",
+    "%m-%d-%Y %H:%M:%S",
+    "%m-%d-%Y %H:%M",
+    "%m-%d-%Y",
+    "%d-%b-%Y %H:%M:%S",
+    "%d-%b-%Y",
+    "%d-%b-%y",
+    "%d %b %Y",
+    "%a, %d %b %Y %H:%M:%S %z",
+    "%d/%b/%Y:%H:%M:%S %z",
     "%b %d, %Y %I:%M:%S %p",
     "%b %d, %Y",
     "%d.%m.%Y %H:%M:%S",
@@ -47,7 +64,7 @@ def time_format(cells: pl.Series) -> str | None:
 
 def swapped(name: str, form: str | None, cells: pl.Series) -> list[str]:
     """A doubt, if the cells are dates with day and month in the other order too."""
-    other = (form or "").replace("%d/%m", "%m/%d")
+    other = re.sub("%d([/-])%m", r"%m\1%d", form or "")
     if other == form or not other or not all(_is_of(other, cell) for cell in cells):
         return []
     return [f"{name}: the first rows fit {other} as well as {form}; which is it?"]
