@@ -8,6 +8,7 @@ and the ledger in one transaction: whoever is killed leaves a delivery loaded or
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -165,7 +166,23 @@ def load_late(
         stored += came
         says.append(f"{_rows(came):,} new rows of {', '.join(arrival.part.source for arrival in found)}")
     fate = "late" if says else "kept"
-    return Loaded(fate, _rows(stored), "; ".join(says), tuple(refused), _gone(table, stored))
+    gone = _gone(table, [*stored, *_cut_off(door, table, day, entries)])
+    return Loaded(fate, _rows(stored), "; ".join(says), tuple(refused), gone)
+
+
+def _cut_off(door: Door, table: str, day: date, entries: pl.DataFrame) -> list[Entry]:
+    """The ledger's entries of last days that a file for all days held and holds no more, all rows ``gone``.
+
+    First ones go from an export of the last weeks as a matter of course.
+    """
+    ends: dict[str, date] = {}
+    with suppress(DeliveryError, OSError):  # told already
+        for file_day in delivered_days(door.home, table):
+            found = find_delivery(door.home, table, file_day)
+            ends |= {part.source: file_day for part in found.parts if part.whole} if found else {}
+    end = pl.col("file").replace_strict(ends, default=day, return_dtype=pl.Date)
+    after = entries.filter(pl.col("file_day") > end, pl.col("file_day") <= day)
+    return after.with_columns(gone="rows").to_dicts()
 
 
 def _gone(table: str, entries: list[Entry]) -> tuple[str, ...]:

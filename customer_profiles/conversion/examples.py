@@ -205,6 +205,10 @@ def insufficiency(examples: Examples, parts: Split, smallest_positives: int) -> 
 def sufficiency(examples: Examples, parts: Split) -> str:
     """How precise a test these examples make, and when to train again for a better one."""
     positives = parts.test.positives
+    if not examples.positives:
+        return (
+            "No snapshot holds any: raise label.horizon_days, or train again when later days are delivered."
+        )
     if not positives:
         return "The test snapshot holds none: raise label.holdout_share or label.horizon_days."
     rate = positives / len(parts.test)

@@ -10,13 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 from dagster import DagsterEventType
 
+from customer_profiles.collection.ledger import Delivered, delivered
 from customer_profiles.collection.reading import DeliveryError
 from customer_profiles.collection.sources.finding import (
     delivered_days,
@@ -82,7 +83,8 @@ class RunResult:
 def range_of_days(platform: Platform, first: date | None, last: date | None) -> tuple[date, date]:
     """The range to run: by default from the first to the last day for which a delivery lies there.
 
-    Days that ``far_ahead`` names are not among them. Raises ``RunError`` if there is nothing to run.
+    It ends no earlier than what was loaded: a file for all days may have lost its last ones. Days that
+    ``far_ahead`` names are not among them. Raises ``RunError`` if there is nothing to run.
     """
     settings, waiting = platform.settings, waiting_days(platform.home)
     if not waiting and (first is None or last is None):
@@ -92,8 +94,7 @@ def range_of_days(platform: Platform, first: date | None, last: date | None) -> 
             f"some with: customer-profiles simulate --out {settings.home}; files elsewhere are described in "
             f"{settings.home / 'sources.yaml'}"
         )
-    far = far_ahead(waiting, _today(settings))
-    start, end = first or waiting[0], last or max(day for day in waiting if day not in far)
+    start, end = first or waiting[0], last or _end(platform, waiting)
     if start > end:
         raise RunError(f"--from {start} lies after --to {end}")
     if start < settings.first_day:
@@ -104,12 +105,28 @@ def range_of_days(platform: Platform, first: date | None, last: date | None) -> 
     return start, end
 
 
+def _end(platform: Platform, waiting: Sequence[date]) -> date:
+    days = sorted({*waiting, *chain.from_iterable(_loaded(platform).values())})
+    far = far_ahead(days, _today(platform.settings))
+    return max(day for day in days if day not in far)
+
+
+def _loaded(platform: Platform) -> Delivered:
+    """Per table the days that were loaded before; nothing of a home that was never run."""
+    if not platform.settings.warehouse_file.is_file():
+        return {}
+    with platform.warehouse() as warehouse:
+        return delivered(warehouse)
+
+
 def ending_early(platform: Platform, last: date) -> list[str]:
-    """Tables expected every day of which nothing lies there for the last days of a run, in words."""
+    """Tables expected every day of which nothing was delivered for the last days of a run, in words."""
     ends: dict[str, date] = {}
+    loaded = _loaded(platform)
     for table in platform.settings.freshness.delivered_by:
         with suppress(DeliveryError):  # the asset that loads the table reports it
-            ends[table] = max(delivered_days(platform.home, table), default=last)
+            days = [*delivered_days(platform.home, table), *loaded.get(table, ())]
+            ends[table] = max(days, default=last)
     return [
         f"{table}: nothing was delivered after {end}, and the run goes on to {last}: traits that look at the "
         f"days between are NULL then, and profiles may be held back. To leave these days out: --to {end}"

@@ -130,6 +130,21 @@ def test_lines_left_out_of_a_log_that_grew_are_counted_once_and_of_another_log_a
     assert [day["received"] for day in counted] == [1, 1, 1, 1]
 
 
+def test_last_days_that_a_file_for_all_days_holds_no_more_are_told_with_the_lines_it_lost(home, log) -> None:
+    shop = home(ACCESS.replace("access-{day:%Y%m%d}.log", "access.log"))
+    days = [DAY + timedelta(days=n) for n in range(3)]
+    lines = [line("/", 7 * n + k).replace("03/Mar", f"0{3 + n}/Mar") for n in range(3) for k in range(n + 2)]
+    log("access.log", *lines)
+    shop.run("events", *days)
+    log("access.log", *lines[1:4])  # of 2, 3 and 4 lines a day
+    (gone,) = shop.run("events", *days)[days[-1]].gone
+    assert gone.startswith(
+        f"events of {days[0]} to {days[2]}: logs/access.log changed after loading: 6 of the rows as loaded"
+    )
+    log("access.log", *lines[2:])  # an export of the last days
+    assert shop.run("events", *days)[days[-1]].gone == ()
+
+
 def test_a_log_read_again_or_delivered_again_under_another_name_is_no_new_event(home, log) -> None:
     shop = home(ACCESS)
     log("access-20260303.log", line("/product/P1", 1), line("/product/P1", 1))

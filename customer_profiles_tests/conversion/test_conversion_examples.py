@@ -117,6 +117,15 @@ def test_a_test_set_without_positives_promises_no_lift():
     assert "0 converted; at least 50 are needed. The test snapshot holds none: raise" in says
 
 
+def test_where_nobody_converted_no_other_share_of_customers_is_advised():
+    rows = growing((0, 0, 0))
+    says = insufficiency(rows, split(rows, LABEL), 50)
+    assert says is not None
+    assert says.endswith(
+        "No snapshot holds any: raise label.horizon_days, or train again when later days are delivered."
+    )
+
+
 def test_a_test_set_that_does_not_grow_says_what_would_help():
     rows = growing((1_120, 1_120, 1_120))
     assert "raise label.holdout_share or label.horizon_days" in sufficiency(rows, split(rows, LABEL))

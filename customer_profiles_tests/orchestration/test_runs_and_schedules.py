@@ -14,6 +14,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from customer_profiles.collection.tables import DELIVERIES
 from customer_profiles.definitions import build
 from customer_profiles.orchestration.instance import PROCESS_TAG, InstanceError, end_dead_runs, open_instance
 from customer_profiles.orchestration.jobs import schedules
@@ -91,6 +92,19 @@ def test_a_table_that_ends_before_the_run_does_is_named(tmp_path: Path) -> None:
     )
     assert told.endswith("--to 2026-03-02")
     assert ending_early(platform, SECOND) == []
+
+
+def test_a_run_ends_no_earlier_than_what_was_loaded_also_if_it_does_not_lie_there_any_more(
+    tmp_path: Path,
+) -> None:
+    deliver(tmp_path, FIRST, SECOND)
+    platform = Platform(load_settings(tmp_path), {})
+    entry = {"table_name": "orders", "delivery_day": THIRD, "file_day": THIRD, "source": "all.csv"}
+    with platform.warehouse() as warehouse:
+        warehouse.append(DELIVERIES, pl.DataFrame([entry], schema=DELIVERIES.schema))
+    assert range_of_days(platform, None, None) == (FIRST, THIRD)
+    assert range_of_days(platform, None, SECOND) == (FIRST, SECOND)
+    assert ending_early(platform, THIRD) == []
 
 
 def test_a_day_to_come_that_follows_on_nothing_is_left_out() -> None:
