@@ -133,5 +133,6 @@ def _require_utf8(decoder: codecs.IncrementalDecoder, chunk: bytes, lines: int, 
         line = lines + 1 + error.object[: error.start].count(b"\n")
         # the cause is left out: it holds the delivered bytes
         raise refuse(
-            f"line {line} is not UTF-8 (GBK perhaps?); deliver UTF-8 text, or say `encoding` in sources.yaml"
+            f"line {line} is not UTF-8 (gbk or cp1252 perhaps?); deliver UTF-8 text, or say `encoding` in "
+            f"sources.yaml"
         ) from None

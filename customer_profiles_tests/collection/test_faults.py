@@ -69,7 +69,9 @@ def loop(place: Path) -> None:
 
 
 FAULTS = {
-    "GBK": Fault(bytes_of(GOOD.replace("CNY", "人民币").encode("gbk")), refused="not UTF-8 .GBK perhaps"),
+    "GBK": Fault(
+        bytes_of(GOOD.replace("CNY", "人民币").encode("gbk")), refused="not UTF-8 .gbk or cp1252 perhaps"
+    ),
     "UTF-16": Fault(bytes_of(GOOD.encode("utf-16")), refused="it is UTF-16"),
     "binary": Fault(bytes_of(b"PK\x03\x04\x00\x00"), refused="it holds binary bytes"),
     "ragged rows": Fault(text(GOOD + "O77,1\n" + LINE.format(n=78) + ",x,y\n"), rules=("ragged_row",) * 2),

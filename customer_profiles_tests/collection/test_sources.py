@@ -621,6 +621,7 @@ def test_rows_that_gather_on_a_day_since_their_time_cannot_be_read_are_judged_am
     rows = own.rows()
     assert len(rows) == 12
     assert sum("ordered_at|unparsable" in row["broken_rules"] for row in rows) == 11
+    assert check_table(own.home(), CollectionSettings(), "orders", DAY).quarantined_rows == 11
     history(own, "2026-03-01", "2026-03-03", *["soon"] * 11)
     with pytest.raises(DeliveryError, match=r"all\.csv: column ordered_at: 11 of 13 cells cannot be read"):
         own.receive()
@@ -967,3 +968,16 @@ def test_sheets_that_are_not_read_are_told_by_a_check(own: OwnData, sheets: Any,
     own.says({"columns": ORDER, "path": "o_{day}.xlsx", "sheets": sheets})
     told = (f"o_2026-03-03.xlsx: its sheets {left} are not read; name them in `sheets`",) if left else ()
     assert check_table(own.home(), CollectionSettings(), "orders").doubts == told
+
+
+@pytest.mark.parametrize(
+    ("written", "said", "doubtful"),
+    [("utf-8", "latin-1", True), ("utf-8", "utf-8", False), ("latin-1", "latin-1", False)],
+)
+def test_utf8_that_is_said_to_be_of_another_encoding_is_asked_about(
+    own: OwnData, written: str, said: str, doubtful: bool
+) -> None:
+    own.put("f_2026-03-03.csv", csv_of([ROW | {"Who": "Zoë"}, ROW | {"Who": "Ann"}]).encode(written))
+    own.says({"path": "f_{day}.csv", "encoding": said, "columns": ORDER})
+    doubts = check_table(own.home(), CollectionSettings(), "orders").doubts
+    assert any("would be sound UTF-8" in doubt for doubt in doubts) is doubtful

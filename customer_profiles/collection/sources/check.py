@@ -90,7 +90,10 @@ def _checked(
 ) -> TableCheck:
     parts, whole = _first_pieces(delivery)
     files = [piece for pieces in parts for piece in pieces]
-    kept = replace(delivery, parts=tuple(_read_already(pieces) for pieces in parts))
+    by_name = {part.source: part for part in delivery.parts}
+    kept = replace(
+        delivery, parts=tuple(_read_already(by_name[pieces[0].source], pieces) for pieces in parts)
+    )
     # keys and sealed cells are thrown away: the home's own secrets are not touched
     throwaway = Pseudonyms(secrets.token_bytes(32)), Seal(secrets.token_bytes(32))
     table = delivery.table
@@ -137,8 +140,8 @@ def _first_pieces(delivery: Delivery) -> tuple[list[list[ReadFile]], bool]:
     return parts, True
 
 
-def _read_already(pieces: list[ReadFile]) -> Part:
-    return Part(pieces[0].source, None, lambda: pieces[0].sha256, lambda: iter(pieces))
+def _read_already(part: Part, pieces: list[ReadFile]) -> Part:
+    return replace(part, read=lambda: iter(pieces))
 
 
 def _counted(rules: pl.Series) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
@@ -28,6 +29,9 @@ from customer_profiles.contracts.stored import (
 )
 
 MOST_WORDS = 10
+BEYOND_ASCII = r"[^\x00-\x7f]"
+MOST_CELLS = 1000
+"""Of a column, to tell its encoding by: another one's would not all be sound UTF-8."""
 FEW_ALIKE = 5
 """So many rows may be alike by chance."""
 MOST_ALIKE = 0.05
@@ -47,6 +51,7 @@ def doubts_of(
     of_files = [source for source in sources if isinstance(source, FilesSource)]
     return (
         *_names_of_nothing(sources, files),
+        *_utf8_read_as_another(of_files, files),
         *_sheets_left_out(of_files, delivery),
         *_joined_nowhere(of_files, delivery, home, files),
         *_without_order(sources),
@@ -68,6 +73,30 @@ def _names_of_nothing(sources: Sequence[Source], files: Sequence[ReadFile]) -> I
         names = [name for source in sources for name in getattr(source, key, ())]
         if nowhere := [name for name in names if path_into(name, held) is None]:
             yield f"`{key}` names {', '.join(nowhere)}, but no column is called so"
+
+
+def _utf8_read_as_another(sources: Sequence[FilesSource], files: Sequence[ReadFile]) -> Iterator[str]:
+    """An encoding in which UTF-8 can be read, as signs that nobody wrote."""
+    others = {
+        source.encoding for source in sources if not codecs.lookup(source.encoding).name.startswith("utf")
+    }
+    for encoding in sorted(others):
+        beyond = [
+            cell
+            for cells in _as_read(files)
+            for column in cells.select(pl.col(pl.String))
+            for cell in column.filter(column.str.contains(BEYOND_ASCII)).unique().head(MOST_CELLS)
+        ]
+        if beyond and all(_is_utf8(cell, encoding) for cell in beyond):
+            yield f"`encoding: {encoding}`: all that is not ASCII would be sound UTF-8; leave it out"
+
+
+def _is_utf8(cell: str, encoding: str) -> bool:
+    try:
+        cell.encode(encoding).decode()
+    except UnicodeError:
+        return False
+    return True
 
 
 def _sheets_left_out(sources: Sequence[FilesSource], delivery: Delivery) -> Iterator[str]:
