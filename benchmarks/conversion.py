@@ -11,9 +11,9 @@ is simulated and run first, which takes a few minutes. ``--quick`` is one seed a
 
 No choice rests on a test row. ``tasks`` splits each table once; ``--tune`` is handed the training rows
 alone, and prints how each recipe does on folds of them (the later fifth of them, where the split is by
-time). What was best there became the model's defaults. Its shapes (detailed, smooth, linear, stepped,
-branched) the model weighs by itself in ``fit``, which sees training rows only, out of fold; where rows
-carry the snapshot at which they stood, one of each kind counts alike.
+time). What was best over all tables became the model's defaults. Its shapes (detailed, smooth, linear,
+stepped, branched) the model weighs by itself in ``fit``, which sees training rows only, out of fold; where
+rows carry the snapshot at which they stood, one of each kind counts alike.
 """
 
 from __future__ import annotations
