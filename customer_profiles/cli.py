@@ -109,8 +109,8 @@ def key(
     platform = Platform(settings_of(home), os.environ)
     merged, keyed = merged_keys(platform.settings.published), platform.door.pseudonyms.key
     if customer_id == "-":
-        ids = [line.strip() for line in sys.stdin if line.strip()]
-        rows = [(each, merged.get(keyed(each), keyed(each))) for each in ids]
+        keys = [(line.strip(), keyed(line)) for line in sys.stdin if line.strip()]
+        rows = [(each, merged.get(own, own)) for each, own in keys]
         csv.writer(sys.stdout, lineterminator="\n").writerows([("customer_id", "customer_key"), *rows])
         return
     own = keyed(customer_id)

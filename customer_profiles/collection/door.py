@@ -26,6 +26,8 @@ from customer_profiles.privacy.pseudonyms import Pseudonyms
 from customer_profiles.privacy.sealing import Seal
 from customer_profiles.settings import CollectionSettings
 
+Piece = list[tuple[Delivery, ReadFile]]
+"""Files that pass together, each with its delivery: of one table, with the same columns."""
 FILES = {
     "delivery_day": pl.Date,
     "unknown_columns": pl.List(pl.String),
@@ -129,10 +131,6 @@ def _tally_of_file(told: Tally, file: Path, whole: Callable[[], Part], door: Doo
         door.home.tallies[key] = tallies[told.delivery.day, told.source]
     of_file: Tally = door.home.tallies[key]
     return of_file
-
-
-Piece = list[tuple[Delivery, ReadFile]]
-"""Files that pass together, each with its delivery: of one table, with the same columns."""
 
 
 def _pieces(deliveries: Sequence[Delivery]) -> Iterator[Piece]:

@@ -91,11 +91,9 @@ def conversion(
 
 
 def _finding(training: Training, check: str) -> Finding:
-    return (
-        no_baseline_is_as_good(training.evaluation)
-        if check == AGAINST_BASELINES
-        else training.findings[check]
-    )
+    if check == AGAINST_BASELINES:
+        return no_baseline_is_as_good(training.evaluation)
+    return training.findings[check]
 
 
 def _told(outcome: Trained | str) -> dict[str, Any]:

@@ -213,10 +213,10 @@ def sufficiency(examples: Examples, parts: Split) -> str:
         return "The test snapshot holds none: raise label.holdout_share or label.horizon_days."
     rate = positives / len(parts.test)
     within = lift_error(positives, rate)
-    told = f"As a rule, {positives:,} who did it in the test tell lift@10 % to within {within:.2f}"
+    told = f"As a rule, {positives:,} positives in the test snapshot give lift@10 % within {within:.2f}"
     if positives >= WANTED_POSITIVES:
         return f"{told}."
-    enough = f"{WANTED_POSITIVES} would to {lift_error(WANTED_POSITIVES, rate):.2f}"
+    enough = f"{WANTED_POSITIVES} would give {lift_error(WANTED_POSITIVES, rate):.2f}"
     return f"{told}; {enough}; {_outlook(examples, positives)}."
 
 
@@ -231,5 +231,5 @@ def _outlook(examples: Examples, positives: int) -> str:
     growth = 7 * (last - first) / span * positives / max(last, 1) if span else 0.0
     weeks = np.ceil((WANTED_POSITIVES - positives) / growth) if growth > 0 else np.inf
     if weeks > LONGEST_WAIT_WEEKS:
-        return "their number hardly grows with time: raise label.holdout_share or label.horizon_days"
+        return "its positives hardly grow with time: raise label.holdout_share or label.horizon_days"
     return f"train again after about {weeks:.0f} week{'s' if weeks > 1 else ''}"

@@ -122,8 +122,9 @@ def _loaded(platform: Platform) -> Delivered:
 def ending_early(platform: Platform, last: date) -> list[str]:
     """Tables expected every day of which nothing was delivered for the last days of a run, in words."""
     ends: dict[str, date] = {}
-    loaded = _loaded(platform)
-    for table in platform.settings.freshness.delivered_by:
+    expected = platform.settings.freshness.delivered_by
+    loaded = _loaded(platform) if expected else {}
+    for table in expected:
         with suppress(DeliveryError):  # the asset that loads the table reports it
             days = [*delivered_days(platform.home, table), *loaded.get(table, ())]
             ends[table] = max(days, default=last)

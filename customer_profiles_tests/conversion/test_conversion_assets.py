@@ -148,7 +148,7 @@ def test_too_few_positives_are_told_and_nothing_is_trained(new_model_home):
     assert run.success
     says = run.asset_materializations_for_node("models__conversion")[0].metadata["says"].value
     assert "at least 5000 are needed" in says
-    assert "500 would to 0.40" in says
+    assert "500 would give 0.40" in says
     assert versions(home.settings.models, "purchase") == []
 
 

@@ -80,13 +80,15 @@ def _utf8_read_as_another(sources: Sequence[FilesSource], files: Sequence[ReadFi
     others = {
         source.encoding for source in sources if not codecs.lookup(source.encoding).name.startswith("utf")
     }
+    if not others:
+        return
+    beyond = [
+        cell
+        for cells in _as_read(files)
+        for column in cells.select(pl.col(pl.String))
+        for cell in column.filter(column.str.contains(BEYOND_ASCII)).unique().head(MOST_CELLS)
+    ]
     for encoding in sorted(others):
-        beyond = [
-            cell
-            for cells in _as_read(files)
-            for column in cells.select(pl.col(pl.String))
-            for cell in column.filter(column.str.contains(BEYOND_ASCII)).unique().head(MOST_CELLS)
-        ]
         if beyond and all(_is_utf8(cell, encoding) for cell in beyond):
             yield f"`encoding: {encoding}`: all that is not ASCII would be sound UTF-8; leave it out"
 
