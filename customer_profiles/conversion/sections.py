@@ -59,7 +59,8 @@ RIVALS = {
 SETS = {"train": "learnt from", "test": "judged on"}
 MOST_INPUTS = 15
 LIMITS = (
-    "It is about all customers who are scored. Whom you may contact, consent decides.",
+    "It is about all customers who are scored. Whom you may contact, consent decides; "
+    "`profiles/customer_profiles` counts them on each day's list.",
     "It says who will do it, not whom a contact will make do it: that takes a randomised control group.",
     "It was judged on one snapshot. Days unlike it (holidays, price changes) can turn out differently.",
     "A value outside the training range counts as the nearest one seen.",

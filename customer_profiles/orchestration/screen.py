@@ -185,6 +185,8 @@ def _show_figures(console: Console, report: Report) -> None:
     console.print(MEASURED)
     if report.contact:
         console.print(report.contact)
+    if report.reach:
+        console.print(report.reach)
 
 
 def _why_none(report: Report, model: str) -> str:

@@ -12,6 +12,7 @@ from customer_profiles.orchestration.platform import Platform
 from customer_profiles.profiles.assemble import assemble_day, merged_ids
 from customer_profiles.profiles.drift import models_in_service, store_counts, store_what_models_know, world_of
 from customer_profiles.profiles.publication import publish
+from customer_profiles.profiles.reach import NEEDED, reach
 from customer_profiles.profiles.tables import COUNTS, CUSTOMER_PROFILES, DRIFT
 from customer_profiles.quality.measuring import measure_days
 
@@ -71,17 +72,21 @@ def drift(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform
 )
 def customer_profiles(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
     """Assemble each day; publish the newest day of all that are stored."""
+    settings = platform.settings
     with platform.warehouse() as warehouse:
 
         def assemble(day: date) -> dict[str, Any]:
-            metadata = row_count(assemble_day(warehouse, day, platform.settings.label.train[0]))
+            metadata = row_count(assemble_day(warehouse, day, settings.label.train[0]))
+            listed = warehouse.frame(CUSTOMER_PROFILES, day, day, *NEEDED)
+            if says := reach(listed, settings.conversion.list_share):
+                metadata["list"] = says
             if day == max(warehouse.days(CUSTOMER_PROFILES), default=None):
                 tables = {
                     "customer_profiles": warehouse.frame(CUSTOMER_PROFILES, day, day),
                     "merged_ids": merged_ids(warehouse, day),
                 }
-                published = publish(platform.settings.published, day, tables)
-                metadata["published"] = f"{platform.settings.published / published['folder']}"
+                published = publish(settings.published, day, tables)
+                metadata["published"] = f"{settings.published / published['folder']}"
             return metadata
 
         store_days(context, platform, assemble, as_of_days(context, platform, warehouse))

@@ -281,9 +281,10 @@ def test_a_run_tells_why_a_label_beside_others_has_no_new_model(several, monkeyp
 def test_the_report_says_whom_to_contact_and_what_its_figures_mean(capsys, tmp_path):
     rows = [{"model": "conversion_network", "metric": "roc_auc", "value": 0.8, "low": 0.7, "high": 0.9}]
     told = "Contact the 1 highest of 10 customers: expect 1 buyers (0 to 1) in 14 days."
-    report = Report("f", "r", "", "", True, [], {}, 3, [], "it 1", rows, [], 0, {}, contact=told)
+    able = "Of the 1 highest, 0 consent to marketing (0 by e-mail, 0 by SMS, 0 by push)."
+    report = Report("f", "r", "", "", True, [], {}, 3, [], "it 1", rows, [], 0, {}, contact=told, reach=able)
     show_report(Console(width=400), load_settings(tmp_path), report)
     said = capsys.readouterr().out
-    assert told in said
+    assert f"{told}\n{able}" in said
     assert "Lift@10 %: how many times more do it in the highest tenth" in said
     assert f"or customer-profiles model --home {tmp_path}" in said
