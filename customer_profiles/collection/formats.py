@@ -16,7 +16,7 @@ import polars as pl
 from customer_profiles.collection.escapes import PARTED, as_parted, as_written, unescaped
 from customer_profiles.collection.json_cells import json_row, nested_text
 from customer_profiles.collection.layouts import Layout, Ragged, Refuse
-from customer_profiles.collection.text_files import CHUNK, lines_of, open_text, survey_text
+from customer_profiles.collection.text_files import CHUNK, lines_of, open_text, require_closed, survey_text
 
 BOM = "\ufeff"
 """Stands before a text; files that were put together hold it in the middle, too."""
@@ -57,7 +57,7 @@ def _read_csv(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFrame,
     try:
         with open_text(file, layout) as stream:
             table = csv.read_csv(
-                stream if survey.lines else io.BytesIO(stream.read() + b"\n"),
+                stream if survey.lines > 1 else io.BytesIO(stream.read() + b"\n"),
                 **csv_options(layout, 2 * layout.longest_line, keep),
             )
     except pa.ArrowInvalid:
@@ -67,11 +67,8 @@ def _read_csv(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFrame,
             "it again"
         ) from None
     rows = pl.DataFrame(pl.from_arrow(table.rename_columns(tidy_names(table.column_names, refuse))))
-    if survey.quotes % 2 and "\n" in _last_row(rows, ragged):
-        raise refuse(
-            f"a quotation mark in row {rows.height + len(ragged)} is never closed, and the rest of the file "
-            f"is inside it; deliver it again"
-        )
+    if survey.has_lines_in_cells(before + rows.height + len(ragged)):
+        require_closed(file, layout, refuse)
     require_one_order(rows, refuse)
     return as_meant(rows, ragged, layout)
 
@@ -124,12 +121,6 @@ def csv_options(layout: Layout, block: int, keep: Callable[[Any], str]) -> dict[
         ),
         "convert_options": csv.ConvertOptions(default_column_type=pa.string(), strings_can_be_null=False),
     }
-
-
-def _last_row(rows: pl.DataFrame, ragged: Ragged) -> str:
-    if ragged and ragged[-1][0] == rows.height + len(ragged):
-        return ragged[-1][1]
-    return "".join(rows.tail(1).row(0)) if rows.height else ""
 
 
 def _read_ndjson(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFrame, Ragged]:

@@ -100,6 +100,11 @@ WRONG: dict[str, tuple[str, str | bytes, str]] = {
         HEADER + 'C1,profiling,2026-03-01,"granted\n' + ROW,
         "mark in row 1 is never closed",
     ),
+    "two never closed, each at the mark of the other": (
+        "csv",
+        HEADER + ROW + 'C2,"profiling,2026-03-01,granted\n' + ROW + 'C3,"profiling,2026-03-01,granted',
+        "mark in row 2 is never closed",
+    ),
     "NDJSON of arrays": ("ndjson", json_lines([1], [2]), "no line of it is a JSON object.*one JSON object a"),
     "one JSON array": ("ndjson", json_lines([{"customer_id": "C1"}]), "no line of it is a JSON object"),
     "objects without columns": ("ndjson", "{}\n{}\n", "no line of it is a JSON object with columns"),
@@ -280,6 +285,14 @@ def test_a_quoted_cell_can_hold_lines_commas_and_quotes(shop) -> None:
     shop.deliver("texts", f'text_id,customer_id,kind,created_at,body\nT1,C1,review,2026-03-01,"{quoted}"\n')
     row = shop.receive("texts").rows.row(0, named=True)
     assert shop.open("texts", row, "body", row["body_sealed"]) == words
+
+
+def test_quotation_marks_within_a_cell_of_several_lines_close_nothing(shop) -> None:
+    header = "text_id,customer_id,kind,created_at,rating,body\n"
+    words = ['said:\r\n""yes"", twice', 'a\nsaid "well" now', "twelve,\r\nthen,", "five\n1,2,3,4,5"]
+    lines = [f'T{n},C1,review,2026-03-01,5,"{each}"\r\n' for n, each in enumerate(words)]
+    shop.deliver("texts", header + "".join(lines))
+    assert shop.receive("texts").rows["text_id"].to_list() == ["T0", "T1", "T2", "T3"]
 
 
 def test_ragged_lines_keep_their_place_and_their_words(shop) -> None:
