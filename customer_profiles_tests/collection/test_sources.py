@@ -891,6 +891,8 @@ MISTAKES = {
     FILE + "      path: x\n      timezone: Mars": "line 5: .*not an IANA time zone",
     FILE + "      path: x\n      timezone: America": "line 5: .*not an IANA time zone",
     FILE + "      path: x\n      encoding: klingon": "line 5: .*not an encoding",
+    FILE + "      path: x\n      encoding: base64": "line 5: .*'base64' is not an encoding",
+    FILE + "      path: x\n      quote: “": r"line 5: tables.orders\[0\].quote: .*\(got '“'\)",
     FILE + "      path: x\n      drop: {a: 'SELEC )'}": "line 5: .*not a Polars-SQL",
     MAPPED + "status: {expression: UPPER(วันที่)}": "line 6: .*name of more than letters.* in double quotes",
     "tables:\n  orders: []\n  orders: []": "line 3: 'orders' stands twice in tables; keep one",
@@ -916,6 +918,7 @@ MISTAKES = {
     "tables: [": "cannot be read as YAML: .*line 1",
     "": "line 1: tables: it is missing",
     "tables:\n  orders: &a [*a]": "line 2: it is nested deeper than",
+    "tables: &a\n  <<: *a": "line 1: it is nested deeper than",
 }
 
 

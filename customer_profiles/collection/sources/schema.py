@@ -40,8 +40,9 @@ def _a_sign(value: Any) -> Any:
 
 def _an_encoding(name: str) -> str:
     try:
+        "a".encode(name)  # which also refuses what is no encoding of text: base64, rot13
         known = codecs.lookup(name).name
-    except LookupError as error:
+    except (LookupError, ValueError) as error:
         raise ValueError(f"{name!r} is not an encoding such as utf-8, gbk or latin-1") from error
     return HOLDS_ALL_OF.get(known, name)
 
@@ -234,7 +235,7 @@ class _LaidOut(_Strict):
     delimiter: Annotated[str, BeforeValidator(_a_sign)] = Field(
         ",", min_length=1, description="of CSV, one sign or several; `tab` for a tab"
     )
-    quote: str = Field('"', max_length=1, description='of CSV; "" for none')
+    quote: str = Field('"', pattern=r"^[!-~]?$", description='of CSV; "" for none')
     escape: Literal["", "\\"] = Field(
         "",
         description="of CSV: `\\` if it takes the meaning from the sign behind it; `\\N` is NULL then",
