@@ -16,6 +16,7 @@ import polars as pl
 from customer_profiles.collection.escapes import PARTED, as_parted, as_written, unescaped
 from customer_profiles.collection.json_cells import json_row, nested_text
 from customer_profiles.collection.layouts import Layout, Ragged, Refuse
+from customer_profiles.collection.parsing import as_text
 from customer_profiles.collection.text_files import CHUNK, lines_of, open_text, require_closed, survey_text
 
 BOM = "\ufeff"
@@ -23,6 +24,10 @@ BOM = "\ufeff"
 ONE_A_LINE = "deliver one JSON object a line (of a list: jq -c '.[]')"
 EXACT_FLOAT = 2.0**53
 """Whole numbers up to here are the same as floats."""
+TICKS = {"ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
+"""Of a day, by the unit of a time."""
+FARTHEST_DAY = 95_000_000
+"""Days from 1970 beyond which Polars panics where it writes a time: 260,000 years. ``infinity`` is one."""
 UNREAD = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 """What Polars raises of types that it does not know, such as decimals of more than 38 digits."""
 OLD_CONTAINER = bytes.fromhex("d0cf11e0a1b11ae1")
@@ -152,10 +157,10 @@ def _read_parquet(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFr
     try:
         with parquet.ParquetFile(file) as whole:
             rows = of_arrow(whole.read())  # of Arrow's date64, Polars' own reader makes a midnight
+        rows.columns = tidy_names(rows.columns, refuse)
+        return rows.with_columns(plain(rows[name], layout.decimal) for name in rows.columns), []
     except (ArrowException, *UNREAD) as error:
         raise refuse(no_parquet(error)) from error
-    rows.columns = tidy_names(rows.columns, refuse)
-    return rows.with_columns(plain(rows[name], layout.decimal) for name in rows.columns), []
 
 
 def no_parquet(error: BaseException) -> str:
@@ -182,11 +187,11 @@ def of_arrow(table: Any) -> pl.DataFrame:
 
 
 def plain(column: pl.Series, decimal: str = ".") -> pl.Series:
-    """Cells that have no text of their own as text: nested, binary and floating ones, and decimals."""
+    """Cells that have no text of their own as text: nested, binary and floating ones, decimals."""
     if column.dtype.is_float() or column.dtype.is_decimal():
         return _digits(column).str.replace(".", decimal, literal=True)
-    if column.dtype == pl.Duration:
-        return column.dt.to_string("iso")
+    if column.dtype.is_temporal():
+        return _times(column)
     if column.dtype == pl.Binary:
         try:
             return column.cast(pl.String)
@@ -205,6 +210,19 @@ def _digits(numbers: pl.Series) -> pl.Series:
     numbers = numbers.cast(pl.Float32) if numbers.dtype == pl.Float16 else numbers  # whose floor is itself
     whole = (numbers == numbers.floor()) & (numbers.abs() <= EXACT_FLOAT)
     return numbers.cast(pl.Int64, strict=False).cast(pl.String).zip_with(whole, numbers.cast(pl.String))
+
+
+def _times(times: pl.Series) -> pl.Series:
+    """Times as they are; as text if one of them is too far away: of it the number of its days or ticks."""
+    if times.dtype == pl.Duration:
+        return times.dt.to_string("iso")
+    ticks = times.to_physical().cast(pl.Int64)
+    a_day = TICKS[times.dtype.time_unit] if isinstance(times.dtype, pl.Datetime) else 1
+    far = ((ticks // a_day).abs() > FARTHEST_DAY).fill_null(value=False)
+    if times.dtype == pl.Time or not far.any():
+        return times
+    near = times.set(far, None).to_frame()
+    return near.select(as_text(times.dtype, pl.first())).to_series().zip_with(~far, ticks.cast(pl.String))
 
 
 def _read_fixed(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFrame, Ragged]:

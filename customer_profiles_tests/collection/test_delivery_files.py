@@ -376,6 +376,19 @@ def test_parquet_times_without_zone_are_business_time(shop) -> None:
     assert shop.receive("orders").rows["ordered_at"][0] == datetime(2026, 2, 28, 20, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    "dtype", [pl.Date, pl.Datetime("ms"), pl.Datetime("us", "UTC"), pl.Datetime("us", "Asia/Shanghai")]
+)
+def test_parquet_times_too_far_away_to_be_written_are_broken_alone(shop, dtype: Any) -> None:
+    infinite = 2**31 - 1 if dtype == pl.Date else 2**63 - 1
+    times = pl.Series([infinite, ORDERS["ordered_at"].cast(dtype).to_physical()[1]]).cast(dtype)
+    shop.deliver("orders", ORDERS.with_columns(ordered_at=times, seen_at=times))
+    rows = shop.receive("orders").rows
+    assert rows["broken_rules"].to_list() == [["ordered_at|unparsable"], []]
+    original = shop.open("orders", rows.row(0, named=True), "original", rows["original_sealed"][0])
+    assert json.loads(original)["seen_at"] == str(infinite)
+
+
 def test_unreadable_parquet_cells_are_broken_not_lost(shop) -> None:
     amounts = pl.Series([float("nan"), 1e30])
     shop.deliver("orders", ORDERS.with_columns(amount_minor=amounts))

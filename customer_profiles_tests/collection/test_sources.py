@@ -297,6 +297,7 @@ def test_a_time_is_read(own: OwnData, name: str) -> None:
         ({"date_format": "%Y%m%d"}, "20260230", "unparsable"),
         ({"date_format": "%Y%m%d"}, "0000-00-00", "impossible_date"),
         ({"date_format": "%Y-%m-%d %H"}, "2026-03-03 02:30", "unparsable"),
+        ({"date_format": "epoch_s"}, "9000000000000", "unparsable"),  # the year 287,000
     ],
 )
 def test_a_time_that_is_none_is_quarantined_and_never_misread(

@@ -15,7 +15,7 @@ import polars as pl
 
 from customer_profiles.collection.access_logs import COMBINED
 from customer_profiles.collection.escapes import PARTED
-from customer_profiles.collection.formats import ONE_A_LINE, READERS, no_workbook, plain
+from customer_profiles.collection.formats import ONE_A_LINE, READERS, UNREAD, no_workbook, plain
 from customer_profiles.collection.json_cells import json_text
 from customer_profiles.collection.parsing import as_text
 from customer_profiles.collection.sources.cells import bare
@@ -60,7 +60,7 @@ def head_of(file: Path, header: Sequence[str]) -> tuple[dict[str, Any], pl.DataF
         if form is None and any(line.startswith("#Fields:") for line in lines[:HEAD_ROWS]):
             return {"kind": "log", "format": "w3c"}, pl.DataFrame()
         return _table(lines, told if form else {"format": "csv"} | told, list(header))
-    except (OSError, EOFError, IndexError, ValueError, csv.Error, pl.exceptions.PolarsError) as error:
+    except (OSError, EOFError, IndexError, ValueError, csv.Error, *UNREAD) as error:
         reason = str(error).splitlines()[0] if str(error) else "it is empty"
         raise GuessError(f"{file} cannot be read: {reason}") from error
 
