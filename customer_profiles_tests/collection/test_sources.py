@@ -186,6 +186,11 @@ WRONG: dict[str, tuple[dict[str, Any], str | bytes, str]] = {
         csv_of([ROW]),
         "orders.status: the expression .* cannot be computed .*unless they stand under `numbers`",
     ),
+    "an expression on which Polars panics": (
+        {"columns": ORDER | {"status": {"expression": "Pieces::decimal(50, 2)"}}},
+        csv_of([ROW]),
+        "orders.status: the expression .* cannot be computed",
+    ),
     "a path without quotes": (
         {"path": "{day}.ndjson", "drop": {"tests": "buyer.kind = 'test'"}},
         json.dumps(ROW | {"buyer": {"kind": "test", "name": "王芳"}}) + "\n",
@@ -441,6 +446,16 @@ def test_an_expression_sees_numbers_where_they_are_named(own: OwnData) -> None:
     how = {"status": status, "amount_minor": amount}
     row = one(own, how, {"Pieces": "-3", "Paid": "0.7"}, numbers=["Pieces", "Paid"])
     assert (row["status"], row["amount_minor"], row["broken_rules"]) == ("returned", -210, [])
+
+
+@pytest.mark.parametrize("cast", ["CAST(Paid AS INT)", "TRY_CAST(Paid as integer)", "Paid::int"])
+def test_a_product_beyond_32_bits_is_the_number_that_it_is(own: OwnData, cast: str) -> None:
+    how = {
+        "amount_minor": {"expression": f"{cast} * 100"},
+        "coupon_id": {"expression": "CONCAT(Who, ' AS INT', ' ::int')"},
+    }
+    row = one(own, how, {"Paid": "50000000"})
+    assert (row["amount_minor"], row["coupon_id"]) == (5_000_000_000, "C1 AS INT ::int")
 
 
 def test_a_path_leads_into_nested_fields(own: OwnData) -> None:

@@ -6,6 +6,7 @@ The models hold for the file's shape alone; ``load.py`` reads it and names the l
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal, Self
@@ -27,6 +28,8 @@ HOLDS_ALL_OF = {
     "gbk": "gb18030", "gb2312": "gb18030", "shift_jis": "cp932", "euc_kr": "cp949", "big5": "cp950",
 }  # fmt: skip
 """What an encoding is read as: files that are said to be of it seldom keep to it."""
+CAST_TO_INT = re.compile(r"""('(?:[^']|'')*'|"[^"]*")|(\bAS\s+|::\s*)(?:INT4|INTEGER|INT)\b""", re.IGNORECASE)
+"""Words in quotes, and casts to what Polars-SQL holds in 32 bits."""
 Format = Literal["csv", "csv.gz", "ndjson", "ndjson.gz", "parquet", "xlsx", "fixed"]
 
 
@@ -120,15 +123,16 @@ def _pairs(value: Any) -> Any:
 
 
 def _an_expression(text: str) -> str:
+    """An INT is read as BIGINT: of a product beyond 32 bits Polars makes another number, silently."""
     try:
         pl.sql_expr(text)
-    except pl.exceptions.PolarsError as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(
             f"{text!r} is not a Polars-SQL expression: {reason}; a column's name of more than letters, "
             f"digits and _ stands in double quotes"
         ) from error
-    return text
+    return CAST_TO_INT.sub(lambda found: found[1] or f"{found[2]}BIGINT", text)
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
