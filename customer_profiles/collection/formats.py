@@ -258,18 +258,24 @@ def _read_xlsx(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFrame
         absent = [name for name in names if name not in book.sheet_names]
         if absent:
             raise refuse(f"it has no sheets {absent}, but {book.sheet_names}; correct `sheets`")
-        sheets = [_sheet(book, name, layout) for name in names]
+        sheets = [_sheet(book, name, layout, refuse) for name in names]
     except fastexcel.FastExcelError as error:
         raise refuse(f"{no_workbook(file, error)}; deliver it again") from error
     for sheet in sheets:
         sheet.columns = tidy_names(sheet.columns, refuse)
     rows = pl.concat(sheets, how="diagonal")
+    if not rows.width:
+        raise refuse("it names no columns; a day without rows is a header")
     return rows.filter(~pl.all_horizontal(pl.all().is_null())), []
 
 
-def _sheet(book: Any, name: str, layout: Layout) -> pl.DataFrame:
+def _sheet(book: Any, name: str, layout: Layout, refuse: Refuse) -> pl.DataFrame:
     """A sheet's cells as text. In a cell that is a number a point is no sign of the text."""
     cells: pl.DataFrame = book.load_sheet(name, header_row=layout.skip_lines, dtypes="string").to_polars()
+    if cells.width:  # of two names alike fastexcel has made a and a_1
+        first = {"header_row": None, "skip_rows": layout.skip_lines or None, "n_rows": 1}
+        heads = book.load_sheet(name, **first, dtypes="string").to_polars()
+        tidy_names([head or "" for head in heads.row(0)], refuse)
     if layout.decimal == ".":
         return cells
     # a number is true or false, a text is neither: fastexcel tells a cell's own type by no other way
