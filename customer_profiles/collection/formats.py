@@ -16,13 +16,18 @@ import polars as pl
 from customer_profiles.collection.escapes import PARTED, as_parted, as_written, unescaped
 from customer_profiles.collection.json_cells import json_row, nested_text
 from customer_profiles.collection.layouts import Layout, Ragged, Refuse
-from customer_profiles.collection.text_files import CHUNK, lines_of, open_text, survey_text
+from customer_profiles.collection.parsing import as_text
+from customer_profiles.collection.text_files import CHUNK, lines_of, open_text, require_closed, survey_text
 
 BOM = "\ufeff"
 """Stands before a text; files that were put together hold it in the middle, too."""
 ONE_A_LINE = "deliver one JSON object a line (of a list: jq -c '.[]')"
 EXACT_FLOAT = 2.0**53
 """Whole numbers up to here are the same as floats."""
+TICKS = {"ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
+"""Of a day, by the unit of a time."""
+FARTHEST_DAY = 95_000_000
+"""Days from 1970 beyond which Polars panics where it writes a time: 260,000 years. ``infinity`` is one."""
 UNREAD = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 """What Polars raises of types that it does not know, such as decimals of more than 38 digits."""
 OLD_CONTAINER = bytes.fromhex("d0cf11e0a1b11ae1")
@@ -57,7 +62,7 @@ def _read_csv(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFrame,
     try:
         with open_text(file, layout) as stream:
             table = csv.read_csv(
-                stream if survey.lines else io.BytesIO(stream.read() + b"\n"),
+                stream if survey.lines > 1 else io.BytesIO(stream.read() + b"\n"),
                 **csv_options(layout, 2 * layout.longest_line, keep),
             )
     except pa.ArrowInvalid:
@@ -67,11 +72,8 @@ def _read_csv(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFrame,
             "it again"
         ) from None
     rows = pl.DataFrame(pl.from_arrow(table.rename_columns(tidy_names(table.column_names, refuse))))
-    if survey.quotes % 2 and "\n" in _last_row(rows, ragged):
-        raise refuse(
-            f"a quotation mark in row {rows.height + len(ragged)} is never closed, and the rest of the file "
-            f"is inside it; deliver it again"
-        )
+    if survey.has_lines_in_cells(before + rows.height + len(ragged)):
+        require_closed(file, layout, refuse)
     require_one_order(rows, refuse)
     return as_meant(rows, ragged, layout)
 
@@ -126,12 +128,6 @@ def csv_options(layout: Layout, block: int, keep: Callable[[Any], str]) -> dict[
     }
 
 
-def _last_row(rows: pl.DataFrame, ragged: Ragged) -> str:
-    if ragged and ragged[-1][0] == rows.height + len(ragged):
-        return ragged[-1][1]
-    return "".join(rows.tail(1).row(0)) if rows.height else ""
-
-
 def _read_ndjson(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFrame, Ragged]:
     survey_text(file, layout, refuse)
     cells: dict[str, list[str | None]] = {}
@@ -161,10 +157,10 @@ def _read_parquet(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFr
     try:
         with parquet.ParquetFile(file) as whole:
             rows = of_arrow(whole.read())  # of Arrow's date64, Polars' own reader makes a midnight
+        rows.columns = tidy_names(rows.columns, refuse)
+        return rows.with_columns(plain(rows[name], layout.decimal) for name in rows.columns), []
     except (ArrowException, *UNREAD) as error:
         raise refuse(no_parquet(error)) from error
-    rows.columns = tidy_names(rows.columns, refuse)
-    return rows.with_columns(plain(rows[name], layout.decimal) for name in rows.columns), []
 
 
 def no_parquet(error: BaseException) -> str:
@@ -191,11 +187,11 @@ def of_arrow(table: Any) -> pl.DataFrame:
 
 
 def plain(column: pl.Series, decimal: str = ".") -> pl.Series:
-    """Cells that have no text of their own as text: nested, binary and floating ones, and decimals."""
+    """Cells that have no text of their own as text: nested, binary and floating ones, decimals."""
     if column.dtype.is_float() or column.dtype.is_decimal():
         return _digits(column).str.replace(".", decimal, literal=True)
-    if column.dtype == pl.Duration:
-        return column.dt.to_string("iso")
+    if column.dtype.is_temporal():
+        return _times(column)
     if column.dtype == pl.Binary:
         try:
             return column.cast(pl.String)
@@ -214,6 +210,19 @@ def _digits(numbers: pl.Series) -> pl.Series:
     numbers = numbers.cast(pl.Float32) if numbers.dtype == pl.Float16 else numbers  # whose floor is itself
     whole = (numbers == numbers.floor()) & (numbers.abs() <= EXACT_FLOAT)
     return numbers.cast(pl.Int64, strict=False).cast(pl.String).zip_with(whole, numbers.cast(pl.String))
+
+
+def _times(times: pl.Series) -> pl.Series:
+    """Times as they are; as text if one of them is too far away: of it the number of its days or ticks."""
+    if times.dtype == pl.Duration:
+        return times.dt.to_string("iso")
+    ticks = times.to_physical().cast(pl.Int64)
+    a_day = TICKS[times.dtype.time_unit] if isinstance(times.dtype, pl.Datetime) else 1
+    far = ((ticks // a_day).abs() > FARTHEST_DAY).fill_null(value=False)
+    if times.dtype == pl.Time or not far.any():
+        return times
+    near = times.set(far, None).to_frame()
+    return near.select(as_text(times.dtype, pl.first())).to_series().zip_with(~far, ticks.cast(pl.String))
 
 
 def _read_fixed(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFrame, Ragged]:
@@ -249,18 +258,24 @@ def _read_xlsx(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFrame
         absent = [name for name in names if name not in book.sheet_names]
         if absent:
             raise refuse(f"it has no sheets {absent}, but {book.sheet_names}; correct `sheets`")
-        sheets = [_sheet(book, name, layout) for name in names]
+        sheets = [_sheet(book, name, layout, refuse) for name in names]
     except fastexcel.FastExcelError as error:
         raise refuse(f"{no_workbook(file, error)}; deliver it again") from error
     for sheet in sheets:
         sheet.columns = tidy_names(sheet.columns, refuse)
     rows = pl.concat(sheets, how="diagonal")
+    if not rows.width:
+        raise refuse("it names no columns; a day without rows is a header")
     return rows.filter(~pl.all_horizontal(pl.all().is_null())), []
 
 
-def _sheet(book: Any, name: str, layout: Layout) -> pl.DataFrame:
+def _sheet(book: Any, name: str, layout: Layout, refuse: Refuse) -> pl.DataFrame:
     """A sheet's cells as text. In a cell that is a number a point is no sign of the text."""
     cells: pl.DataFrame = book.load_sheet(name, header_row=layout.skip_lines, dtypes="string").to_polars()
+    if cells.width:  # of two names alike fastexcel has made a and a_1
+        first = {"header_row": None, "skip_rows": layout.skip_lines or None, "n_rows": 1}
+        heads = book.load_sheet(name, **first, dtypes="string").to_polars()
+        tidy_names([head or "" for head in heads.row(0)], refuse)
     if layout.decimal == ".":
         return cells
     # a number is true or false, a text is neither: fastexcel tells a cell's own type by no other way

@@ -27,7 +27,7 @@ from customer_profiles.collection.formats import (
 )
 from customer_profiles.collection.json_cells import json_row
 from customer_profiles.collection.layouts import Layout, Ragged, Refuse
-from customer_profiles.collection.text_files import lines_of, open_text, survey_text
+from customer_profiles.collection.text_files import lines_of, open_text, require_closed, survey_text
 
 LARGE_FILE = 48_000_000
 """Bytes from which on a file is read piece by piece."""
@@ -69,8 +69,8 @@ def _csv_pieces(file: Path, layout: Layout, refuse: Refuse) -> Iterator[Piece]:
             f"it cannot be split into rows after row {place}: a quotation mark is never closed, or a line "
             f"has no end; deliver it again"
         ) from None
-    if survey.quotes % 2:
-        raise refuse("a quotation mark is never closed; deliver it again")
+    if survey.has_lines_in_cells(before + place + len(ragged)):
+        require_closed(file, layout, refuse)
     if ragged:
         yield as_meant(rows.clear(), ragged, layout)
 

@@ -6,13 +6,17 @@ A file that is not what its name says is refused with a reason, which never quot
 from __future__ import annotations
 
 import codecs
+import csv
 import gzip
+import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from customer_profiles.collection.escapes import parted_by_one_sign, without_escapes
+from customer_profiles.collection.escapes import PARTED, parted_by_one_sign, without_escapes
 from customer_profiles.collection.layouts import Layout, Refuse
 
 CHUNK = 1 << 20
@@ -50,11 +54,15 @@ def lines_of(stream: BinaryIO) -> Iterator[bytes]:
 
 @dataclass(frozen=True)
 class Survey:
-    """What a text file holds: line feeds, quotation marks, and the bytes of its longest line or more."""
+    """What a text file holds: lines, quotation marks, and the bytes of its longest line or more."""
 
     lines: int
     quotes: int
     longest: int
+
+    def has_lines_in_cells(self, rows: int) -> bool:
+        """Whether cells may hold line feeds, of a text that was split into so many rows and heads."""
+        return self.quotes > 0 and (self.quotes % 2 == 1 or self.lines > rows)
 
 
 def survey_text(file: Path, layout: Layout, refuse: Refuse) -> Survey:
@@ -91,7 +99,42 @@ def survey_text(file: Path, layout: Layout, refuse: Refuse) -> Survey:
     _require_utf8(decoder, b"", lines, refuse)
     if not size:
         raise refuse("it is empty; a day without rows is a header, or for NDJSON an empty line")
-    return Survey(lines, quotes, max(longest, line))
+    return Survey(lines + (line > 0), quotes, max(longest, line))
+
+
+def require_closed(file: Path, layout: Layout, refuse: Refuse) -> None:
+    """Refuse CSV in which a quotation mark is never closed, so that a cell holds the rows below it.
+
+    Such a cell ends with the file, or at the mark that should open another one: it has a delimiter before it
+    and words behind it. A row that has another number of cells than its file has columns is ragged, and told.
+    """
+    sign, mark = PARTED if layout.is_parted else layout.delimiter, layout.quote
+    s, m = re.escape(sign), re.escape(mark)
+    opens_another = re.compile(rf"(?:(?:[^{m}]++|{m}{m})*+(?<={s}))?{m}(?![{m}{s}\n])")
+    lines: list[str] = []
+
+    def each_line(stream: BinaryIO) -> Iterator[str]:
+        for line in islice(lines_of(stream), layout.skip_lines, None):
+            lines.append(line.decode("utf-8-sig").rstrip("\r").replace("\r", " ") + "\n")
+            yield lines[-1]
+        yield "\n"
+
+    csv.field_size_limit(sys.maxsize)
+    columns, row = len(layout.header), 0
+    with open_text(file, layout) as stream:
+        for cells in csv.reader(each_line(stream), delimiter=sign, quotechar=mark):
+            row += bool(cells) and columns > 0
+            columns = columns or len(cells)
+            whole = len(lines) == 1 or len(cells) != columns or not opens_another.match(lines[-1])
+            lines.clear()
+            if not whole:
+                break
+        else:
+            whole = not cells  # what was added to the end is an empty line, and no part of a cell
+    if not whole:
+        raise refuse(
+            f"a quotation mark in row {row} is never closed, and what follows is inside it; deliver it again"
+        )
 
 
 def why_no_text(first: bytes) -> str:

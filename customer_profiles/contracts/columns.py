@@ -23,6 +23,8 @@ CURRENCY = r"^[A-Z]{3}$"
 """An ISO 4217 code: three letters, which of them is not asked, since old accounts hold old currencies."""
 NOT_ISO = {"RMB": "CNY"}
 """What people write in place of a code, and would be a currency beside the code's own."""
+LARGEST_NUMBER = 10**15
+"""Whole numbers beyond it are broken: a customer's sum of thousands of them has to fit into 64 bits."""
 NO_CURRENCY = "XXX"
 """ISO 4217's code of what has no currency: orders of which no money is told."""
 
@@ -137,7 +139,9 @@ def whole(
         nullable=not (required or key),
         description=description,
         metadata=_metadata("whole", key=key, unit=unit, minimum=minimum, maximum=maximum),
-        check=_range_check(minimum, maximum),
+        check=_range_check(
+            -LARGEST_NUMBER if minimum is None else minimum, LARGEST_NUMBER if maximum is None else maximum
+        ),
     )
 
 

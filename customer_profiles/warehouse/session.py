@@ -193,8 +193,8 @@ class Session:
         self._connection.register("incoming", rows)
         try:
             yield
+            self._connection.unregister("incoming")  # not after an error, which this one's would hide
         finally:
-            self._connection.unregister("incoming")
             if isinstance(rows, _Handed):
                 rows.let_go()
 

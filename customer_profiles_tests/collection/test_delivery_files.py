@@ -100,6 +100,11 @@ WRONG: dict[str, tuple[str, str | bytes, str]] = {
         HEADER + 'C1,profiling,2026-03-01,"granted\n' + ROW,
         "mark in row 1 is never closed",
     ),
+    "two never closed, each at the mark of the other": (
+        "csv",
+        HEADER + ROW + 'C2,"profiling,2026-03-01,granted\n' + ROW + 'C3,"profiling,2026-03-01,granted',
+        "mark in row 2 is never closed",
+    ),
     "NDJSON of arrays": ("ndjson", json_lines([1], [2]), "no line of it is a JSON object.*one JSON object a"),
     "one JSON array": ("ndjson", json_lines([{"customer_id": "C1"}]), "no line of it is a JSON object"),
     "objects without columns": ("ndjson", "{}\n{}\n", "no line of it is a JSON object with columns"),
@@ -282,6 +287,14 @@ def test_a_quoted_cell_can_hold_lines_commas_and_quotes(shop) -> None:
     assert shop.open("texts", row, "body", row["body_sealed"]) == words
 
 
+def test_quotation_marks_within_a_cell_of_several_lines_close_nothing(shop) -> None:
+    header = "text_id,customer_id,kind,created_at,rating,body\n"
+    words = ['said:\r\n""yes"", twice', 'a\nsaid "well" now', "twelve,\r\nthen,", "five\n1,2,3,4,5"]
+    lines = [f'T{n},C1,review,2026-03-01,5,"{each}"\r\n' for n, each in enumerate(words)]
+    shop.deliver("texts", header + "".join(lines))
+    assert shop.receive("texts").rows["text_id"].to_list() == ["T0", "T1", "T2", "T3"]
+
+
 def test_ragged_lines_keep_their_place_and_their_words(shop) -> None:
     more = ROW.strip() + ",x,y"
     shop.deliver("consents", HEADER + ROW + "C2,profiling\n" + ROW.replace("1", "3", 1) + more + "\n")
@@ -361,6 +374,19 @@ def test_parquet_types_are_read_as_what_they_mean(shop, typed: str) -> None:
 def test_parquet_times_without_zone_are_business_time(shop) -> None:
     shop.deliver("orders", ORDERS.with_columns(pl.col("ordered_at").dt.replace_time_zone(None)))
     assert shop.receive("orders").rows["ordered_at"][0] == datetime(2026, 2, 28, 20, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "dtype", [pl.Date, pl.Datetime("ms"), pl.Datetime("us", "UTC"), pl.Datetime("us", "Asia/Shanghai")]
+)
+def test_parquet_times_too_far_away_to_be_written_are_broken_alone(shop, dtype: Any) -> None:
+    infinite = 2**31 - 1 if dtype == pl.Date else 2**63 - 1
+    times = pl.Series([infinite, ORDERS["ordered_at"].cast(dtype).to_physical()[1]]).cast(dtype)
+    shop.deliver("orders", ORDERS.with_columns(ordered_at=times, seen_at=times))
+    rows = shop.receive("orders").rows
+    assert rows["broken_rules"].to_list() == [["ordered_at|unparsable"], []]
+    original = shop.open("orders", rows.row(0, named=True), "original", rows["original_sealed"][0])
+    assert json.loads(original)["seen_at"] == str(infinite)
 
 
 def test_unreadable_parquet_cells_are_broken_not_lost(shop) -> None:

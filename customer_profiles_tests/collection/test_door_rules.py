@@ -116,6 +116,18 @@ RULES: dict[str, tuple[str, dict[str, Any], list[str]]] = {
     "amount with a fraction": ("orders", {"amount_minor": "12.5"}, ["amount_minor|unparsable"]),
     "amount with a unit": ("orders", {"amount_minor": "99元"}, ["amount_minor|unparsable"]),
     "amount too large": ("orders", {"amount_minor": "9" * 20}, ["amount_minor|unparsable"]),
+    "amount of which no sum could be stored": (
+        "orders",
+        {"amount_minor": str(2**63 - 1)},
+        ["amount_minor|out_of_range"],
+    ),
+    "as much, given back": (
+        "orders",
+        {"status": "returned", "amount_minor": str(-(2**63))},
+        ["amount_minor|out_of_range"],
+    ),
+    "as many pieces": ("orders", {"quantity": str(2**63 - 1)}, ["quantity|out_of_range"]),
+    "as large a discount": ("orders", {"discount_minor": str(2**63 - 1)}, ["discount_minor|out_of_range"]),
     "negative discount": ("orders", {"discount_minor": "-1"}, ["discount_minor|out_of_range"]),
     "negative refund": ("orders", {"refunded_minor": "-1"}, ["refunded_minor|out_of_range"]),
     "unknown status": ("orders", {"status": "vanished"}, ["status|unparsable"]),

@@ -452,6 +452,23 @@ def test_under_a_decimal_comma_a_number_is_a_number_still(
     assert column(rows, "coupon_id") == ["123450"] * 4
 
 
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        (
+            [["Export"], ["No", "At", "Who", "Paid", " Paid"], ["1", "2026-03-03", "c", 5, 6]],
+            r"columns \[4, 5\]",
+        ),
+        ([["Export"]], "names no columns; a day without rows is a header"),
+    ],
+)
+def test_a_sheet_names_its_columns_each_once(own: OwnData, rows: list[Any], says: str) -> None:
+    workbook(own.folder / "o_2026-03-03.xlsx", rows)
+    own.says({"path": "o_{day}.xlsx", "skip_lines": "1", "columns": ORDER})
+    with pytest.raises(DeliveryError, match=says):
+        own.receive()
+
+
 def test_a_sheet_s_numbers_are_told_from_its_texts_cell_by_cell(own: OwnData) -> None:
     paid: list[str | float] = ["1.234,50", "1.234", 1.234, 1234.5, "12,5", 7]
     rows: list[list[str | float]] = [["No", "At", "Who", "Paid"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -227,7 +228,9 @@ def test_members_of_objects_are_paths(tmp_path: Path) -> None:
     ("content", "says"),
     [
         (b"0001C1        20260303\n0002C2        20260303\n", "fixed widths, write a source with `fixed"),
-        (b"", "cannot be read: it is empty|cannot be read"),
+        (b"", "cannot be read: it is empty$"),
+        (b"\n \n", "cannot be read: it is empty$"),
+        (gzip.compress(b"a,b\n1,2\n")[:10] + b"\xff" * 20, "cannot be read: Error -3 while decompressing"),
         (b'{"a": 1\n', "cannot be read"),
         (b"\x81\n", "text of no encoding known here"),
         (

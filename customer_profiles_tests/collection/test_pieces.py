@@ -47,7 +47,21 @@ def test_what_only_the_whole_file_tells_still_refuses_it(shop, monkeypatch: pyte
     assert "cells cannot be read" in ran.refused[0], ran.refused
     assert shop.raw("events").is_empty()
     shop.deliver("events", CSV + '"never closed\n')
-    with pytest.raises(DeliveryError, match="quotation mark is never closed"):
+    with pytest.raises(DeliveryError, match="quotation mark in row 901 is never closed"):
+        shop.receive("events")
+
+
+def test_a_large_file_is_asked_for_its_open_quotation_marks_alone(
+    shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_small_pieces(monkeypatch)
+    inches = 'E901,2026-03-03 10:00:00,search,web,C1,TV 42"\n'
+    fine = CSV + inches + 'E902,2026-03-03 10:00:00,search,web,C1,"red\nshoes, size 42"\n'
+    shop.deliver("events", fine)
+    assert shop.receive("events").rows.height == 902
+    torn = [f'E{n},2026-03-03 10:00:00,search,web,C1,"red shoes {n}\n' for n in (903, 904)]
+    shop.deliver("events", fine + "".join(torn))
+    with pytest.raises(DeliveryError, match="quotation mark in row 903 is never closed"):
         shop.receive("events")
 
 

@@ -186,6 +186,11 @@ WRONG: dict[str, tuple[dict[str, Any], str | bytes, str]] = {
         csv_of([ROW]),
         "orders.status: the expression .* cannot be computed .*unless they stand under `numbers`",
     ),
+    "an expression on which Polars panics": (
+        {"columns": ORDER | {"status": {"expression": "Pieces::decimal(50, 2)"}}},
+        csv_of([ROW]),
+        "orders.status: the expression .* cannot be computed",
+    ),
     "a path without quotes": (
         {"path": "{day}.ndjson", "drop": {"tests": "buyer.kind = 'test'"}},
         json.dumps(ROW | {"buyer": {"kind": "test", "name": "王芳"}}) + "\n",
@@ -297,6 +302,7 @@ def test_a_time_is_read(own: OwnData, name: str) -> None:
         ({"date_format": "%Y%m%d"}, "20260230", "unparsable"),
         ({"date_format": "%Y%m%d"}, "0000-00-00", "impossible_date"),
         ({"date_format": "%Y-%m-%d %H"}, "2026-03-03 02:30", "unparsable"),
+        ({"date_format": "epoch_s"}, "9000000000000", "unparsable"),  # the year 287,000
     ],
 )
 def test_a_time_that_is_none_is_quarantined_and_never_misread(
@@ -440,6 +446,16 @@ def test_an_expression_sees_numbers_where_they_are_named(own: OwnData) -> None:
     how = {"status": status, "amount_minor": amount}
     row = one(own, how, {"Pieces": "-3", "Paid": "0.7"}, numbers=["Pieces", "Paid"])
     assert (row["status"], row["amount_minor"], row["broken_rules"]) == ("returned", -210, [])
+
+
+@pytest.mark.parametrize("cast", ["CAST(Paid AS INT)", "TRY_CAST(Paid as integer)", "Paid::int"])
+def test_a_product_beyond_32_bits_is_the_number_that_it_is(own: OwnData, cast: str) -> None:
+    how = {
+        "amount_minor": {"expression": f"{cast} * 100"},
+        "coupon_id": {"expression": "CONCAT(Who, ' AS INT', ' ::int')"},
+    }
+    row = one(own, how, {"Paid": "50000000"})
+    assert (row["amount_minor"], row["coupon_id"]) == (5_000_000_000, "C1 AS INT ::int")
 
 
 def test_a_path_leads_into_nested_fields(own: OwnData) -> None:
@@ -891,6 +907,8 @@ MISTAKES = {
     FILE + "      path: x\n      timezone: Mars": "line 5: .*not an IANA time zone",
     FILE + "      path: x\n      timezone: America": "line 5: .*not an IANA time zone",
     FILE + "      path: x\n      encoding: klingon": "line 5: .*not an encoding",
+    FILE + "      path: x\n      encoding: base64": "line 5: .*'base64' is not an encoding",
+    FILE + "      path: x\n      quote: “": r"line 5: tables.orders\[0\].quote: .*\(got '“'\)",
     FILE + "      path: x\n      drop: {a: 'SELEC )'}": "line 5: .*not a Polars-SQL",
     MAPPED + "status: {expression: UPPER(วันที่)}": "line 6: .*name of more than letters.* in double quotes",
     "tables:\n  orders: []\n  orders: []": "line 3: 'orders' stands twice in tables; keep one",
@@ -916,6 +934,7 @@ MISTAKES = {
     "tables: [": "cannot be read as YAML: .*line 1",
     "": "line 1: tables: it is missing",
     "tables:\n  orders: &a [*a]": "line 2: it is nested deeper than",
+    "tables: &a\n  <<: *a": "line 1: it is nested deeper than",
 }
 
 

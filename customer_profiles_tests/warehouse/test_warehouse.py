@@ -107,6 +107,16 @@ def test_a_failed_transaction_changes_nothing(warehouse: Warehouse) -> None:
         assert session.frame(NUMBERS)["name"].to_list() == ["a"]
 
 
+def test_an_error_names_its_own_cause_and_the_session_goes_on(warehouse: Warehouse) -> None:
+    with warehouse.session() as session:
+        session.write(NUMBERS, {"delivery_day": MONDAY}, rows(MONDAY, a=2**62, b=2**62))
+        summed = session.read(NUMBERS).with_columns(number=nw.col("number").sum().cast(nw.Int64()))
+        with pytest.raises(WarehouseError, match=r"raw.numbers of 2026-01-06: .*out of range"):
+            session.write(NUMBERS, {"delivery_day": TUESDAY}, summed)
+        session.write(NUMBERS, {"delivery_day": TUESDAY}, rows(TUESDAY, c=3))
+        assert session.frame(NUMBERS)["name"].to_list() == ["a", "b", "c"]
+
+
 def test_a_transaction_of_many_pieces_keeps_none_of_them_in_memory(warehouse: Warehouse) -> None:
     with warehouse.session() as session, session.transaction():
         for number in range(3):

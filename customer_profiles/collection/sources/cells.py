@@ -155,7 +155,8 @@ def _by_format(cell: pl.Expr, form: str, decimal: str, zone: str, day_alone: boo
         return _days_since(as_number(cell, decimal), first, zone, day_alone)
     if form in EPOCHS:
         ticks = as_number(cell, decimal) * (1_000_000 // EPOCHS[form])
-        times = pl.from_epoch(ticks.cast(pl.Int64, strict=False), "us").dt.replace_time_zone("UTC")
+        near = pl.when(ticks.abs() < MOST_DAYS * DAY_MICROSECONDS).then(ticks)
+        times = pl.from_epoch(near.cast(pl.Int64, strict=False), "us").dt.replace_time_zone("UTC")
         return _time_text(times, zone, day_alone)
     if not any(hour in form for hour in HOURS):
         return cell.str.to_date(form, strict=False).cast(pl.String)

@@ -6,6 +6,7 @@ import codecs
 import csv
 import json
 import re
+import zlib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ import polars as pl
 
 from customer_profiles.collection.access_logs import COMBINED
 from customer_profiles.collection.escapes import PARTED
-from customer_profiles.collection.formats import ONE_A_LINE, READERS, no_workbook, plain
+from customer_profiles.collection.formats import ONE_A_LINE, READERS, UNREAD, no_workbook, plain
 from customer_profiles.collection.json_cells import json_text
 from customer_profiles.collection.parsing import as_text
 from customer_profiles.collection.sources.cells import bare
@@ -50,6 +51,8 @@ def head_of(file: Path, header: Sequence[str]) -> tuple[dict[str, Any], pl.DataF
             return _workbook(file)
         text, encoding = _text(file)
         told: dict[str, Any] = {} if encoding == "utf-8" else {"encoding": encoding}
+        if not text.strip():
+            raise GuessError("it is empty")
         lines = text.splitlines()
         if form not in ("csv", "csv.gz") and LIST.match(text):
             raise GuessError(f"it is one JSON list; {ONE_A_LINE}")
@@ -60,9 +63,8 @@ def head_of(file: Path, header: Sequence[str]) -> tuple[dict[str, Any], pl.DataF
         if form is None and any(line.startswith("#Fields:") for line in lines[:HEAD_ROWS]):
             return {"kind": "log", "format": "w3c"}, pl.DataFrame()
         return _table(lines, told if form else {"format": "csv"} | told, list(header))
-    except (OSError, EOFError, IndexError, ValueError, csv.Error, pl.exceptions.PolarsError) as error:
-        reason = str(error).splitlines()[0] if str(error) else "it is empty"
-        raise GuessError(f"{file} cannot be read: {reason}") from error
+    except (OSError, EOFError, ValueError, zlib.error, csv.Error, *UNREAD) as error:
+        raise GuessError(f"{file} cannot be read: {str(error).splitlines()[0]}") from error
 
 
 def _workbook(file: Path) -> tuple[dict[str, Any], pl.DataFrame]:

@@ -90,15 +90,15 @@ def parse_sources(text: bytes, file: Path) -> SourcesFile:
     return found
 
 
-def _values(node: yaml.Node, place: Place, lines: dict[Place, int], file: Path) -> Any:
-    """A YAML node as plain values; notes the line of each."""
+def _values(node: yaml.Node, place: Place, lines: dict[Place, int], file: Path, merges: int = 0) -> Any:
+    """A YAML node as plain values; notes the line of each. ``merges``: of how many << it is part."""
     lines[place] = node.start_mark.line + 1
     if len(lines) > LARGEST:
         raise SourcesError(f"{file} line {lines[place]}: over {LARGEST:,} values, aliases written out")
-    if len(place) > DEEPEST:
+    if len(place) + merges > DEEPEST:
         raise SourcesError(f"{file} line {lines[place]}: it is nested deeper than {DEEPEST} levels")
     if isinstance(node, yaml.SequenceNode):
-        return [_values(item, (*place, n), lines, file) for n, item in enumerate(node.value)]
+        return [_values(item, (*place, n), lines, file, merges) for n, item in enumerate(node.value)]
     if not isinstance(node, yaml.MappingNode):
         return _whole(node.value)
     merged: dict[str, Any] = {}
@@ -110,7 +110,7 @@ def _values(node: yaml.Node, place: Place, lines: dict[Place, int], file: Path) 
             for part in value.value if isinstance(value, yaml.SequenceNode) else [value]:
                 if not isinstance(part, yaml.MappingNode):
                     raise SourcesError(f"{file} line {key.start_mark.line + 1}: << takes a mapping (*anchor)")
-                merged = _values(part, place, lines, file) | merged
+                merged = _values(part, place, lines, file, merges + 1) | merged
             continue
         name = _whole(key.value)
         if name in own:
@@ -118,7 +118,7 @@ def _values(node: yaml.Node, place: Place, lines: dict[Place, int], file: Path) 
                 f"{file} line {key.start_mark.line + 1}: {name!r} stands twice in "
                 f"{dotted(place) or 'the file'}; keep one"
             )
-        own[name] = _values(value, (*place, name), lines, file)
+        own[name] = _values(value, (*place, name), lines, file, merges)
         lines[*place, name] = key.start_mark.line + 1
     return merged | own
 

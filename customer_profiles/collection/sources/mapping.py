@@ -311,7 +311,7 @@ UNQUOTED = 'a column\'s name with a dot stands in double quotes: "buyer.id"'
 def _computed(expression: str, place: str, seen: pl.DataFrame, refuse: Refuse) -> pl.Series:
     try:
         made = seen.select(pl.sql_expr(expression).alias("made")).to_series()
-    except pl.exceptions.PolarsError as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         # the cause is left out: it may quote cells
         raise refuse(
             f"{place}: the expression {expression!r} cannot be computed ({type(error).__name__}); "

@@ -6,6 +6,7 @@ The models hold for the file's shape alone; ``load.py`` reads it and names the l
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal, Self
@@ -27,6 +28,8 @@ HOLDS_ALL_OF = {
     "gbk": "gb18030", "gb2312": "gb18030", "shift_jis": "cp932", "euc_kr": "cp949", "big5": "cp950",
 }  # fmt: skip
 """What an encoding is read as: files that are said to be of it seldom keep to it."""
+CAST_TO_INT = re.compile(r"""('(?:[^']|'')*'|"[^"]*")|(\bAS\s+|::\s*)(?:INT4|INTEGER|INT)\b""", re.IGNORECASE)
+"""Words in quotes, and casts to what Polars-SQL holds in 32 bits."""
 Format = Literal["csv", "csv.gz", "ndjson", "ndjson.gz", "parquet", "xlsx", "fixed"]
 
 
@@ -40,8 +43,9 @@ def _a_sign(value: Any) -> Any:
 
 def _an_encoding(name: str) -> str:
     try:
+        "a".encode(name)  # which also refuses what is no encoding of text: base64, rot13
         known = codecs.lookup(name).name
-    except LookupError as error:
+    except (LookupError, ValueError) as error:
         raise ValueError(f"{name!r} is not an encoding such as utf-8, gbk or latin-1") from error
     return HOLDS_ALL_OF.get(known, name)
 
@@ -119,15 +123,16 @@ def _pairs(value: Any) -> Any:
 
 
 def _an_expression(text: str) -> str:
+    """An INT is read as BIGINT: of a product beyond 32 bits Polars makes another number, silently."""
     try:
         pl.sql_expr(text)
-    except pl.exceptions.PolarsError as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(
             f"{text!r} is not a Polars-SQL expression: {reason}; a column's name of more than letters, "
             f"digits and _ stands in double quotes"
         ) from error
-    return text
+    return CAST_TO_INT.sub(lambda found: found[1] or f"{found[2]}BIGINT", text)
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
@@ -234,7 +239,7 @@ class _LaidOut(_Strict):
     delimiter: Annotated[str, BeforeValidator(_a_sign)] = Field(
         ",", min_length=1, description="of CSV, one sign or several; `tab` for a tab"
     )
-    quote: str = Field('"', max_length=1, description='of CSV; "" for none')
+    quote: str = Field('"', pattern=r"^[!-~]?$", description='of CSV; "" for none')
     escape: Literal["", "\\"] = Field(
         "",
         description="of CSV: `\\` if it takes the meaning from the sign behind it; `\\N` is NULL then",
