@@ -1080,6 +1080,13 @@ def test_a_customer_who_may_stand_for_all_that_are_not_known_is_told(own: OwnDat
     assert check.check_table(own.home(), CollectionSettings(), "orders").doubts == ()
 
 
+def test_addresses_in_a_column_that_is_stored_in_clear_are_told(own: OwnData) -> None:
+    own.put("o_2026-03-03.csv", "No,At,Who,Paid\nwang@x.cn,2026-03-03,wang@x.cn,1\nB,2026-03-03,li@x.cn,1\n")
+    own.says({"path": "o_{day}.csv", "columns": ORDER})
+    (doubt,) = check.check_table(own.home(), CollectionSettings(), "orders").doubts
+    assert doubt.startswith("order_id holds an e-mail address in 1 of 2 rows and would be stored in clear;")
+
+
 def test_ids_whose_digits_a_spreadsheet_cut_off_are_told(own: OwnData) -> None:
     own.put("o_2026-03-03.csv", "No,At,Who,Paid\nA,2026-03-03,8.61383E+12,1\nB,2026-03-03,1E5,1\n")
     own.says({"path": "o_{day}.csv", "columns": ORDER})

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import polars as pl
 
+from customer_profiles.collection.parsing import E_MAIL
+from customer_profiles.contracts import Pii
 from customer_profiles.contracts.stored import columns_with, delivered_columns, key_columns
 
 HABITS = {"orders": "ordered_at", "events": "event_at"}
@@ -21,7 +23,12 @@ def doubts_of_rows(table: str, sound: pl.DataFrame, timezone: str) -> tuple[str,
     """What is doubtful about the ``sound`` rows of a delivery."""
     of_orders = (*_told_on_every_line(sound), *_given_back(sound)) if table == "orders" else ()
     of_habits = (*_at_one_time(table, sound, timezone), *_of_one(sound)) if table in HABITS else ()
-    return (*_displaced(table, sound), *_written_with_a_fraction(table, sound), *of_orders, *of_habits)
+    of_any = (
+        *_displaced(table, sound),
+        *_written_with_a_fraction(table, sound),
+        *_addresses_in_clear(table, sound),
+    )
+    return (*of_any, *of_orders, *of_habits)
 
 
 def _displaced(table: str, sound: pl.DataFrame) -> Iterator[str]:
@@ -48,6 +55,18 @@ def _written_with_a_fraction(table: str, sound: pl.DataFrame) -> Iterator[str]:
             yield (
                 f"{name} is written with a fraction in {many:,} of {sound.height:,} rows, such as 100.00, "
                 f"and was taken for 100 minor units (cents); if it is not, say `minor_units: 2`"
+            )
+
+
+def _addresses_in_clear(table: str, sound: pl.DataFrame) -> Iterator[str]:
+    """Addresses of e-mail in columns that are kept as they are."""
+    plain = [name for name in columns_with(table, "pii", Pii.NONE) if sound.schema[name] == pl.String]
+    found = sound.select(pl.col(plain).str.contains(E_MAIL).sum()).row(0, named=True)
+    for name, many in found.items():
+        if many:
+            yield (
+                f"{name} holds an e-mail address in {many:,} of {sound.height:,} rows and would be stored in "
+                f"clear; map another column to it"
             )
 
 
