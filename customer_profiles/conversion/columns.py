@@ -111,13 +111,14 @@ def mistakable(frame: pl.DataFrame) -> list[str]:
 
 def require(frame: pl.DataFrame, columns: Sequence[str]) -> None:
     """Raise ``InputsError`` naming ``columns`` that the table lacks, or holds as lists, structs or bytes."""
-    absent = [name for name in columns if name not in frame.columns]
+    schema = frame.schema  # made anew at each access
+    absent = [name for name in columns if name not in schema]
     if absent:
         raise InputsError(
             f"the table lacks {len(absent)} of the model's {len(columns)} columns: {', '.join(absent)};"
             " deliver them, or train again without them"
         )
-    unreadable = [f"{name} ({frame.schema[name]})" for name in columns if not _is_scalar(frame.schema[name])]
+    unreadable = [f"{name} ({schema[name]})" for name in columns if not _is_scalar(schema[name])]
     if unreadable:
         raise InputsError(
             f"the model reads numbers and text, but the table holds neither in {', '.join(unreadable)}"
@@ -130,7 +131,8 @@ def with_numbers(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
     Text that is no number becomes NULL. Raises ``InputsError`` naming the columns in which not a single
     filled cell is a number.
     """
-    numbers = {name: _numbers(frame[name]) for name in columns if not _counts(frame.schema[name])}
+    schema = frame.schema
+    numbers = {name: _numbers(frame[name]) for name in columns if not _counts(schema[name])}
     lost = [
         f"{name} (such as {frame[name].drop_nulls()[0]!r})"
         for name, column in numbers.items()
