@@ -51,6 +51,7 @@ from customer_profiles.conversion.shapes import (
 from customer_profiles.conversion.trees import TreeInputs
 from customer_profiles.projection.projection import Projection
 from customer_profiles.settings import Mendable
+from customer_profiles.warehouse.artefacts import damaged_files, write_checksums
 
 SAMPLE = 100_000
 """Rows on which inputs are fitted and passes are judged, and up to which a table is held as a matrix."""
@@ -335,6 +336,7 @@ class ConversionModel:
             "history": self.history_,
         }
         (folder / DESCRIPTION).write_text(json.dumps(description, indent=1), encoding="utf-8")
+        write_checksums(folder, [folder / DESCRIPTION, *(folder / shape for shape in self.shapes_)])
 
     def _require_fitted(self) -> None:
         if not hasattr(self, "weights_"):
@@ -350,6 +352,8 @@ class ConversionModel:
         """
         folder = Path(folder)
         try:
+            if damaged := damaged_files(folder):
+                raise ValueError(", ".join(damaged))
             description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
             parameters = description["parameters"]
             model = cls(**(parameters | {"hidden": tuple(parameters["hidden"])}))
