@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -125,6 +125,27 @@ def require(frame: pl.DataFrame, columns: Sequence[str]) -> None:
         )
 
 
+def times_among(frame: pl.DataFrame, numeric: Sequence[str]) -> dict[str, bool]:
+    """Of those of the ``numeric`` columns that hold something whether they are times."""
+    return {name: frame[name].dtype.is_temporal() for name in numeric if _known(frame[name])}
+
+
+def require_times(frame: pl.DataFrame, times: Mapping[str, bool]) -> None:
+    """Raise ``InputsError`` naming columns that are times and were none in training, or the other way.
+
+    ``times`` are the training's, see ``times_among``. The days or milliseconds since 1970 would be read as
+    any number is, and give other chances without a word.
+    """
+    schema = frame.schema
+    now = times_among(frame, [name for name in times if name in schema])
+    changed = [f"{name} ({schema[name]})" for name, is_time in now.items() if is_time != times[name]]
+    if changed:
+        raise InputsError(
+            f"columns are times now and were none in training, or the other way: {', '.join(changed)};"
+            " give them the type that they had"
+        )
+
+
 def with_numbers(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
     """Return ``frame`` with ``columns`` as numbers: times as days since 1970, durations as days.
 
@@ -184,6 +205,13 @@ def _filled(column: pl.Series) -> bool:
     if column.dtype not in (pl.String, pl.Categorical, pl.Enum):
         return False
     return bool((column.cast(pl.String).str.strip_chars() != "").any())
+
+
+def _known(column: pl.Series) -> bool:
+    """Whether any cell is neither missing nor, in text, empty."""
+    if column.dtype.is_float():
+        column = column.fill_nan(None)
+    return _filled(column) if column.dtype == pl.String else column.null_count() < len(column)
 
 
 def _reads_as_numbers(column: pl.Series) -> bool:

@@ -29,6 +29,8 @@ from customer_profiles.conversion.columns import (
     as_frame,
     column_kinds,
     mistakable,
+    require_times,
+    times_among,
     unread,
     with_numbers,
 )
@@ -115,6 +117,8 @@ class ConversionModel:
         Of each shape, the out-of-fold log loss after each pass (or tree); ``epochs_`` is the best one.
     base_rate_, rows_
         Share of positives and number of training rows.
+    times_
+        Of each numeric column whether it was a time.
 
     Notes
     -----
@@ -131,6 +135,7 @@ class ConversionModel:
     epochs_: dict[str, int]
     base_rate_: float
     rows_: int
+    times_: dict[str, bool]
 
     def __init__(
         self,
@@ -288,6 +293,8 @@ class ConversionModel:
 
     def _keep(self, learnt: Mapping[str, Learnt], weights: dict[str, float], sample: Part) -> Self:
         self.weights_ = weights
+        numeric, _ = column_kinds(sample.frame, self.numeric, self.categories)
+        self.times_ = times_among(sample.frame, numeric)
         self.shapes_ = {shape: learnt[shape].model for shape in weights}
         self.history_ = {shape: learnt[shape].course.losses for shape in weights}
         self.epochs_ = {shape: learnt[shape].course.best for shape in weights}
@@ -300,10 +307,12 @@ class ConversionModel:
         """Return the (rows,) calibrated probability of each row, strictly between 0 and 1.
 
         A category never seen counts as a rare one; an unknown number as the median. Raises
-        ``InputsError`` naming columns that are gone, or hold text where there were numbers.
+        ``InputsError`` naming columns that are gone, hold text where there were numbers, or numbers where
+        there were times (or the other way).
         """
         self._require_fitted()
         frame = as_frame(table)
+        require_times(frame, self.times_)
 
         def answer(start: int) -> np.ndarray:
             rows = frame[start : start + AT_ONCE]
@@ -334,6 +343,7 @@ class ConversionModel:
             "rows": self.rows_,
             "epochs": self.epochs_,
             "history": self.history_,
+            "times": self.times_,
         }
         (folder / DESCRIPTION).write_text(json.dumps(description, indent=1), encoding="utf-8")
         write_checksums(folder, [folder / DESCRIPTION, *(folder / shape for shape in self.shapes_)])
@@ -365,6 +375,7 @@ class ConversionModel:
             model.calibration_ = Calibration(*description["calibration"])
             model.base_rate_, model.rows_ = description["base_rate"], description["rows"]
             model.epochs_, model.history_ = description["epochs"], description["history"]
+            model.times_ = description.get("times", {})  # not told by earlier versions of the platform
         except (BadZipFile, EOFError, KeyError, OSError, TypeError, ValueError) as error:
             raise ModelFileError(
                 f"the model in {folder} is damaged, not whole or of another version"
