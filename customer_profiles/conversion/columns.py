@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -111,16 +111,38 @@ def mistakable(frame: pl.DataFrame) -> list[str]:
 
 def require(frame: pl.DataFrame, columns: Sequence[str]) -> None:
     """Raise ``InputsError`` naming ``columns`` that the table lacks, or holds as lists, structs or bytes."""
-    absent = [name for name in columns if name not in frame.columns]
+    schema = frame.schema  # made anew at each access
+    absent = [name for name in columns if name not in schema]
     if absent:
         raise InputsError(
             f"the table lacks {len(absent)} of the model's {len(columns)} columns: {', '.join(absent)};"
             " deliver them, or train again without them"
         )
-    unreadable = [f"{name} ({frame.schema[name]})" for name in columns if not _is_scalar(frame.schema[name])]
+    unreadable = [f"{name} ({schema[name]})" for name in columns if not _is_scalar(schema[name])]
     if unreadable:
         raise InputsError(
             f"the model reads numbers and text, but the table holds neither in {', '.join(unreadable)}"
+        )
+
+
+def times_among(frame: pl.DataFrame, numeric: Sequence[str]) -> dict[str, bool]:
+    """Of those of the ``numeric`` columns that hold something whether they are times."""
+    return {name: frame[name].dtype.is_temporal() for name in numeric if _known(frame[name])}
+
+
+def require_times(frame: pl.DataFrame, times: Mapping[str, bool]) -> None:
+    """Raise ``InputsError`` naming columns that are times and were none in training, or the other way.
+
+    ``times`` are the training's, see ``times_among``. The days or milliseconds since 1970 would be read as
+    any number is, and give other chances without a word.
+    """
+    schema = frame.schema
+    now = times_among(frame, [name for name in times if name in schema])
+    changed = [f"{name} ({schema[name]})" for name, is_time in now.items() if is_time != times[name]]
+    if changed:
+        raise InputsError(
+            f"columns are times now and were none in training, or the other way: {', '.join(changed)};"
+            " give them the type that they had"
         )
 
 
@@ -130,7 +152,8 @@ def with_numbers(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
     Text that is no number becomes NULL. Raises ``InputsError`` naming the columns in which not a single
     filled cell is a number.
     """
-    numbers = {name: _numbers(frame[name]) for name in columns if not _counts(frame.schema[name])}
+    schema = frame.schema
+    numbers = {name: _numbers(frame[name]) for name in columns if not _counts(schema[name])}
     lost = [
         f"{name} (such as {frame[name].drop_nulls()[0]!r})"
         for name, column in numbers.items()
@@ -182,6 +205,13 @@ def _filled(column: pl.Series) -> bool:
     if column.dtype not in (pl.String, pl.Categorical, pl.Enum):
         return False
     return bool((column.cast(pl.String).str.strip_chars() != "").any())
+
+
+def _known(column: pl.Series) -> bool:
+    """Whether any cell is neither missing nor, in text, empty."""
+    if column.dtype.is_float():
+        column = column.fill_nan(None)
+    return _filled(column) if column.dtype == pl.String else column.null_count() < len(column)
 
 
 def _reads_as_numbers(column: pl.Series) -> bool:

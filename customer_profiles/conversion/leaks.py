@@ -10,6 +10,7 @@ import polars as pl
 from customer_profiles.conversion.baselines import Model
 from customer_profiles.conversion.examples import Examples, Split, shared_customers
 from customer_profiles.conversion.labels import label_window
+from customer_profiles.projection.matrix import numeric_matrix
 from customer_profiles.quality.finding import Finding
 from customer_profiles.settings import LabelSettings
 
@@ -199,7 +200,7 @@ def roc_auc(label: np.ndarray, score: np.ndarray) -> float:
 
 
 def _number_auc(label: np.ndarray, column: pl.Series) -> float:
-    values = column.cast(pl.Float64).to_numpy()
+    values = numeric_matrix(column.to_frame(), [column.name])[:, 0]
     unknown = np.isnan(values)
     filled = np.where(unknown, np.nanmin(values, initial=0) - 1, values)
     edges = np.unique(np.quantile(filled, np.arange(1, BINS) / BINS))

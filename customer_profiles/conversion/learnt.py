@@ -17,7 +17,7 @@ from customer_profiles.conversion.batches import Part
 from customer_profiles.conversion.calibration import logit_of, sigmoid
 from customer_profiles.conversion.inputs import Inputs
 from customer_profiles.conversion.members import Arrays, Course, Recipe
-from customer_profiles.conversion.trees import TreeInputs, Trees
+from customer_profiles.conversion.trees import TreeInputs, Trees, grown_in_steps
 
 NETWORK, COLUMNS = "network.keras", "columns.json"
 MOST_TREES, MORE_TREES = 400, 25
@@ -109,12 +109,11 @@ def learn_trees(inputs: TreeInputs, growth: Mapping[str, Any], part: Part, count
     ``growth`` are arguments of scikit-learn's ``HistGradientBoostingClassifier``. A member that would see
     one class only, or has no rows to be judged on, stays out.
     """
-    from sklearn.ensemble import HistGradientBoostingClassifier
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     matrix, target, fold = inputs.matrix(part.frame), part.target, part.fold
     members_of = {
-        member: HistGradientBoostingClassifier(
+        member: grown_in_steps()(
             **growth,
             early_stopping=False,
             warm_start=True,

@@ -29,6 +29,8 @@ from customer_profiles.conversion.columns import (
     as_frame,
     column_kinds,
     mistakable,
+    require_times,
+    times_among,
     unread,
     with_numbers,
 )
@@ -51,6 +53,7 @@ from customer_profiles.conversion.shapes import (
 from customer_profiles.conversion.trees import TreeInputs
 from customer_profiles.projection.projection import Projection
 from customer_profiles.settings import Mendable
+from customer_profiles.warehouse.artefacts import damaged_files, write_checksums
 
 SAMPLE = 100_000
 """Rows on which inputs are fitted and passes are judged, and up to which a table is held as a matrix."""
@@ -114,6 +117,8 @@ class ConversionModel:
         Of each shape, the out-of-fold log loss after each pass (or tree); ``epochs_`` is the best one.
     base_rate_, rows_
         Share of positives and number of training rows.
+    times_
+        Of each numeric column whether it was a time.
 
     Notes
     -----
@@ -130,6 +135,7 @@ class ConversionModel:
     epochs_: dict[str, int]
     base_rate_: float
     rows_: int
+    times_: dict[str, bool]
 
     def __init__(
         self,
@@ -287,6 +293,8 @@ class ConversionModel:
 
     def _keep(self, learnt: Mapping[str, Learnt], weights: dict[str, float], sample: Part) -> Self:
         self.weights_ = weights
+        numeric, _ = column_kinds(sample.frame, self.numeric, self.categories)
+        self.times_ = times_among(sample.frame, numeric)
         self.shapes_ = {shape: learnt[shape].model for shape in weights}
         self.history_ = {shape: learnt[shape].course.losses for shape in weights}
         self.epochs_ = {shape: learnt[shape].course.best for shape in weights}
@@ -299,10 +307,12 @@ class ConversionModel:
         """Return the (rows,) calibrated probability of each row, strictly between 0 and 1.
 
         A category never seen counts as a rare one; an unknown number as the median. Raises
-        ``InputsError`` naming columns that are gone, or hold text where there were numbers.
+        ``InputsError`` naming columns that are gone, hold text where there were numbers, or numbers where
+        there were times (or the other way).
         """
         self._require_fitted()
         frame = as_frame(table)
+        require_times(frame, self.times_)
 
         def answer(start: int) -> np.ndarray:
             rows = frame[start : start + AT_ONCE]
@@ -333,8 +343,10 @@ class ConversionModel:
             "rows": self.rows_,
             "epochs": self.epochs_,
             "history": self.history_,
+            "times": self.times_,
         }
         (folder / DESCRIPTION).write_text(json.dumps(description, indent=1), encoding="utf-8")
+        write_checksums(folder, [folder / DESCRIPTION, *(folder / shape for shape in self.shapes_)])
 
     def _require_fitted(self) -> None:
         if not hasattr(self, "weights_"):
@@ -350,6 +362,8 @@ class ConversionModel:
         """
         folder = Path(folder)
         try:
+            if damaged := damaged_files(folder):
+                raise ValueError(", ".join(damaged))
             description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
             parameters = description["parameters"]
             model = cls(**(parameters | {"hidden": tuple(parameters["hidden"])}))
@@ -361,6 +375,7 @@ class ConversionModel:
             model.calibration_ = Calibration(*description["calibration"])
             model.base_rate_, model.rows_ = description["base_rate"], description["rows"]
             model.epochs_, model.history_ = description["epochs"], description["history"]
+            model.times_ = description.get("times", {})  # not told by earlier versions of the platform
         except (BadZipFile, EOFError, KeyError, OSError, TypeError, ValueError) as error:
             raise ModelFileError(
                 f"the model in {folder} is damaged, not whole or of another version"

@@ -17,10 +17,11 @@ def numeric_matrix(frame: pl.DataFrame, columns: Sequence[str]) -> np.ndarray:
     NULL, NaN, infinities and numbers of ``LARGEST`` or more come back as NaN: unknown. Raises
     ``ValueError`` that names the columns that are absent or hold neither numbers nor booleans.
     """
-    absent = [name for name in columns if name not in frame.columns]
+    schema = frame.schema  # made anew at each access
+    absent = [name for name in columns if name not in schema]
     if absent:
         raise ValueError(f"the frame lacks {len(absent)} of {len(columns)} columns: {', '.join(absent)}")
-    wrong = [f"{name} ({frame.schema[name]})" for name in columns if not _counts(frame.schema[name])]
+    wrong = [f"{name} ({schema[name]})" for name in columns if not _counts(schema[name])]
     if wrong:
         raise ValueError(f"columns are neither numbers nor booleans: {', '.join(wrong)}")
     matrix = frame.select(pl.col(name).cast(pl.Float64) for name in columns).to_numpy()

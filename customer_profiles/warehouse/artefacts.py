@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -56,14 +56,18 @@ def store_version(place: Path, write: Callable[[Path], None]) -> Path:
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     write(unfinished)
-    files = sorted(path for path in unfinished.rglob("*") if path.is_file())
-    sums = {path.relative_to(unfinished).as_posix(): _checksum(path) for path in files} | {
-        VERSION: place.name
-    }
-    (unfinished / CHECKSUMS).write_text(json.dumps(sums, indent=1), encoding="utf-8")
+    write_checksums(unfinished, [unfinished], {VERSION: place.name})
     shutil.rmtree(place, ignore_errors=True)
     unfinished.rename(place)
     return place
+
+
+def write_checksums(folder: Path, parts: Iterable[Path], notes: Mapping[str, str] | None = None) -> None:
+    """Write into ``folder`` the checksums of ``parts``, files or folders in it, and ``notes`` beside them."""
+    files = {path for part in parts for path in (part, *part.rglob("*")) if path.is_file()}
+    files.discard(folder / CHECKSUMS)
+    sums = {path.relative_to(folder).as_posix(): _checksum(path) for path in sorted(files)}
+    (folder / CHECKSUMS).write_text(json.dumps(sums | dict(notes or {}), indent=1), encoding="utf-8")
 
 
 def put_into_service(place: Path, notes: Mapping[str, Any]) -> InService:

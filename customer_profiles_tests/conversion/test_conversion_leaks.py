@@ -82,6 +82,16 @@ def test_a_number_that_is_only_known_for_buyers_is_named():
     assert "rating" in no_feature_is_too_good(planted, ["spend", "rating"], []).says
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_an_infinite_number_is_unknown_as_it_is_to_the_models():
+    parts = clean()
+    buyers = pl.Series(parts.train.label == 1)
+    for endless in (float("inf"), -1e308):
+        spend = pl.select(pl.when(buyers).then(endless).otherwise(1.0)).to_series()
+        told = Examples(parts.train.features.with_columns(spend=spend), parts.train.label, *[None] * 3)
+        assert "spend (AUC 1.000)" in no_feature_is_too_good(told, ["spend", "visits"], []).says
+
+
 def test_a_category_that_knows_the_label_is_named_and_one_that_is_merely_large_is_not():
     train = rows("train", EARLY)
     told = train.features.with_columns(

@@ -16,6 +16,7 @@ from customer_profiles.conversion.calibration import fit_calibration, logit_of, 
 from customer_profiles.conversion.leaks import roc_auc
 from customer_profiles.conversion.members import batch_size, passes
 from customer_profiles.conversion.shapes import ONE_OF_EACH, blend
+from customer_profiles.warehouse.artefacts import write_checksums
 
 
 def planted(rows=2_000, seed=0):
@@ -101,6 +102,19 @@ def test_odd_rows_are_scored_and_a_feature_that_is_gone_is_named(fitted):
         fitted.predict(odd.drop("visits", "city"))
 
 
+def test_a_time_that_became_a_number_is_named_and_so_is_a_number_that_became_a_time(tmp_path):
+    frame, label, _ = planted(400)
+    day = pl.date(2026, 1, 1) + pl.duration(days=pl.int_range(pl.len()) % 90)
+    frame = frame.with_columns(since=day, empty=pl.lit(None, pl.Float64))
+    ConversionModel(shapes=["linear"]).fit(frame, label).save(tmp_path)
+    model = ConversionModel.load(tmp_path)
+    for name, other in {"since": pl.col("since").cast(pl.Int32), "age": day}.items():
+        with pytest.raises(InputsError, match=rf"times now and were none in training.*: {name} \("):
+            model.predict(frame.with_columns(other.alias(name)))
+    unknown = frame.with_columns(since=pl.lit(float("nan")), empty=day)
+    assert np.isfinite(model.predict(unknown)).all()
+
+
 def test_a_stored_model_that_is_cut_or_of_another_version_is_refused(fitted, tmp_path):
     fitted.save(tmp_path / "cut")
     network = tmp_path / "cut" / "detailed" / "network.keras"
@@ -108,10 +122,23 @@ def test_a_stored_model_that_is_cut_or_of_another_version_is_refused(fitted, tmp
     fitted.save(tmp_path / "older")
     description = tmp_path / "older" / "model.json"
     description.write_text(description.read_text().replace('"dropout"', '"spread"'))
+    write_checksums(tmp_path / "older", [tmp_path / "older"])
     (tmp_path / "empty").mkdir()
     for name in ("cut", "older", "empty"):
         with pytest.raises(ModelFileError, match=f"{name} is damaged, not whole or of another version"):
             ConversionModel.load(tmp_path / name)
+
+
+def test_a_stored_model_of_which_a_file_is_another_ones_is_refused(fitted, tmp_path):
+    """It can be read, and would give other chances: of a save that was cut off over an older one, too."""
+    fitted.save(tmp_path)
+    description = tmp_path / "model.json"
+    description.write_text(description.read_text().replace('"calibration": [\n  ', '"calibration": [\n  2'))
+    with pytest.raises(ModelFileError, match=r"model\.json differs"):
+        ConversionModel.load(tmp_path)
+    fitted.save(tmp_path)
+    (tmp_path / "notes.txt").write_text("a file beside it is no part of it")
+    ConversionModel.load(tmp_path)
 
 
 def test_a_table_in_batches_is_learnt_like_a_whole_one(fitted, monkeypatch):
