@@ -17,12 +17,14 @@ from typing import Any
 import dagster as dg
 import duckdb
 import narwhals as nw
+import numpy as np
 import polars as pl
 import pytest
 from dagster import DagsterInstance
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
+from customer_profiles.conversion.trees import grown_in_steps
 from customer_profiles.orchestration.destinations import send
 from customer_profiles.orchestration.event_log import KeptEnginesEventLog, open_with_kept_engines
 from customer_profiles.quality.alerts import Message
@@ -459,3 +461,29 @@ def test_apprise_tells_a_refused_connection_from_one_that_was_cut_off() -> None:
     assert refused is not None
     assert (cut_off.perhaps_arrived, refused.perhaps_arrived) == (True, False)
     assert "127.0.0.1" in refused.reason
+
+
+def test_trees_grown_in_steps_are_scikit_learns_own_and_cut_columns_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is overridden is private to scikit-learn."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.ensemble._hist_gradient_boosting.binning import _BinMapper
+    from threadpoolctl import threadpool_limits
+
+    draw = np.random.default_rng(1)
+    matrix = draw.normal(size=(2_000, 4))
+    label = matrix[:, 0] + draw.normal(size=2_000) > 0
+    cuts, fit = [], _BinMapper.fit
+    growth = {"max_leaf_nodes": 8, "max_features": 0.5, "early_stopping": False, "warm_start": True}
+    original = HistGradientBoostingClassifier(**growth, random_state=3)
+    in_steps = grown_in_steps()(**growth, random_state=3)
+    with threadpool_limits(1):
+        for trees in (10, 20, 30):
+            original.set_params(max_iter=trees).fit(matrix, label)
+        monkeypatch.setattr(_BinMapper, "fit", lambda *rows, **how: cuts.append(1) or fit(*rows, **how))
+        for trees in (10, 20, 30):
+            in_steps.set_params(max_iter=trees).fit(matrix, label)
+        expected = original.decision_function(matrix)
+        assert np.array_equal(in_steps.decision_function(matrix), expected)
+    assert len(cuts) == 1

@@ -4,7 +4,6 @@ import numpy as np
 import polars as pl
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.ensemble._hist_gradient_boosting.binning import _BinMapper
 from threadpoolctl import threadpool_limits
 
 from customer_profiles.conversion.artefacts import STORABLE
@@ -19,7 +18,7 @@ from customer_profiles.conversion.baselines import (
 from customer_profiles.conversion.leaks import roc_auc
 from customer_profiles.conversion.promotion import SUBSTITUTES
 from customer_profiles.conversion.sections import RIVALS
-from customer_profiles.conversion.trees import Trees, grown_in_steps
+from customer_profiles.conversion.trees import Trees
 
 NUMERIC = ["days_since_last_order", "orders_365", "spend_minor_365"]
 CATEGORIES = ["city"]
@@ -78,25 +77,6 @@ def test_the_copied_trees_are_scikit_learns_own_with_missing_values():
         original = HistGradientBoostingClassifier(max_iter=20).fit(matrix, label)
         expected = original.decision_function(matrix)
     assert np.abs(Trees.of(original).logit(matrix) - expected).max() < 1e-9
-
-
-def test_trees_grown_in_steps_are_scikit_learns_own_and_cut_columns_once(monkeypatch):
-    draw = np.random.default_rng(1)
-    matrix = draw.normal(size=(2_000, 4))
-    label = matrix[:, 0] + draw.normal(size=2_000) > 0
-    cuts, fit = [], _BinMapper.fit
-    growth = {"max_leaf_nodes": 8, "max_features": 0.5, "early_stopping": False, "warm_start": True}
-    original = HistGradientBoostingClassifier(**growth, random_state=3)
-    in_steps = grown_in_steps()(**growth, random_state=3)
-    with threadpool_limits(1):
-        for trees in (10, 20, 30):
-            original.set_params(max_iter=trees).fit(matrix, label)
-        monkeypatch.setattr(_BinMapper, "fit", lambda *rows, **how: cuts.append(1) or fit(*rows, **how))
-        for trees in (10, 20, 30):
-            in_steps.set_params(max_iter=trees).fit(matrix, label)
-        expected = original.decision_function(matrix)
-        assert np.array_equal(in_steps.decision_function(matrix), expected)
-    assert len(cuts) == 1
 
 
 def test_recent_frequent_and_generous_customers_score_highest_by_the_rfm_rule():

@@ -1,6 +1,5 @@
 """Columns: any table as numbers and text."""
 
-import time
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -18,7 +17,6 @@ from customer_profiles.conversion.columns import (
     texts,
     with_numbers,
 )
-from customer_profiles.projection.matrix import numeric_matrix
 
 
 def kinds(**columns):
@@ -156,12 +154,3 @@ def test_a_code_is_the_same_category_where_pandas_made_it_a_decimal():
 def test_columns_that_are_named_count_once_and_one_name_is_one_column():
     frame = pl.DataFrame({"age": [1, 2], "city": ["a", "b"]})
     assert column_kinds(frame, ["age", "age"], "city") == (["age"], ["city"])
-
-
-def test_the_time_of_a_row_grows_with_its_columns_and_not_with_their_square():
-    names = [f"trait_{number}" for number in range(3_000)]
-    row = pl.DataFrame({name: [1.0] for name in names})
-    started = time.process_time()
-    require(row, names)
-    numeric_matrix(with_numbers(row, names), names)
-    assert time.process_time() - started < 1
