@@ -184,9 +184,22 @@ def test_of_those_who_may_leave_uplift_tells_who_stays(session):
     assert uplift(found, np.zeros(len(found.label)))["effect"] == 1
 
 
+def test_of_several_arms_each_is_held_against_the_control_arm(session):
+    """Together, weighed by their chances, a rare arm counted as much as one that most were in."""
+    contacts(session, arms=("Big coupon", "Control", "Small coupon", "Control"))
+    found = read_trials(session, "purchase", DAYS, LABEL)
+    assert [each.campaign for each in found] == ["spring: big coupon", "spring: small coupon"]
+    assert len({tuple(each.customer_key[~each.treated]) for each in found}) == 1
+    assert sum(int(each.treated.sum()) for each in found) == len(set(HELD_OUT) & set(KEYS.gather_every(2)))
+
+
 @pytest.mark.parametrize(
     ("contact", "says"),
     [
+        (
+            {"arms": ("Mail", "Holdout")},
+            "no arm is called control, which was not contacted; there are holdout, mail",
+        ),
         ({"randomised": False}, "was not drawn at random"),
         ({"chance": None}, "assignment probability is not told"),
         ({"day": date(2026, 2, 26)}, "no profiles are stored of 2026-02-25"),
