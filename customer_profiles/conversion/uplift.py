@@ -12,6 +12,7 @@ import polars as pl
 from customer_profiles.conversion.baselines import Model
 from customer_profiles.conversion.contact import NORMAL_95
 from customer_profiles.conversion.evaluation import quantiles, resamples
+from customer_profiles.conversion.leaks import CHANCE_DEVIATIONS
 from customer_profiles.conversion.metrics import divided, percent, ranked
 
 SHARES = (0.1, 0.3)
@@ -94,10 +95,39 @@ def uplift(trial: Trial, score: np.ndarray, *, rounds: int = 200, seed: int = 0)
 
 def uplift_table(trials: Sequence[Trial | Refusal], model: Model) -> list[dict[str, Any]]:
     """A row per trial: what ``uplift`` measures by the model's scores, or the reason alone."""
-    return [
-        uplift(each, model.predict(each.features)) if isinstance(each, Trial) else asdict(each)
-        for each in trials
-    ]
+    return [_told(each, model) if isinstance(each, Trial) else asdict(each) for each in trials]
+
+
+def _told(trial: Trial, model: Model) -> dict[str, Any]:
+    score = model.predict(trial.features)
+    unlike = unlike_chance(trial, score)
+    return asdict(Refusal(trial.campaign, unlike)) if unlike else uplift(trial, score)
+
+
+def unlike_chance(trial: Trial, score: np.ndarray) -> str | None:
+    """Say how the arms differ from what the told chances give beyond 99.9 %, or ``None``.
+
+    Weighed by the inverse of their chance, both arms are all customers: as many, and with as high a
+    ``score`` (rows,) by profiles from before the contacts. A rule that is called random is told by that.
+    """
+    side = np.where(trial.treated, 1, -1) / trial.chance
+    if _deviations(side) > CHANCE_DEVIATIONS:
+        arms = f"{int(trial.treated.sum())} contacted, {int((~trial.treated).sum())} in control"
+        return f"refused: {arms} are not what their assignment probabilities give"
+    order = ranked(score, trial.customer_key)
+    place = np.empty(len(order))
+    place[order] = np.arange(len(order)) - (len(order) - 1) / 2
+    if _deviations(side * place) > CHANCE_DEVIATIONS:
+        return (
+            "refused: called randomised, but by their profiles from before it the contacted were likelier or "
+            "less likely to do it than the control arm, beyond chance"
+        )
+    return None
+
+
+def _deviations(terms: np.ndarray) -> float:
+    """By how many standard deviations a sum of independent terms of mean 0 is off."""
+    return float(abs(terms.sum()) / np.sqrt((terms**2).sum()))
 
 
 class _Curves:

@@ -10,7 +10,7 @@ import pytest
 from customer_profiles.cleaning.tables import CLEANED
 from customer_profiles.collection.tables import DELIVERIES
 from customer_profiles.conversion.trials import read_trials
-from customer_profiles.conversion.uplift import Refusal, Trial, judged, uplift
+from customer_profiles.conversion.uplift import Refusal, Trial, judged, unlike_chance, uplift, uplift_table
 from customer_profiles.features.snapshots import is_held_out
 from customer_profiles.features.tables import CUSTOMER_FEATURES
 from customer_profiles.features.training import TrainingDays
@@ -95,6 +95,44 @@ def test_that_nobody_of_the_highest_did_it_does_not_say_that_nobody_ever_will():
     assert found["uplift_10"] == 0
     assert found["uplift_10_low"] < -0.05
     assert found["uplift_10_high"] > 0.05
+
+
+class ByScore:
+    """Takes the chance from a column."""
+
+    def predict(self, frame):
+        return frame["score"].to_numpy()
+
+
+def test_a_rule_that_is_called_random_is_refused():
+    draw = np.random.default_rng(4)
+    score = draw.random(1_000)
+    features = pl.DataFrame({"score": score})
+    label = (draw.random(1_000) < score).astype(int)
+
+    def says(treated, chance):
+        made = replace(trial(score, label, treated, chance)[0], features=features)
+        (row,) = uplift_table([made], ByScore())
+        return row["says"], "effect" in row
+
+    assert says(draw.random(1_000) < 0.5, 0.5)[1]
+    by_rule = says(draw.random(1_000) < 0.3 + 0.4 * score, 0.5)
+    assert by_rule[0].startswith("refused: called randomised, but by their profiles from before it")
+    many = draw.random(1_000) < 0.7
+    assert says(many, np.where(many, 0.7, 0.3))[1]
+    half = says(many, 0.5)
+    assert half[0].endswith("are not what their assignment probabilities give")
+    assert not half[1]
+    assert not by_rule[1]
+
+
+def test_chance_is_not_taken_for_a_rule():
+    """Of a thousand sound trials one or two may be."""
+    refused = 0
+    for seed in range(300):
+        made, score = planted(400, seed)
+        refused += unlike_chance(made, score) is not None
+    assert refused <= 3
 
 
 @pytest.mark.parametrize(
