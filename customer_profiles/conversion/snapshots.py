@@ -11,6 +11,7 @@ import polars as pl
 
 from customer_profiles.cleaning.tables import CLEANED
 from customer_profiles.collection.ledger import delivered
+from customer_profiles.contracts.columns import NO_CURRENCY
 from customer_profiles.conversion.baselines import Model
 from customer_profiles.conversion.examples import (
     ELIGIBLE,
@@ -48,7 +49,7 @@ class Gathered:
 
     ``customers`` is how many the label is about on the newest day, ``data`` the version of every snapshot
     and of its labels, ``sufficiency`` how precise a test the examples make, ``twins`` the test customers
-    who may be customers of the training under another id.
+    who may be customers of the training under another id, ``currencies`` those in which customers bought.
     """
 
     days: TrainingDays
@@ -57,6 +58,7 @@ class Gathered:
     data: dict[str, str]
     sufficiency: str
     twins: list[str]
+    currencies: list[str]
 
 
 def gather(session: Session, settings: Settings, name: str) -> Gathered | str:
@@ -89,6 +91,7 @@ def gather(session: Session, settings: Settings, name: str) -> Gathered | str:
         data_versions(session, days.all) | labels,
         sufficiency(examples, parts),
         twins(examples, [*NUMERIC, *CATEGORIES]),
+        sorted(set(newest["currency"].drop_nulls()) - {NO_CURRENCY}),
     )
 
 
