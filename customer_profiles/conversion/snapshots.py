@@ -79,7 +79,8 @@ def gather(session: Session, settings: Settings, name: str) -> Gathered | str:
         )
     days = TrainingDays(tuple(told[:-1]), told[-1], days.known_through)
     parts = split(examples, label)
-    too_few = insufficiency(examples, parts, settings.conversion.smallest_positives)
+    turned = DEFINITIONS[name].turned
+    too_few = insufficiency(examples, parts, settings.conversion.smallest_positives, turned=turned)
     if too_few:
         return too_few
     newest = about(session.frame(CUSTOMER_FEATURES, stored[-1], stored[-1]), name)
@@ -89,7 +90,7 @@ def gather(session: Session, settings: Settings, name: str) -> Gathered | str:
         parts,
         int(newest[ELIGIBLE].sum()),
         data_versions(session, days.all) | labels,
-        sufficiency(examples, parts),
+        sufficiency(examples, parts, turned=turned),
         twins(examples, [*NUMERIC, *CATEGORIES]),
         sorted(set(newest["currency"].drop_nulls()) - {NO_CURRENCY}),
     )
