@@ -70,8 +70,13 @@ def contact_sentence(
     )
     return (
         f"Contact the {size:,} highest of {customers:,} customers:"
-        f" expect {expected:,} {they} ({low:,} to {high:,}) in {days} days."
+        f" expect {expected:,} {they} ({low:,} to {high:,}) in {in_days(days)}."
     )
+
+
+def in_days(days: int) -> str:
+    """``1 day``, ``30 days``."""
+    return f"{days} day{'' if days == 1 else 's'}"
 
 
 def _profit(buyers: np.ndarray, size: np.ndarray, conversion: ConversionSettings) -> np.ndarray:

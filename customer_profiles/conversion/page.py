@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from customer_profiles.contracts.columns import MINOR_DIGITS
-from customer_profiles.conversion.contact import contact_sentence, contact_table
+from customer_profiles.conversion.contact import contact_sentence, contact_table, in_days
 from customer_profiles.conversion.examples import Examples
 from customer_profiles.conversion.groups import by_group, groups_of
 from customer_profiles.conversion.importance import importance
@@ -204,10 +204,11 @@ def _judged(canary: str, finding: Finding) -> dict[str, Any]:
 def _predicts(name: str, label: LabelSettings) -> str:
     window, definition = label_window(date(2026, 1, 31), label), DEFINITIONS[name]
     says = definition.says.replace("label.category", repr(label.category))
-    begins = f"{label.gap_days} day{'' if label.gap_days == 1 else 's'} after" if label.gap_days else "as"
+    begins = f"{in_days(label.gap_days)} after" if label.gap_days else "as"
     return (
-        f"The chance that a customer {says}, in {label.horizon_days} days that begin {begins} the profile"
-        f" closes. {definition.stands.format(label.maturity_days)} For"
+        f"The chance that a customer {says}, in {in_days(label.horizon_days)} that"
+        f" begin{'s' if label.horizon_days == 1 else ''} {begins} the profile closes."
+        f" {definition.stands.format(in_days(label.maturity_days))} For"
         f" example, a profile as of 2026-01-31 looks at {window.first} to {window.last} and"
         f" is settled on {window.matures}."
     )

@@ -181,6 +181,14 @@ def test_without_a_gap_the_window_begins_as_the_profile_closes(training):
     assert "looks at 2026-02-01 to 2026-02-14" in says
 
 
+def test_one_day_is_no_days(training):
+    told = Circumstances("purchase", date(2026, 3, 1), customers=18_000, sufficiency="Enough.")
+    made = page_of(training, told, LabelSettings(gap_days=1, horizon_days=1, maturity_days=1), SETTINGS)
+    assert made.contact.endswith(") in 1 day.")
+    assert "in 1 day that begins 1 day after the profile closes." in made.predicts
+    assert "returned within 1 day. For example" in made.predicts
+
+
 def test_a_marketer_reads_what_every_model_set_and_input_is(page):
     told = {section.title: section for section in sections(page)}
     others = {row["model"] for row in page.tables["metrics"]} - {page.model}
