@@ -212,15 +212,11 @@ def insufficiency(
 
 def sufficiency(examples: Examples, parts: Split, *, turned: bool = False) -> str:
     """How precise a test these examples make, and when to train again for a better one."""
-    positives, horizon = (
-        parts.test.positives,
-        "shorten label.horizon_days" if turned else "label.horizon_days",
-    )
+    positives = parts.test.positives
+    horizon = "shorten label.horizon_days" if turned else "label.horizon_days"
     if not examples.positives:
-        return (
-            f"No snapshot holds any: {'' if turned else 'raise '}{horizon}, or train again when later days are"
-            " delivered."
-        )
+        first = horizon if turned else f"raise {horizon}"
+        return f"No snapshot holds any: {first}, or train again when later days are delivered."
     if not positives:
         return f"The test snapshot holds none: raise label.holdout_share or {horizon}."
     rate = positives / len(parts.test)

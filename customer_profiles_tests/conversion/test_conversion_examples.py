@@ -134,7 +134,7 @@ def test_a_test_set_that_does_not_grow_says_what_would_help():
         (5_000, "0 stayed; at least 50 are needed. Most leave in so short a time: raise label.horizon_days."),
         (
             0,
-            "No snapshot holds any: shorten label.horizon_days, or train again when later days are delivered.",
+            "holds any: shorten label.horizon_days, or train again when later days are delivered.",
         ),
         (100, "hardly grow with time: raise label.holdout_share or shorten label.horizon_days."),
     ],
