@@ -101,9 +101,8 @@ def _told(outcome: Trained | str) -> dict[str, Any]:
     if isinstance(outcome, str):
         return {"says": outcome}
     page, evaluation = outcome.page, outcome.training.evaluation
-    charts = {
-        name: picture(chart(evaluation, page.model)) for name, chart in plots.charts_of(page.label).items()
-    }
+    suited = plots.charts_of(page.label, page.money_unit, page.minor_digits)
+    charts = {name: picture(chart(evaluation, page.model)) for name, chart in suited.items()}
     words = {section.title: dg.MetadataValue.md(in_markdown(section)) for section in sections(page)}
     return {
         "headline": page.contact,

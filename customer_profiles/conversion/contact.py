@@ -11,6 +11,7 @@ import polars as pl
 from customer_profiles.settings import ConversionSettings
 
 NORMAL_95 = 1.96
+ROUNDING = 1e-9
 
 
 def contact_table(
@@ -22,18 +23,18 @@ def contact_table(
     share, customers, cutoff, buyers, low, high, precision, recall (with ``_low`` and ``_high``), profit
     in minor units (with ``_low`` and ``_high``) and ``expected_profit_minor``, what the model promised.
     The range of the buyers is one for new customers: it holds the uncertainty of the tested rate (customer
-    bootstrap) and the chance of that many draws. Where all of the tested did it, or nobody, no resample
-    differs: the rate's error is then that of two more who did and two more who did not (Agresti and Coull
-    1998, Am. Statist. 52).
+    bootstrap) and the chance of that many draws. Where all of the tested did it, or nobody, resamples
+    hardly differ: the rate's error is then at least that of two more who did and two more who did not
+    (Agresti and Coull 1998, Am. Statist. 52).
     """
     share = lists["share"].to_numpy()
     size, seen = np.round(share * customers), share * tested
     rate = lists["buyers"].to_numpy() / seen
     error = (lists["high"] - lists["low"]).to_numpy() / (2 * NORMAL_95 * seen)
     variance = rate * (1 - np.minimum(rate, 1))
-    unanimous, guarded = error == 0, (rate * seen + 2) / (seen + 4)
+    unanimous, guarded = (error == 0) | (variance < ROUNDING), (rate * seen + 2) / (seen + 4)
     variance = np.where(unanimous, guarded * (1 - guarded), variance)
-    error = np.where(unanimous, np.sqrt(variance / (seen + 4)), error)
+    error = np.where(unanimous, np.maximum(error, np.sqrt(variance / (seen + 4))), error)
     spread = NORMAL_95 * np.sqrt((size * error) ** 2 + size * variance)
     middle = size * rate
     buyers = {
@@ -69,8 +70,13 @@ def contact_sentence(
     )
     return (
         f"Contact the {size:,} highest of {customers:,} customers:"
-        f" expect {expected:,} {they} ({low:,} to {high:,}) in {days} days."
+        f" expect {expected:,} {they} ({low:,} to {high:,}) in {in_days(days)}."
     )
+
+
+def in_days(days: int) -> str:
+    """``1 day``, ``30 days``."""
+    return f"{days} day{'' if days == 1 else 's'}"
 
 
 def _profit(buyers: np.ndarray, size: np.ndarray, conversion: ConversionSettings) -> np.ndarray:

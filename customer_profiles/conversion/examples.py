@@ -183,16 +183,24 @@ def lift_error(positives: int, rate: float = 0.0) -> float:
     return told if rate <= 0.5 else min(told, NORMAL_95 * float(np.sqrt(2.5 / (rate * positives))))
 
 
-def insufficiency(examples: Examples, parts: Split, smallest_positives: int) -> str | None:
+def insufficiency(
+    examples: Examples, parts: Split, smallest_positives: int, *, turned: bool = False
+) -> str | None:
     """Say in a sentence why these examples are too few to train on, or ``None`` if they are enough.
 
-    ``examples`` are all of them, ``parts`` their split.
+    ``examples`` are all of them, ``parts`` their split. With ``turned`` the label is 1 for those who did
+    not, of whom a longer horizon has fewer.
     """
     for name, rows in parts._asdict().items():
         few = min(rows.positives, len(rows) - rows.positives)
         if few < smallest_positives:
             if few == rows.positives:
-                kind, next_step = "converted", sufficiency(examples, parts)
+                kind, next_step = (
+                    "left" if turned else "converted",
+                    sufficiency(examples, parts, turned=turned),
+                )
+            elif turned:
+                kind, next_step = "stayed", "Most leave in so short a time: raise label.horizon_days."
             else:
                 kind, next_step = "did not convert", "Most do in so long a time: shorten label.horizon_days."
             return (
@@ -202,25 +210,25 @@ def insufficiency(examples: Examples, parts: Split, smallest_positives: int) -> 
     return None
 
 
-def sufficiency(examples: Examples, parts: Split) -> str:
+def sufficiency(examples: Examples, parts: Split, *, turned: bool = False) -> str:
     """How precise a test these examples make, and when to train again for a better one."""
     positives = parts.test.positives
+    horizon = "shorten label.horizon_days" if turned else "label.horizon_days"
     if not examples.positives:
-        return (
-            "No snapshot holds any: raise label.horizon_days, or train again when later days are delivered."
-        )
+        first = horizon if turned else f"raise {horizon}"
+        return f"No snapshot holds any: {first}, or train again when later days are delivered."
     if not positives:
-        return "The test snapshot holds none: raise label.holdout_share or label.horizon_days."
+        return f"The test snapshot holds none: raise label.holdout_share or {horizon}."
     rate = positives / len(parts.test)
     within = lift_error(positives, rate)
     told = f"As a rule, {positives:,} positives in the test snapshot give lift@10 % within {within:.2f}"
     if positives >= WANTED_POSITIVES:
         return f"{told}."
     enough = f"{WANTED_POSITIVES} would give {lift_error(WANTED_POSITIVES, rate):.2f}"
-    return f"{told}; {enough}; {_outlook(examples, positives)}."
+    return f"{told}; {enough}; {_outlook(examples, positives, horizon)}."
 
 
-def _outlook(examples: Examples, positives: int) -> str:
+def _outlook(examples: Examples, positives: int, horizon: str) -> str:
     """In how many weeks the test will hold enough positives, if they go on growing as they did.
 
     Counted on all customers, whose numbers are steadier, from the first snapshot to the last.
@@ -231,5 +239,5 @@ def _outlook(examples: Examples, positives: int) -> str:
     growth = 7 * (last - first) / span * positives / max(last, 1) if span else 0.0
     weeks = np.ceil((WANTED_POSITIVES - positives) / growth) if growth > 0 else np.inf
     if weeks > LONGEST_WAIT_WEEKS:
-        return "its positives hardly grow with time: raise label.holdout_share or label.horizon_days"
+        return f"its positives hardly grow with time: raise label.holdout_share or {horizon}"
     return f"train again after about {weeks:.0f} week{'s' if weeks > 1 else ''}"

@@ -107,7 +107,7 @@ class Definition:
     ``turned`` the label is 1 for those who did not. ``among`` says by their profile whom the question
     is about, when learning and when scoring; ``asked`` gives the customers of whom the window tells
     anything, when learning (all, if it is ``None``). ``they`` are the customers whose label is 1, and
-    ``stands`` tells within how many days after the window (its ``{}``) what they did is settled.
+    ``stands`` tells within which days after the window (its ``{}``) what they did is settled.
     ``settings`` are those of ``label`` that it reads beside the windows'.
     """
 
@@ -120,7 +120,7 @@ class Definition:
     asked: Callable[[Tables, date, LabelSettings], Frame] | None = None
     stands: str = (
         "An order stands if it is paid or later, and neither cancelled nor fully refunded or returned within"
-        " {} days."
+        " {}."
     )
     settings: tuple[str, ...] = ()
 
@@ -168,7 +168,7 @@ DEFINITIONS: dict[str, Definition] = {
         sources=("orders", "campaign_contacts"),
         they="customers who click",
         asked=_contacted,
-        stands="A contact of these days counts if it is clicked within them or {} days after.",
+        stands="A contact of these days counts if it is clicked within them or {} after.",
     ),
     "churn": Definition(
         "who bought in the 90 days before places no order that stands",

@@ -12,7 +12,8 @@ from typing import Any, Self
 import numpy as np
 import polars as pl
 
-from customer_profiles.conversion.contact import contact_sentence, contact_table
+from customer_profiles.contracts.columns import MINOR_DIGITS
+from customer_profiles.conversion.contact import contact_sentence, contact_table, in_days
 from customer_profiles.conversion.examples import Examples
 from customer_profiles.conversion.groups import by_group, groups_of
 from customer_profiles.conversion.importance import importance
@@ -45,7 +46,8 @@ class Page:
     leaks and answers that are no numbers: with one of them the model can never serve. ``tables`` holds
     rows by name: examples, metrics, differences, deciles, lists, groups, inputs, uplift, changes,
     canaries, seconds; their columns are those of ``Evaluation``, ``by_group``, ``importance`` and ``uplift``.
-    ``terms`` are the settings by which the label was told (``labels.terms``).
+    ``terms`` are the settings by which the label was told (``labels.terms``). Money is told in
+    ``money_unit``, of 10 to the power of ``minor_digits`` minor units.
     """
 
     label: str
@@ -59,6 +61,8 @@ class Page:
     faults: tuple[str, ...]
     tables: dict[str, Rows]
     terms: dict[str, Any] = field(default_factory=dict)
+    money_unit: str = "currency units"
+    minor_digits: int = 2
 
     def other_terms(self, label: LabelSettings) -> str:
         """What the label means by today's settings and did not in the training; nothing if that is the same.
@@ -95,8 +99,8 @@ class Circumstances:
     """What a page tells beside the training itself.
 
     ``customers`` is how many the label is about today, ``segment`` the segment (rows,) of each test
-    customer or ``None``, ``before`` the champion's version and page, ``trials`` the campaigns from which
-    uplift can be told, or why it cannot.
+    customer or ``None``, ``currencies`` those in which customers bought, ``before`` the champion's version
+    and page, ``trials`` the campaigns from which uplift can be told, or why it cannot.
     """
 
     label: str
@@ -104,6 +108,7 @@ class Circumstances:
     customers: int
     sufficiency: str
     segment: pl.Series | None = None
+    currencies: Sequence[str] = ()
     before: tuple[str, Page] | None = None
     trials: Sequence[Trial | Refusal] = ()
 
@@ -114,12 +119,13 @@ def page_of(
     """Put the page of a training together."""
     tables = _tables(training, told, conversion)
     they = DEFINITIONS[told.label].they
+    unit, digits = money(told.currencies)
     return Page(
         label=told.label,
         model=training.chosen,
         trained_through=told.trained_through,
         trained_at=datetime.now(UTC).isoformat(timespec="microseconds"),
-        predicts=_predicts(told.label, label) + _made_of(training) + _worth(told.label, conversion),
+        predicts=_predicts(told.label, label) + _made_of(training) + _worth(told.label, conversion, digits),
         decision=training.decision.says,
         contact=contact_sentence(
             tables["lists"], conversion.list_share, told.customers, they, label.horizon_days
@@ -128,7 +134,17 @@ def page_of(
         faults=training.faults,
         tables={name: [_plain(row) for row in rows] for name, rows in tables.items()},
         terms=terms(told.label, label),
+        money_unit=unit,
+        minor_digits=digits,
     )
+
+
+def money(currencies: Sequence[str]) -> tuple[str, int]:
+    """The unit in which money is told, and its digits: the minor one if several have different ones."""
+    digits = {MINOR_DIGITS.get(currency, 2) for currency in currencies} or {2}
+    if len(digits) > 1:
+        return "minor units", 0
+    return currencies[0] if len(currencies) == 1 else "currency units", digits.pop()
 
 
 def _tables(training: Training, told: Circumstances, conversion: ConversionSettings) -> dict[str, Rows]:
@@ -188,10 +204,11 @@ def _judged(canary: str, finding: Finding) -> dict[str, Any]:
 def _predicts(name: str, label: LabelSettings) -> str:
     window, definition = label_window(date(2026, 1, 31), label), DEFINITIONS[name]
     says = definition.says.replace("label.category", repr(label.category))
-    begins = f"{label.gap_days} day{'' if label.gap_days == 1 else 's'} after" if label.gap_days else "as"
+    begins = f"{in_days(label.gap_days)} after" if label.gap_days else "as"
     return (
-        f"The chance that a customer {says}, in {label.horizon_days} days that begin {begins} the profile"
-        f" closes. {definition.stands.format(label.maturity_days)} For"
+        f"The chance that a customer {says}, in {in_days(label.horizon_days)} that"
+        f" begin{'s' if label.horizon_days == 1 else ''} {begins} the profile closes."
+        f" {definition.stands.format(in_days(label.maturity_days))} For"
         f" example, a profile as of 2026-01-31 looks at {window.first} to {window.last} and"
         f" is settled on {window.matures}."
     )
@@ -206,15 +223,15 @@ def _made_of(training: Training) -> str:
     return f" The answer is {shares}."
 
 
-def _worth(name: str, conversion: ConversionSettings) -> str:
+def _worth(name: str, conversion: ConversionSettings, digits: int) -> str:
     """What profit counts."""
     if not DEFINITIONS[name].pays:
         return ""
-    margin, cost = conversion.margin_minor / 100, conversion.contact_cost_minor / 100
+    margin, cost = (minor / 10**digits for minor in (conversion.margin_minor, conversion.contact_cost_minor))
     return (
-        f" Profit counts {margin:,.2f} for each who does it and takes {cost:,.2f} off for each contact"
-        " (set your own: conversion.margin_minor and conversion.contact_cost_minor): one pays from a chance"
-        f" of {cost / margin:.1%} on, the cut-off."
+        f" Profit counts {margin:,.{digits}f} for each who does it and takes {cost:,.{digits}f} off for each"
+        " contact (set your own: conversion.margin_minor and conversion.contact_cost_minor): one pays from a"
+        f" chance of {cost / margin:.1%} on, the cut-off."
     )
 
 

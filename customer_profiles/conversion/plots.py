@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -94,16 +95,23 @@ def precision_chart(evaluation: Evaluation, model: str) -> bytes:
     return png(figure)
 
 
-def profit_chart(evaluation: Evaluation, model: str) -> bytes:
-    """Profit of contacting everybody of the test from a cut-off on, expected and realised."""
+def profit_chart(evaluation: Evaluation, model: str, unit: str = "currency units", digits: int = 2) -> bytes:
+    """Profit of contacting everybody of the test from a cut-off on, expected and realised.
+
+    Money is told in ``unit``, of 10 to the power of ``digits`` minor units.
+    """
     rows = evaluation.lists.filter(pl.col("model") == model).sort("share")
     figure, axes = _figure()
     cutoff = 100 * rows["cutoff"]
-    axes.plot(cutoff, rows["profit_minor"] / 100, marker=".", color=BLUE, label="realised")
-    axes.fill_between(cutoff, rows["profit_low"] / 100, rows["profit_high"] / 100, color=BLUE, alpha=0.15)
-    axes.plot(cutoff, rows["expected_profit_minor"] / 100, color=ORANGE, label="expected by the model")
+    realised, low, high, expected = (
+        rows[name] / 10**digits
+        for name in ("profit_minor", "profit_low", "profit_high", "expected_profit_minor")
+    )
+    axes.plot(cutoff, realised, marker=".", color=BLUE, label="realised")
+    axes.fill_between(cutoff, low, high, color=BLUE, alpha=0.15)
+    axes.plot(cutoff, expected, color=ORANGE, label="expected by the model")
     axes.axhline(0, color=GREY, linestyle="--")
-    tested = f"profit, currency units, of the {rows['customers'][-1]:,} customers of the test"
+    tested = f"profit, {unit}, of the {rows['customers'][-1]:,} customers of the test"
     _name(axes, "Profit by cut-off", "contacted from this probability on, %", tested)
     return png(figure)
 
@@ -119,10 +127,13 @@ CHARTS: dict[str, Callable[[Evaluation, str], bytes]] = {
 """The page's charts by their titles."""
 
 
-def charts_of(label: str) -> dict[str, Callable[[Evaluation, str], bytes]]:
-    """Those that suit what is predicted."""
+def charts_of(label: str, unit: str, digits: int) -> dict[str, Callable[[Evaluation, str], bytes]]:
+    """Those that suit what is predicted, with money in ``unit`` of so many ``digits``."""
+    profit = partial(profit_chart, unit=unit, digits=digits)
     return {
-        name: chart for name, chart in CHARTS.items() if chart is not profit_chart or DEFINITIONS[label].pays
+        name: profit if chart is profit_chart else chart
+        for name, chart in CHARTS.items()
+        if chart is not profit_chart or DEFINITIONS[label].pays
     }
 
 

@@ -196,7 +196,7 @@ def _profit_says(page: Page) -> str:
         if best["profit_minor"] > 0
         else "is nowhere above 0: contact nobody for it"
     )
-    return f"Profit, in currency units by the margin and cost named below, {largest}."
+    return f"Profit, in {page.money_unit} by the margin and cost named below, {largest}."
 
 
 def _anyhow(page: Page) -> str:
@@ -215,7 +215,11 @@ def _lists(page: Page) -> list[dict[str, str]]:
             definition.they: figure(_triple(row, "buyers"), 0),
             "of 100": figure(_triple(row, "precision", 100), 0),
             "reached, %": figure(_triple(row, "recall", 100), 0),
-            **({"profit": figure(_triple(row, "profit_minor", 0.01), 0)} if definition.pays else {}),
+            **(
+                {"profit": figure(_triple(row, "profit_minor", 10**-page.minor_digits), 0)}
+                if definition.pays
+                else {}
+            ),
         }
         for row in page.tables["lists"]
     ]

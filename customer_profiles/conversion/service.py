@@ -133,6 +133,7 @@ def _circumstances(
         customers=gathered.customers,
         sufficiency=gathered.sufficiency,
         segment=segment,
+        currencies=gathered.currencies,
         before=before,
     )
 

@@ -11,6 +11,7 @@ import polars as pl
 
 from customer_profiles.cleaning.tables import CLEANED
 from customer_profiles.collection.ledger import delivered
+from customer_profiles.contracts.columns import NO_CURRENCY
 from customer_profiles.conversion.baselines import Model
 from customer_profiles.conversion.examples import (
     ELIGIBLE,
@@ -48,7 +49,7 @@ class Gathered:
 
     ``customers`` is how many the label is about on the newest day, ``data`` the version of every snapshot
     and of its labels, ``sufficiency`` how precise a test the examples make, ``twins`` the test customers
-    who may be customers of the training under another id.
+    who may be customers of the training under another id, ``currencies`` those in which customers bought.
     """
 
     days: TrainingDays
@@ -57,6 +58,7 @@ class Gathered:
     data: dict[str, str]
     sufficiency: str
     twins: list[str]
+    currencies: list[str]
 
 
 def gather(session: Session, settings: Settings, name: str) -> Gathered | str:
@@ -77,7 +79,8 @@ def gather(session: Session, settings: Settings, name: str) -> Gathered | str:
         )
     days = TrainingDays(tuple(told[:-1]), told[-1], days.known_through)
     parts = split(examples, label)
-    too_few = insufficiency(examples, parts, settings.conversion.smallest_positives)
+    turned = DEFINITIONS[name].turned
+    too_few = insufficiency(examples, parts, settings.conversion.smallest_positives, turned=turned)
     if too_few:
         return too_few
     newest = about(session.frame(CUSTOMER_FEATURES, stored[-1], stored[-1]), name)
@@ -87,8 +90,9 @@ def gather(session: Session, settings: Settings, name: str) -> Gathered | str:
         parts,
         int(newest[ELIGIBLE].sum()),
         data_versions(session, days.all) | labels,
-        sufficiency(examples, parts),
+        sufficiency(examples, parts, turned=turned),
         twins(examples, [*NUMERIC, *CATEGORIES]),
+        sorted(set(newest["currency"].drop_nulls()) - {NO_CURRENCY}),
     )
 
 

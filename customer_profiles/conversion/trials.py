@@ -36,14 +36,14 @@ def read_trials(
     The label is told as from the evening before the contacts (of one that is turned, who did it all the
     same: that is what a contact is for), profiles are the newest stored ones of that
     evening or of ``OLDEST_DAYS`` before it, and customers those who never train. Only what was delivered
-    by the training's last day counts.
+    by the training's last day counts. Of several arms each is a trial against the control arm.
     """
     if DEFINITIONS[name].asked is not None:
         return [Refusal("all", f"refused: {name} is unknown of a control arm, which was not contacted")]
     waves = _waves(session, days.known_through)
     if not waves:
         return [Refusal("none", "refused: no campaign was delivered, so nothing was randomised")]
-    return [_trial(session, name, days, label, *wave) for wave in waves]
+    return [trial for wave in waves for trial in _trials(session, name, days, label, *wave)]
 
 
 def _waves(session: Session, last: date) -> list[tuple[str, date]]:
@@ -62,26 +62,29 @@ def _waves(session: Session, last: date) -> list[tuple[str, date]]:
     ]
 
 
-def _trial(
+def _trials(
     session: Session, name: str, days: TrainingDays, label: LabelSettings, campaign: str, day: date
-) -> Trial | Refusal:
+) -> list[Trial | Refusal]:
     eve, sources = day - timedelta(days=1), DEFINITIONS[name].sources
     stored = [as_of for as_of in session.days(CUSTOMER_FEATURES) if 0 <= (eve - as_of).days <= OLDEST_DAYS]
     if not stored:
-        return Refusal(
-            campaign,
-            f"refused: no profiles are stored of {eve}, the day before, or the {OLDEST_DAYS} days before it",
+        says = (
+            f"refused: no profiles are stored of {eve}, the day before, or the {OLDEST_DAYS} days before it"
         )
+        return [Refusal(campaign, says)]
     as_of = stored[-1]
     if not label_is_told(eve, delivered(session), label, sources):
-        return Refusal(
-            campaign, f"not settled: its label is told by deliveries up to {label_window(eve, label).matures}"
-        )
+        says = f"not settled: its label is told by deliveries up to {label_window(eve, label).matures}"
+        return [Refusal(campaign, says)]
     cleaned = {table: session.read(CLEANED[table]) for table in (*sources, CONTACTS)}
     tables = under_profile_keys(session, cleaned, as_of)
     arms = _arms(session, tables[CONTACTS], campaign, day, days.known_through)
     if not arms["randomised"].all():
-        return Refusal(campaign, "refused: who was contacted was not drawn at random")
+        return [Refusal(campaign, "refused: who was contacted was not drawn at random")]
+    named = arms["arm"].unique().sort().to_list()
+    if named and CONTROL not in named:
+        says = f"refused: no arm is called {CONTROL}, which was not contacted; there are {', '.join(named)}"
+        return [Refusal(campaign, says)]
     profiles, positives = labelled(
         session.frame(CUSTOMER_FEATURES, as_of, as_of).drop("as_of"),
         name,
@@ -94,15 +97,25 @@ def _trial(
     known = profiles.filter(pl.col(ELIGIBLE)).join(arms, on=CUSTOMER, how="inner").sort(CUSTOMER)
     known = known.filter(held_out(known[CUSTOMER]))
     did = known[CUSTOMER].is_in(list(positives))
-    return judged(
-        Trial(
-            campaign=campaign,
-            features=known.drop("arm", "randomised", "chance"),
-            customer_key=known[CUSTOMER].to_numpy(),
-            label=(~did if DEFINITIONS[name].turned else did).cast(pl.Int8).to_numpy(),
-            treated=(known["arm"] != CONTROL).to_numpy(),
-            chance=known["chance"].fill_null(np.nan).to_numpy(),
-        )
+    known = known.with_columns(did=~did if DEFINITIONS[name].turned else did)
+    treatments = [arm for arm in named if arm != CONTROL]
+    if len(treatments) < 2:
+        return [judged(_trial(campaign, known))]
+    return [
+        judged(_trial(f"{campaign}: {arm}", known.filter(pl.col("arm").is_in([arm, CONTROL]))))
+        for arm in treatments
+    ]
+
+
+def _trial(campaign: str, known: pl.DataFrame) -> Trial:
+    """A trial of customers with their ``arm``, its ``chance``, and whether they ``did`` it."""
+    return Trial(
+        campaign=campaign,
+        features=known.drop("arm", "randomised", "chance", "did"),
+        customer_key=known[CUSTOMER].to_numpy(),
+        label=known["did"].cast(pl.Int8).to_numpy(),
+        treated=(known["arm"] != CONTROL).to_numpy(),
+        chance=known["chance"].fill_null(np.nan).to_numpy(),
     )
 
 

@@ -10,8 +10,10 @@ import numpy as np
 import polars as pl
 
 from customer_profiles.conversion.baselines import Model
+from customer_profiles.conversion.contact import NORMAL_95
 from customer_profiles.conversion.evaluation import quantiles, resamples
-from customer_profiles.conversion.metrics import Draws, divided, percent, ranked
+from customer_profiles.conversion.leaks import CHANCE_DEVIATIONS
+from customer_profiles.conversion.metrics import divided, percent, ranked
 
 SHARES = (0.1, 0.3)
 SMALLEST_ARM, SMALLEST_POSITIVES = 50, 20
@@ -59,7 +61,7 @@ def judged(trial: Trial) -> Trial | Refusal:
 
 
 def uplift(trial: Trial, score: np.ndarray, *, rounds: int = 200, seed: int = 0) -> dict[str, Any]:
-    """Measure, with 95 % intervals by customer bootstrap, what contacting changed, by ``score`` (rows,).
+    """Measure, with 95 % intervals, what contacting changed, by ``score`` (rows,).
 
     Returns campaign, treated, control, ``effect`` (the rate of the contacted less that of the control
     arm), ``uplift_10`` and ``uplift_30`` (the same among that share of the highest), ``qini``, each with
@@ -69,28 +71,63 @@ def uplift(trial: Trial, score: np.ndarray, *, rounds: int = 200, seed: int = 0)
     the key's hash.
     """
     order = ranked(score, trial.customer_key)
-    curves = _Curves(trial.label[order], trial.treated[order], 1 / trial.chance[order])
-    once = curves.of(np.ones((1, len(order))))
-    parts = [curves.of(weights[:, order]) for weights in resamples(trial.customer_key, rounds, seed)]
-    figures: dict[str, Any] = {}
-    for name, value in once.items():
-        low, high = quantiles(np.concatenate([part[name] for part in parts]))
-        figures |= {name: float(value[0]), f"{name}_low": low, f"{name}_high": high}
+    label, treated, weight = trial.label[order], trial.treated[order], 1 / trial.chance[order]
+    figures = _difference(label, treated, weight, "effect")
+    for share in SHARES:
+        highest = slice(round(share * len(order)))
+        name = f"uplift_{percent(share)}"
+        figures |= _difference(label[highest], treated[highest], weight[highest], name)
+    curves = _Curves(label, treated, weight)
+    parts = [curves.qini(weights[:, order]) for weights in resamples(trial.customer_key, rounds, seed)]
+    low, high = quantiles(np.concatenate(parts))
+    qini = float(curves.qini(np.ones((1, len(order))))[0])
     return {
         "campaign": trial.campaign,
         "treated": int(trial.treated.sum()),
         "control": int((~trial.treated).sum()),
         **figures,
-        "says": _verdict(figures["qini_low"], figures["qini_high"]),
+        "qini": qini,
+        "qini_low": low,
+        "qini_high": high,
+        "says": _verdict(low, high),
     }
 
 
 def uplift_table(trials: Sequence[Trial | Refusal], model: Model) -> list[dict[str, Any]]:
-    """A row per campaign: what ``uplift`` measures by the model's scores, or the reason alone."""
-    return [
-        uplift(each, model.predict(each.features)) if isinstance(each, Trial) else asdict(each)
-        for each in trials
-    ]
+    """A row per trial: what ``uplift`` measures by the model's scores, or the reason alone."""
+    return [_told(each, model) if isinstance(each, Trial) else asdict(each) for each in trials]
+
+
+def _told(trial: Trial, model: Model) -> dict[str, Any]:
+    score = model.predict(trial.features)
+    unlike = unlike_chance(trial, score)
+    return asdict(Refusal(trial.campaign, unlike)) if unlike else uplift(trial, score)
+
+
+def unlike_chance(trial: Trial, score: np.ndarray) -> str | None:
+    """Say how the arms differ from what the told chances give beyond 99.9 %, or ``None``.
+
+    Weighed by the inverse of their chance, both arms are all customers: as many, and with as high a
+    ``score`` (rows,) by profiles from before the contacts. A rule that is called random is told by that.
+    """
+    side = np.where(trial.treated, 1, -1) / trial.chance
+    if _deviations(side) > CHANCE_DEVIATIONS:
+        arms = f"{int(trial.treated.sum())} contacted, {int((~trial.treated).sum())} in control"
+        return f"refused: {arms} are not what their assignment probabilities give"
+    order = ranked(score, trial.customer_key)
+    place = np.empty(len(order))
+    place[order] = np.arange(len(order)) - (len(order) - 1) / 2
+    if _deviations(side * place) > CHANCE_DEVIATIONS:
+        return (
+            "refused: called randomised, but by their profiles from before it the contacted were likelier or "
+            "less likely to do it than the control arm, beyond chance"
+        )
+    return None
+
+
+def _deviations(terms: np.ndarray) -> float:
+    """By how many standard deviations a sum of independent terms of mean 0 is off."""
+    return float(abs(terms.sum()) / np.sqrt((terms**2).sum()))
 
 
 class _Curves:
@@ -102,24 +139,17 @@ class _Curves:
         self.caught = self.label & treated
         self.lost = self.label & ~treated
 
-    def of(self, weights: np.ndarray) -> Draws:
+    def qini(self, weights: np.ndarray) -> np.ndarray:
         rows = np.cumsum(weights, axis=1)
         contacted, left = (np.cumsum(weights * arm, axis=1) for arm in (self.treated, self.control))
         bought, anyway = (
             np.cumsum(weights * arm * self.label, axis=1) for arm in (self.treated, self.control)
         )
-        result = {"effect": _difference(bought, contacted, anyway, left, np.full(len(weights), -1))}
-        for share in SHARES:
-            last = (rows <= share * rows[:, -1:]).sum(axis=1) - 1
-            result[f"uplift_{percent(share)}"] = _difference(bought, contacted, anyway, left, last)
         ratio = np.divide(contacted, left, out=np.zeros_like(left), where=left > 0)
         curve = bought - anyway * ratio
         chance = rows[:, -1] * curve[:, -1] / 2
         area = (weights * (curve + np.column_stack([np.zeros(len(curve)), curve[:, :-1]])) / 2).sum(axis=1)
-        result["qini"] = divided(
-            area - chance, self._best_area(weights, bought[:, -1], curve[:, -1]) - chance
-        )
-        return result
+        return divided(area - chance, self._best_area(weights, bought[:, -1], curve[:, -1]) - chance)
 
     def _best_area(self, weights: np.ndarray, bought: np.ndarray, end: np.ndarray) -> np.ndarray:
         """Area under the curve of who knows: contacted buyers first, buyers of the control arm last."""
@@ -128,16 +158,30 @@ class _Curves:
         return np.asarray(caught * bought / 2 + others * bought + lost * (bought + end) / 2)
 
 
-def _difference(
-    bought: np.ndarray, contacted: np.ndarray, anyway: np.ndarray, left: np.ndarray, last: np.ndarray
-) -> np.ndarray:
-    """The arms' rates apart among the first rows, up to ``last`` (resamples,) of them."""
-    here = np.arange(len(last))
-    rates = (
-        divided(bought[here, last], contacted[here, last]),
-        divided(anyway[here, last], left[here, last]),
-    )
-    return np.asarray(rates[0] - rates[1])
+def _difference(label: np.ndarray, treated: np.ndarray, weight: np.ndarray, name: str) -> dict[str, float]:
+    """The arms' rates apart, with the interval; NaN if an arm has no rows.
+
+    Each arm gets one more who did it and one more who did not (Agresti and Caffo 2000, Am. Statist. 54),
+    of its mean weight: a bootstrap of the few in a small control arm is too narrow, and of none of whom
+    did it says for certain that nobody will.
+    """
+    rates, guarded, variances = [], [], []
+    for arm in (treated, ~treated):
+        did, weights = label[arm] == 1, weight[arm]
+        if not len(weights):
+            return dict.fromkeys((name, f"{name}_low", f"{name}_high"), float("nan"))
+        one = (weights**2).sum() / weights.sum()
+        rate = (weights[did].sum() + one) / (weights.sum() + 2 * one)
+        squares = (weights**2 * (did - rate) ** 2).sum() + one**2 * (rate**2 + (1 - rate) ** 2)
+        rates.append(weights[did].sum() / weights.sum())
+        guarded.append(rate)
+        variances.append(squares / (weights.sum() + 2 * one) ** 2)
+    middle, spread = guarded[0] - guarded[1], NORMAL_95 * np.sqrt(sum(variances))
+    return {
+        name: float(rates[0] - rates[1]),
+        f"{name}_low": float(max(middle - spread, -1)),
+        f"{name}_high": float(min(middle + spread, 1)),
+    }
 
 
 def _verdict(low: float, high: float) -> str:

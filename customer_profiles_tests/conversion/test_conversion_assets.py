@@ -214,10 +214,9 @@ def test_nobody_brings_a_margin_by_leaving(several, monkeypatch):
     assert "nobody brings a margin by leaving" in lists["churn"].says
     assert "Profit counts" not in page["churn"].predicts
     assert "profit" in lists["repeat_purchase"].rows[0]
-    charts = "Chart: profit by cut-off", plots.profit_chart
-    monkeypatch.setitem(plots.CHARTS, *charts)
-    assert charts in plots.charts_of("repeat_purchase").items()
-    assert charts not in plots.charts_of("churn").items()
+    monkeypatch.setitem(plots.CHARTS, "Chart: profit by cut-off", plots.profit_chart)
+    assert "Chart: profit by cut-off" in plots.charts_of("repeat_purchase", "EUR", 2)
+    assert "Chart: profit by cut-off" not in plots.charts_of("churn", "EUR", 2)
     metrics = {
         label: {row["metric"] for section in sections(each) for row in section.rows if "metric" in row}
         for label, each in page.items()

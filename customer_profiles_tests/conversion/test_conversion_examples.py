@@ -126,3 +126,22 @@ def test_where_all_convert_or_nobody_another_horizon_is_advised(converted, advic
 def test_a_test_set_that_does_not_grow_says_what_would_help():
     rows = growing((1_120, 1_120, 1_120))
     assert "raise label.holdout_share or label.horizon_days" in sufficiency(rows, split(rows, LABEL))
+
+
+@pytest.mark.parametrize(
+    ("left", "advice"),
+    [
+        (5_000, "0 stayed; at least 50 are needed. Most leave in so short a time: raise label.horizon_days."),
+        (
+            0,
+            "holds any: shorten label.horizon_days, or train again when later days are delivered.",
+        ),
+        (100, "hardly grow with time: raise label.holdout_share or shorten label.horizon_days."),
+    ],
+)
+def test_of_those_who_may_leave_the_other_horizon_is_advised(left, advice):
+    """Fewer leave in a longer time: what brings more buyers brings fewer of them."""
+    rows = growing((left,) * 3)
+    says = insufficiency(rows, split(rows, LABEL), 50, turned=True)
+    assert says is not None
+    assert says.endswith(advice)

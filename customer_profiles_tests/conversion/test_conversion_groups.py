@@ -164,6 +164,14 @@ def test_a_list_on_which_all_or_none_of_a_few_tested_did_it_promises_no_certaint
     )
 
 
+def test_a_resample_that_reaches_the_next_customer_makes_all_of_three_no_more_certain():
+    """Resamples of so few take in one below the list: the range was 87 to 100 of 100."""
+    tested = {"share": 0.05, "cutoff": 0.9, "buyers": 3.0, "low": 2.8, "high": 3.0, "expected_buyers": 2.6}
+    tested |= {f"recall{end}": 0.1 for end in ("", "_low", "_high")}
+    row = contact_table(pl.DataFrame([tested]), 60, 60, ConversionSettings())[0]
+    assert row["precision_low"] < 0.5
+
+
 class ByLogit(BaseRate):
     """A model that reads one column."""
 

@@ -151,12 +151,42 @@ def test_the_verdict_beside_an_uplift_says_of_what_it_is(page):
     assert "the verdict is of Qini alone" in uplift.says
 
 
+@pytest.mark.parametrize(
+    ("currencies", "unit", "counts", "part"),
+    [
+        (["JPY"], "JPY", "2,000 for each who does it and takes 100 off", 1),
+        (["CNY"], "CNY", "20.00 for each who does it and takes 1.00 off", 100),
+        (["KWD"], "KWD", "2.000 for each who does it and takes 0.100 off", 1_000),
+        (["CNY", "EUR"], "currency units", "20.00 for each who does it and takes 1.00 off", 100),
+        (["EUR", "JPY"], "minor units", "2,000 for each who does it and takes 100 off", 1),
+        ([], "currency units", "20.00 for each who does it and takes 1.00 off", 100),
+    ],
+)
+def test_money_is_told_in_the_unit_of_its_currency(training, currencies, unit, counts, part):
+    """A yen has no hundredths: profits in yen were told a hundred times too small."""
+    told = Circumstances("purchase", date(2026, 3, 1), 18_000, "Enough.", currencies=currencies)
+    made = page_of(training, told, LABEL, SETTINGS)
+    assert f"Profit counts {counts} for each contact" in made.predicts
+    contact = sections(made)[0]
+    assert f"Profit, in {unit} by the margin and cost" in contact.says
+    profit = made.tables["lists"][-1]["profit_minor"] / part
+    assert contact.rows[-1]["profit"].startswith(f"{profit:,.0f} (")
+
+
 def test_without_a_gap_the_window_begins_as_the_profile_closes(training):
     told = Circumstances("purchase", date(2026, 3, 1), customers=18_000, sufficiency="Enough.")
     label = LabelSettings(gap_days=0, horizon_days=14, maturity_days=7)
     says = page_of(training, told, label, SETTINGS).predicts
     assert "in 14 days that begin as the profile closes. An order stands if" in says
     assert "looks at 2026-02-01 to 2026-02-14" in says
+
+
+def test_one_day_is_no_days(training):
+    told = Circumstances("purchase", date(2026, 3, 1), customers=18_000, sufficiency="Enough.")
+    made = page_of(training, told, LabelSettings(gap_days=1, horizon_days=1, maturity_days=1), SETTINGS)
+    assert made.contact.endswith(") in 1 day.")
+    assert "in 1 day that begins 1 day after the profile closes." in made.predicts
+    assert "returned within 1 day. For example" in made.predicts
 
 
 def test_a_marketer_reads_what_every_model_set_and_input_is(page):

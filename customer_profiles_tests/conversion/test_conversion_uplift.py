@@ -10,7 +10,7 @@ import pytest
 from customer_profiles.cleaning.tables import CLEANED
 from customer_profiles.collection.tables import DELIVERIES
 from customer_profiles.conversion.trials import read_trials
-from customer_profiles.conversion.uplift import Refusal, Trial, judged, uplift
+from customer_profiles.conversion.uplift import Refusal, Trial, judged, unlike_chance, uplift, uplift_table
 from customer_profiles.features.snapshots import is_held_out
 from customer_profiles.features.tables import CUSTOMER_FEATURES
 from customer_profiles.features.training import TrainingDays
@@ -75,6 +75,66 @@ def test_customers_with_unequal_chances_weigh_the_inverse():
     assert uplift(replace(made, chance=np.full(6_000, 0.5)), score)["effect"] > 0.3
 
 
+def test_a_small_control_arm_is_as_uncertain_as_it_is():
+    """A bootstrap of 70 in control, 7 of them among the highest, covered the truth 78 times of 100."""
+    draw, covered = np.random.default_rng(3), {"effect": 0, "uplift_10": 0}
+    for _ in range(300):
+        treated = draw.random(700) < 0.9
+        label = draw.random(700) < 0.1 + 0.1 * treated
+        found = uplift(
+            *trial(draw.random(700), label.astype(int), treated, np.where(treated, 0.9, 0.1)), rounds=2
+        )
+        for name in covered:
+            covered[name] += found[f"{name}_low"] <= 0.1 <= found[f"{name}_high"]
+    assert min(covered.values()) >= 0.92 * 300, covered
+
+
+def test_that_nobody_of_the_highest_did_it_does_not_say_that_nobody_ever_will():
+    label, treated = np.arange(500) < 50, np.arange(500) % 2 == 0
+    found = uplift(*trial(np.arange(500), label.astype(int), treated))
+    assert found["uplift_10"] == 0
+    assert found["uplift_10_low"] < -0.05
+    assert found["uplift_10_high"] > 0.05
+
+
+class ByScore:
+    """Takes the chance from a column."""
+
+    def predict(self, frame):
+        return frame["score"].to_numpy()
+
+
+def test_a_rule_that_is_called_random_is_refused():
+    draw = np.random.default_rng(4)
+    score = draw.random(1_000)
+    features = pl.DataFrame({"score": score})
+    label = (draw.random(1_000) < score).astype(int)
+
+    def says(treated, chance):
+        made = replace(trial(score, label, treated, chance)[0], features=features)
+        (row,) = uplift_table([made], ByScore())
+        return row["says"], "effect" in row
+
+    assert says(draw.random(1_000) < 0.5, 0.5)[1]
+    by_rule = says(draw.random(1_000) < 0.3 + 0.4 * score, 0.5)
+    assert by_rule[0].startswith("refused: called randomised, but by their profiles from before it")
+    many = draw.random(1_000) < 0.7
+    assert says(many, np.where(many, 0.7, 0.3))[1]
+    half = says(many, 0.5)
+    assert half[0].endswith("are not what their assignment probabilities give")
+    assert not half[1]
+    assert not by_rule[1]
+
+
+def test_chance_is_not_taken_for_a_rule():
+    """Of a thousand sound trials one or two may be."""
+    refused = 0
+    for seed in range(300):
+        made, score = planted(400, seed)
+        refused += unlike_chance(made, score) is not None
+    assert refused <= 3
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -132,8 +192,8 @@ def put(session, table, partition, columns):
     session.write(table, partition, rows)
 
 
-def contacts(session, day=CONTACTED, randomised=True, chance=0.5):
-    arm = pl.Series(["Treatment", "Control"] * (len(KEYS) // 2))
+def contacts(session, day=CONTACTED, randomised=True, chance=0.5, arms=("Treatment", "Control")):
+    arm = pl.Series(list(arms) * (len(KEYS) // len(arms)))
     told = {"campaign_id": "spring", "customer_key": KEYS, "arm": arm, "randomised": randomised}
     told |= {"contacted_day": number(day), "contacted_at": datetime.combine(day, time(12), UTC)}
     put(
@@ -162,9 +222,22 @@ def test_of_those_who_may_leave_uplift_tells_who_stays(session):
     assert uplift(found, np.zeros(len(found.label)))["effect"] == 1
 
 
+def test_of_several_arms_each_is_held_against_the_control_arm(session):
+    """Together, weighed by their chances, a rare arm counted as much as one that most were in."""
+    contacts(session, arms=("Big coupon", "Control", "Small coupon", "Control"))
+    found = read_trials(session, "purchase", DAYS, LABEL)
+    assert [each.campaign for each in found] == ["spring: big coupon", "spring: small coupon"]
+    assert len({tuple(each.customer_key[~each.treated]) for each in found}) == 1
+    assert sum(int(each.treated.sum()) for each in found) == len(set(HELD_OUT) & set(KEYS.gather_every(2)))
+
+
 @pytest.mark.parametrize(
     ("contact", "says"),
     [
+        (
+            {"arms": ("Mail", "Holdout")},
+            "no arm is called control, which was not contacted; there are holdout, mail",
+        ),
         ({"randomised": False}, "was not drawn at random"),
         ({"chance": None}, "assignment probability is not told"),
         ({"day": date(2026, 2, 26)}, "no profiles are stored of 2026-02-25"),
