@@ -32,6 +32,7 @@ class Watch:
         self.instance = instance
         self.definitions = build(self.settings, {"platform": self.platform})
         self.cursor: str | None = None
+        self.says: str | None = None
 
     def deliver(self, day: date, text: str = ORDER.format(name="o1"), name: str = "{day}.csv") -> Path:
         file = self.settings.deliveries / "orders" / name.format(day=day)
@@ -49,7 +50,7 @@ class Watch:
             resources={"platform": self.platform},
         )
         told = sensor.evaluate_tick(context)
-        self.cursor = told.cursor
+        self.cursor, self.says = told.cursor, told.skip_message
         return [(request.partition_key, request.run_key) for request in told.run_requests or ()]
 
     def days(self) -> list[str | None]:
@@ -81,6 +82,16 @@ def test_a_day_waits_while_one_of_its_files_grows(watch: Watch) -> None:
         file.write_text(ORDER.format(name="x" * (n + 5)))
         assert watch.days() == (["2026-03-02"] if n == 0 else [])
     assert watch.days() == ["2026-03-01"]
+
+
+def test_a_tick_that_asks_for_nothing_says_why(watch: Watch) -> None:
+    watch.deliver(FIRST)
+    watch.tick()
+    assert watch.says == "1 file(s) of 2026-03-01 are new or growing; a day waits until they stay as they are"
+    watch.tick()
+    assert watch.says is None
+    watch.tick()
+    assert watch.says == "nothing new among 1 file(s)"
 
 
 def test_a_file_that_is_being_sent_is_not_seen(watch: Watch) -> None:
