@@ -139,6 +139,15 @@ def test_a_run_that_its_blocking_check_stopped_is_one_message(
     assert "stopped: assets that follow" in next(settings.alerts_folder.glob("*.log")).read_text()
 
 
+def test_a_blocking_check_of_an_asset_that_nothing_follows_stopped_nothing(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    start(settings, instance)
+    run(instance, settings, {3: WRONG}, blocking=True)
+    tell(settings, {}, instance, {"raw/numbers": frozenset({"raw/digits"}), "raw/digits": frozenset()})
+    assert "stopped: assets that follow" not in next(settings.alerts_folder.glob("*.log")).read_text()
+
+
 def test_a_failed_run_is_told_with_our_own_words_and_recovers_with_the_step(
     settings: Settings, instance: dg.DagsterInstance
 ) -> None:
