@@ -78,6 +78,8 @@ def build(settings: Settings | None = None, resources: Mapping[str, Any] | None 
         schedules=schedules(settings.first_day, settings.timezone),
         sensors=[*alert_sensors(settings, os.environ, ANCESTORS), deliveries_sensor(settings)],
         resources=resources or {"platform": noting_process(Platform(settings, os.environ))},
+        # by default every step is a process: seconds of start each, and checks beside assets on one file
+        executor=dg.in_process_executor,
     )
 
 

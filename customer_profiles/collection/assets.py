@@ -7,6 +7,7 @@ import dagster as dg
 
 from customer_profiles.collection.daily import TableDay, before_run, load_days_from
 from customer_profiles.collection.ledger import record_days
+from customer_profiles.collection.loading import VERSION_DIGITS
 from customer_profiles.collection.tables import DELIVERIES, RAW
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.orchestration.metadata import about_table, row_count
@@ -86,7 +87,10 @@ def deliveries(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Pla
 
     def show(day: date) -> dict[str, Any]:
         files = of_days.get((day,), entries.clear())
-        shown = files.select("source", "rows", "known_rows", "bytes", "file_day", "written_at", "sha256")
+        numbers = files.select("source", "rows", "known_rows", "bytes", "file_day")
+        shown = numbers.with_columns(
+            files["written_at"].dt.strftime("%Y-%m-%d %H:%M UTC"), files["sha256"].str.head(VERSION_DIGITS)
+        )
         return {**row_count(files.height), "files": table_of(shown)}
 
     store_days(context, platform, show)

@@ -54,7 +54,7 @@ class BeforeRun:
 
 @dataclass(frozen=True)
 class TableDay:
-    """What a run made of a table's deliveries of one day."""
+    """What a run made of a table's deliveries of one day. ``rows`` are those that the day holds after it."""
 
     fate: str
     rows: int
@@ -159,13 +159,21 @@ def _table_day(
     again = before.later_days if own.fate == "loaded" or own.gone else []
     return TableDay(
         fate={"absent": ABSENT, "late": ABSENT, "refused": REFUSED}.get(own.fate, LOADED),
-        rows=own.rows + late.rows,
+        rows=_rows_before_late(before, day, own) + late.rows,
         says="; ".join(filter(None, (own.says, late.says))),
         refused=(*refused, *late.refused),
         warnings=_warnings(before, day, own, again),
         run_again=tuple(again),
         gone=(*own.gone, *late.gone),
     )
+
+
+def _rows_before_late(before: BeforeRun, day: date, own: Loaded) -> int:
+    """The rows of a day without those that this run lets in late: other runs let in some on it, too."""
+    there = before.entries.filter(delivery_day=day)
+    if own.fate not in ("loaded", "absent"):
+        return int(there["rows"].sum())
+    return int(there.filter(pl.col("file_day") != day)["rows"].sum()) + own.rows
 
 
 def _late(

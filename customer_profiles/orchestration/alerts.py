@@ -119,7 +119,9 @@ def evaluate(
         name, newest = log_name(instance), newest_event(instance)
         before = outbox.position(name)
         after = min(before[0], newest) if before else max(newest - FARTHEST_BACK, 0)
-        seen = observations_of(instance, events_between(instance, after, newest))
+        read = observations_of(instance, events_between(instance, after, newest))
+        ends = ancestors.keys() - frozenset().union(*ancestors.values())
+        seen = [replace(each, blocking=False) if each.subject in ends else each for each in read]
         seen += late_days
         seen += _awake(outbox, settings, instance, now, sensor)
         outbox.move(name, newest, now)

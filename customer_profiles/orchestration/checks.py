@@ -16,7 +16,7 @@ import dagster as dg
 import polars as pl
 
 from customer_profiles.orchestration.metadata import picture, rows_as_table
-from customer_profiles.orchestration.partitions import days_of
+from customer_profiles.orchestration.partitions import days_named
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.quality.claims import Suite, finding_of
 from customer_profiles.quality.contract import breaches, contract_finding, wrong_columns
@@ -65,7 +65,8 @@ def day_check(
     def check(
         context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> dg.AssetCheckResult:
-        findings = find(platform, days_of(context))
+        days = days_named(context) or _newest_day(context, dg.AssetKey(asset))
+        findings = find(platform, days) if days else {}
         if len(findings) > 1:
             newest = sorted(findings)[-DAYS_LOGGED:]
             logged = {day: f for day, f in findings.items() if day in newest or not f.passed}
@@ -73,6 +74,15 @@ def day_check(
         return overall(findings, newest_decides=newest_decides)
 
     return check
+
+
+def _newest_day(context: dg.AssetCheckExecutionContext, asset: dg.AssetKey) -> list[date]:
+    """The newest stored day of an asset, if any: what "Execute" on the page of a check is about.
+
+    It starts the check alone, and lets nobody choose a day.
+    """
+    stored = context.op_execution_context.instance.get_materialized_partitions(asset)
+    return [date.fromisoformat(max(stored))] if stored else []
 
 
 def contract_check(table: Table, key: Sequence[str]) -> dg.AssetChecksDefinition:

@@ -11,19 +11,16 @@ DAILY_PROFILES = dg.define_asset_job(
     "daily_profiles",
     selection=dg.AssetSelection.all() - MODELS,
     description="One day, from its deliveries to its profiles, with the models as they stand.",
-    executor_def=dg.in_process_executor,
 )
 CONVERSION_TRAINING = dg.define_asset_job(
     "conversion_training",
     selection=MODELS,
     description="Train projection, conversion model and segments on the matured snapshots.",
-    executor_def=dg.in_process_executor,
 )
 EVERYTHING = dg.define_asset_job(
     "everything",
     selection=dg.AssetSelection.all(),
     description="A range of days with training in it; started by `customer-profiles run`.",
-    executor_def=dg.in_process_executor,
 )
 DAILY_SCHEDULE = "daily_profiles_schedule"
 JOBS = [DAILY_PROFILES, CONVERSION_TRAINING, EVERYTHING]

@@ -13,6 +13,7 @@ from typing import Any
 
 import dagster as dg
 from dagster import DagsterEventType
+from dagster._core.definitions.assets.job.asset_job import IMPLICIT_ASSET_JOB_NAME
 from dagster._core.events.log import EventLogEntry
 
 from customer_profiles.orchestration.partitions import RANGE_END, RANGE_START
@@ -109,6 +110,7 @@ def _of_check(entry: EventLogEntry, found: Any, tags: Mapping[str, str]) -> Obse
 def _of_run(instance: dg.DagsterInstance, entry: EventLogEntry, tags: Mapping[str, str]) -> list[Observation]:
     """A failure for each step that failed, or for the run if none did; a success for each that worked."""
     event: Any = entry.dagster_event
+    job = "a run by hand" if entry.job_name == IMPLICIT_ASSET_JOB_NAME else entry.job_name
     failed = event.event_type == DagsterEventType.RUN_FAILURE
     wanted = DagsterEventType.STEP_FAILURE if failed else DagsterEventType.STEP_SUCCESS
     records = instance.get_records_for_run(entry.run_id, of_type=wanted).records
@@ -119,7 +121,7 @@ def _of_run(instance: dg.DagsterInstance, entry: EventLogEntry, tags: Mapping[st
         if step and not (failed and _class_of(step.event_specific_data) == BLOCKED)
     }
     if not steps or not failed:
-        said[entry.job_name or "run"] = event.message or "" if failed else ""
+        said[job or "run"] = event.message or "" if failed else ""
     last = tags.get(RANGE_END) or tags.get(PARTITION)
     first = tags.get(RANGE_START) or last
     return [
@@ -129,9 +131,7 @@ def _of_run(instance: dg.DagsterInstance, entry: EventLogEntry, tags: Mapping[st
             claim="run_succeeds",
             failed=failed,
             at=_moment(entry),
-            says=f"{entry.job_name}: {without_personal_data(reason)}"
-            if reason
-            else f"{entry.job_name} failed",
+            says=f"{job}: {without_personal_data(reason)}" if reason else f"{job} failed",
             first_day=_day(first) if failed else None,
             last_day=_day(last) if failed else None,
             days=_span(_day(first), _day(last)) if failed else 0,

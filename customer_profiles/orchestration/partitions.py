@@ -24,6 +24,7 @@ RUN_AGAIN = "days to run again"
 GONE = "gone from changed files"
 """Metadata of a day on which changed files were read: what they lost of the rows as loaded."""
 ALL_DAYS_IN_ONE_RUN = dg.BackfillPolicy.single_run()
+NO_DAY = "no day was chosen: start it anew with partitions, from Materialize"
 PASSED_OVER = "not computed: a long run computes training snapshots and its newest days; run this day alone"
 
 Context = dg.AssetExecutionContext | dg.AssetCheckExecutionContext
@@ -31,7 +32,17 @@ DayMetadata = Mapping[str, Any]
 
 
 def days_of(context: Context) -> list[date]:
-    """The days of a run, ascending: its partitions, or those of the range that it is a part of."""
+    """The days of a run, ascending: its partitions, or those of the range that it is a part of.
+
+    Raises ``Failure`` if it has none: Dagster starts a run of partitioned assets without a day, too.
+    """
+    if not (days := days_named(context)):
+        raise dg.Failure(NO_DAY, allow_retries=False)
+    return days
+
+
+def days_named(context: Context) -> list[date]:
+    """As ``days_of``; nothing if the run has no days."""
     op = context.op_execution_context
     if op.has_partition_key or op.has_partition_key_range:
         return sorted(date.fromisoformat(key) for key in op.partition_keys)
@@ -65,7 +76,8 @@ def store_days(
     A bad day never stops the others: the good days are stored and recorded, then the step fails and
     names the bad ones.
     """
-    every = days_of(context) if days is None else days
+    of_run = days_of(context)
+    every = of_run if days is None else days
     name = "/".join(context.asset_key.path)
     good: dict[date, DayMetadata] = {}
     bad: dict[date, str] = {}
@@ -89,7 +101,7 @@ def store_days(
             )
         reasons = "\n".join(reason for _, reason in sorted(bad.items()))
         raise dg.Failure(f"{name}: {len(bad)} of {len(every)} days failed\n{reasons}", allow_retries=False)
-    passed_over = {day: {"says": PASSED_OVER} for day in days_of(context) if day not in good}
+    passed_over = {day: {"says": PASSED_OVER} for day in of_run if day not in good}
     for day, metadata in sorted((good | passed_over).items()):
         context.add_asset_metadata(metadata, partition_key=str(day))
 

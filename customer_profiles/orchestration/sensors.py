@@ -70,9 +70,22 @@ def deliveries_sensor(settings: Settings) -> dg.SensorDefinition:
             *_requests_after_a_fall(context.instance),
         ]
         cursor = {name: state if name in due | asked else state[:2] for name, state in states.items()}
-        return dg.SensorResult(run_requests=requests, cursor=json.dumps(cursor))
+        return dg.SensorResult(
+            run_requests=requests,
+            skip_reason=None if requests else _why_nothing(now, before),
+            cursor=json.dumps(cursor),
+        )
 
     return watch
+
+
+def _why_nothing(now: Mapping[str, Watched], before: Mapping[str, State]) -> str:
+    """What the page of the sensor says of a tick that asked for no run."""
+    moving = sorted(str(file.day) for name, file in now.items() if not _was_there(before, name, file))
+    if not moving:
+        return f"nothing new among {len(now):,} file(s)"
+    days = moving[0] if moving[0] == moving[-1] else f"{moving[0]} to {moving[-1]}"
+    return f"{len(moving):,} file(s) of {days} are new or growing; a day waits until they stay as they are"
 
 
 def delivered_files(home: Home) -> dict[str, Watched]:

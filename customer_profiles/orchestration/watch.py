@@ -19,6 +19,7 @@ import dagster as dg
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, TickStatus
 
+from customer_profiles.collection.loading import NO_DELIVERY
 from customer_profiles.collection.reading import DeliveryError
 from customer_profiles.collection.sources.finding import delivered_days, waiting_days
 from customer_profiles.collection.sources.home import Home
@@ -166,12 +167,16 @@ def _first_day_waiting(home: Home) -> list[date]:
 
 
 def _loaded_days(instance: dg.DagsterInstance, table: str) -> frozenset[date]:
-    """Days of which rows were stored, wherever they came from; the newest hundred."""
+    """Days whose delivery brought rows, wherever it came from; the newest hundred.
+
+    Rows of other days that came late stand on a day, too: they are not its delivery.
+    """
     records = instance.fetch_materializations(dg.AssetKey(["raw", table]), limit=100).records
     days = set()
     for record in records:
         stored = record.asset_materialization
-        rows = stored.metadata.get("dagster/row_count") if stored else None
-        if record.partition_key and rows is not None and rows.value:
+        told = {name: each.value for name, each in stored.metadata.items()} if stored else {}
+        came = told.get("dagster/row_count") and not str(told.get("delivery", "")).startswith(NO_DELIVERY)
+        if record.partition_key and came:
             days.add(date.fromisoformat(record.partition_key))
     return frozenset(days)

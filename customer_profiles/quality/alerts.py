@@ -31,10 +31,11 @@ KNOWN_WORDS = frozenset(
 MEANINGS = {
     "rows_reconcile": "rows were lost or counted twice between delivery and cleaning; report it as a bug",
     "keys_tell_rows_apart": "rows are lost to others of their key: `sources check` says in what they differ",
+    "every_delivery_was_read": "nothing of the refused file came in: put it right, then run the day again",
     "few_rows_are_quarantined": "a word, a format or a column is new: `customer-profiles quarantine list`",
     "contract_holds": "stored rows break their contract, so what follows would be wrong",
     "expectations_are_met": "the delivery is not like earlier ones: ask who sends it what has changed",
-    "arrives_as_usual": "the source changed a filter, a unit, a clock or a tracker: ask who sends it",
+    "arrives_as_usual": "the source sent nothing or changed a filter, unit, clock or tracker: ask its sender",
     "scores_keep_their_distribution": "customers or deliveries changed: see the model's inputs",
     "components_still_describe_the_customers": "customers differ from those of training: see the inputs",
     "segment_shares_are_steady": "customers moved, or their traits changed: see the inputs before campaigns",

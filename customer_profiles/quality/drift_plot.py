@@ -64,10 +64,12 @@ def drift_plot(panels: Sequence[Panel]) -> bytes:
         above.set_yticks([])
         ago, values = zip(*one.course, strict=True) if one.course else ((), ())
         below.plot([-days for days in ago], values, color=NOW, marker=".", linewidth=1)
-        below.axhline(one.warn, color=LIMIT, linestyle="--", linewidth=1)
+        below.axhline(one.warn, color=LIMIT, linestyle="--", linewidth=1, label="limit")
         below.set_ylim(bottom=0)
+        below.set_xlim(-max((7, *ago)) - 0.5, 0.5)  # of one day alone it would be hundredths of a day
         below.set_xlabel("days before", fontsize=8)
         below.tick_params(labelsize=7)
-    grid[0, 0].legend(frameon=False, fontsize=7)
+    for row in grid:
+        row[0].legend(frameon=False, fontsize=7)
     figure.subplots_adjust(left=0.05, right=0.98, top=0.92, bottom=0.1, wspace=0.2, hspace=0.35)
     return png(figure)

@@ -64,8 +64,9 @@ AGAINST = {
     "newest": "days just before",
 }
 """References in words."""
-SHOWN = ("column_name", "family", "reference", "verdict", "statistic", "value", "warn", "error", "rows")
-SHOWN_TOO = ("reference_rows", "q_value", "psi", "moved", "unseen")
+SHOWN = ("column_name", "verdict", "moved", "statistic", "value", "warn", "error", "reference", "family")
+SHOWN_TOO = ("rows", "reference_rows", "q_value", "psi", "unseen")
+"""What to read comes first: the UI cuts a wide table off."""
 
 
 def drift_table(name: str, day: StoredColumn) -> Table:
@@ -103,7 +104,10 @@ def finding(drifts: Sequence[Mapping[str, Any]]) -> Finding:
         threshold=limits,
         says=_in_a_sentence(worst, drifted),
         severity="error" if shown["verdict"] == "error" else "warn",
-        details=[{name: drift[name] for name in (*SHOWN, *SHOWN_TOO)} for drift in worst],
+        details=[
+            {name: None if drift[name] == float("inf") else drift[name] for name in (*SHOWN, *SHOWN_TOO)}
+            for drift in worst
+        ],
     )
 
 

@@ -155,8 +155,9 @@ def told_together(opened: Iterable[Incident], standing: Iterable[Incident], upst
 
     Told in another are: what failed in the same run on the same asset or after it (the cause is the most
     upstream one), tables that miss rows of the same other table, what failed in a table whose delivery
-    of that day is missing, and what exceeds ``MOST_AT_ONCE`` causes of one run. ``upstream`` maps an
-    asset to all assets before it.
+    of that day is missing, and what exceeds ``MOST_AT_ONCE`` causes of one run. A run takes longer than the
+    time between two looks: what it opened at an earlier one, once, is among ``standing``. ``upstream`` maps
+    an asset to all assets before it.
     """
     found = list(opened)
     ordered = sorted(
@@ -167,10 +168,11 @@ def told_together(opened: Iterable[Incident], standing: Iterable[Incident], upst
             each.number,
         ),
     )
-    causes = [each for each in standing if each.kind == "delivery"]
+    before = [each for each in standing if each.kind == "delivery" or each.times == 1]
+    causes: list[Incident] = []
     told: dict[int, int] = {}
     for each in ordered:
-        cause = next((other for other in causes if _explains(other, each, upstream)), None)
+        cause = next((other for other in (*before, *causes) if _explains(other, each, upstream)), None)
         of_its_run = [other for other in causes if other.run and other.run == each.run]
         if cause is None and len(of_its_run) >= MOST_AT_ONCE:
             cause = of_its_run[0]

@@ -126,6 +126,16 @@ def test_a_file_that_came_after_its_day_was_run_enters_on_the_newest_day(shop, s
     assert delivered(shop.warehouse, NEXT)["orders"] == {NEXT}  # a profile as of then did not know it
 
 
+def test_a_day_that_is_run_again_counts_all_rows_that_it_holds(shop, sound) -> None:
+    shop.deliver("orders", [sound("orders")], day=NEXT)
+    shop.run("orders", DAY, NEXT)
+    for number in (2, 3):
+        shop.deliver("orders", [sound("orders", order_id=f"O{n}") for n in range(number)])
+        again = [shop.run("orders", NEXT)[NEXT].rows for _ in range(2)]
+        assert again == [shop.raw("orders", day=NEXT).height] * 2
+    assert shop.run("orders", NEXT, rebuild=True)[NEXT].rows == shop.raw("orders", day=NEXT).height
+
+
 def test_a_day_that_was_never_run_gets_its_own_file_and_later_days_are_named(shop, sound) -> None:
     shop.deliver("orders", [sound("orders")])
     shop.deliver("orders", [sound("orders")], day=NEXT)

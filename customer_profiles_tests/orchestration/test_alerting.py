@@ -139,6 +139,15 @@ def test_a_run_that_its_blocking_check_stopped_is_one_message(
     assert "stopped: assets that follow" in next(settings.alerts_folder.glob("*.log")).read_text()
 
 
+def test_a_blocking_check_of_an_asset_that_nothing_follows_stopped_nothing(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    start(settings, instance)
+    run(instance, settings, {3: WRONG}, blocking=True)
+    tell(settings, {}, instance, {"raw/numbers": frozenset({"raw/digits"}), "raw/digits": frozenset()})
+    assert "stopped: assets that follow" not in next(settings.alerts_folder.glob("*.log")).read_text()
+
+
 def test_a_failed_run_is_told_with_our_own_words_and_recovers_with_the_step(
     settings: Settings, instance: dg.DagsterInstance
 ) -> None:
@@ -154,6 +163,19 @@ def test_a_failed_run_is_told_with_our_own_words_and_recovers_with_the_step(
     ]
     text = next(settings.alerts_folder.glob("*.log")).read_text()
     assert "1 of 3 days failed / numbers of 2026-01-02: it is empty; ask …" in text
+
+
+def test_a_run_that_a_person_clicked_is_called_so(settings: Settings, instance: dg.DagsterInstance) -> None:
+    @dg.asset
+    def numbers() -> None:
+        raise DeliveryError("the file is empty")
+
+    start(settings, instance)
+    by_hand = dg.Definitions(assets=[numbers]).resolve_implicit_global_asset_job_def()
+    by_hand.execute_in_process(instance=instance, raise_on_error=False)
+    tell(settings, {}, instance, ANCESTORS)
+    text = next(settings.alerts_folder.glob("*.log")).read_text()
+    assert "what: a run by hand: the file is empty" in text
 
 
 def test_the_words_of_an_unforeseen_error_are_not_told(

@@ -25,10 +25,11 @@ from customer_profiles.orchestration.metadata import row_count
 from customer_profiles.orchestration.partitions import (
     ALL_DAYS_IN_ONE_RUN,
     DAILY,
+    NO_DAY,
     PASSED_OVER,
     RANGE_END,
     RANGE_START,
-    days_of,
+    days_named,
     store_as_of_days,
     store_days,
 )
@@ -148,6 +149,34 @@ def test_a_run_tells_our_words_for_a_fault_and_not_those_it_was_raised_from(plat
     assert told.endswith("ArtefactError: champion.json cannot be read; train again")
 
 
+def test_a_run_without_a_day_stores_nothing_and_says_how_to_choose_one(platform: Platform) -> None:
+    stored = numbers(lambda day: row_count(1))
+    with dg.instance_for_test() as instance:
+        done = dg.materialize(
+            [stored], instance=instance, resources={"platform": platform}, raise_on_error=False
+        )
+        assert instance.get_latest_materialization_event(KEY) is None
+    assert done.failure_data_for_node("raw__numbers").user_failure_data.description == NO_DAY
+
+
+def test_a_check_that_is_executed_alone_looks_at_the_newest_stored_day(platform: Platform) -> None:
+    asked: list[list[date]] = []
+
+    def find(platform: Platform, days: list[date]) -> Mapping[date, Finding]:
+        asked.append(days)
+        return dict.fromkeys(days, GOOD)
+
+    check = day_check(KEY.path, "numbers_are_few", "few", find)
+    alone = dg.Definitions(asset_checks=[check], resources={"platform": platform})
+    job = alone.resolve_implicit_global_asset_job_def()
+    with dg.instance_for_test() as instance:
+        (before,) = job.execute_in_process(instance=instance).get_asset_check_evaluations()
+        run_range(instance, platform, numbers(lambda day: row_count(1)))
+        job.execute_in_process(instance=instance)
+    assert before.metadata["says"].value == "there is nothing to check yet"
+    assert asked == [[SEVENTH]]
+
+
 def test_days_that_a_long_run_passes_over_say_that_nothing_was_computed(platform: Platform) -> None:
     @dg.asset(key=KEY, partitions_def=DAILY, backfill_policy=ALL_DAYS_IN_ONE_RUN)
     def newest(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
@@ -215,7 +244,7 @@ def test_progress_is_told_asset_and_days_done(tmp_path: Path) -> None:
 def as_of_numbers(store: Callable[[Session, date], Mapping[str, object]]) -> dg.AssetsDefinition:
     @dg.asset(key=KEY, partitions_def=DAILY, backfill_policy=ALL_DAYS_IN_ONE_RUN)
     def stored(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
-        store_as_of_days(context, platform, store, days_of(context))
+        store_as_of_days(context, platform, store, days_named(context))
 
     return stored
 
@@ -264,7 +293,7 @@ def test_an_asset_without_partitions_knows_the_days_of_its_run(platform: Platfor
 
     @dg.asset(deps=[KEY])
     def model(context: dg.AssetExecutionContext) -> None:
-        seen.append(days_of(context))
+        seen.append(days_named(context))
 
     with dg.instance_for_test() as instance:
         run_range(instance, platform, numbers(lambda day: {}), model)

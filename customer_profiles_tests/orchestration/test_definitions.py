@@ -153,6 +153,15 @@ def test_jobs_and_schedules_are_there_to_start(definitions: dg.Definitions) -> N
     assert {key.to_user_string() for key in daily} == set(GRAPH) - set(MODELS)
 
 
+def test_whatever_is_materialized_by_hand_runs_in_one_process_as_the_jobs_do(
+    definitions: dg.Definitions,
+) -> None:
+    repository = definitions.get_repository_def()
+    by_hand = definitions.resolve_implicit_global_asset_job_def()
+    jobs = [by_hand, *(repository.get_job(name) for name in repository.job_names)]
+    assert {job.name: job.executor_def for job in jobs} == {job.name: dg.in_process_executor for job in jobs}
+
+
 def test_the_alert_sensors_are_on_from_the_start(definitions: dg.Definitions) -> None:
     sensors = definitions.get_repository_def().sensor_defs
     alerts = {sensor.name: sensor.default_status for sensor in sensors if sensor.name.endswith("_alert")}

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from customer_profiles.collection.assets import raw_asset
+from customer_profiles.collection.assets import deliveries, raw_asset
 from customer_profiles.collection.sources.load import SourcesError
 from customer_profiles.definitions import build
 from customer_profiles.orchestration.instance import PROCESS_TAG, end_dead_runs
@@ -32,6 +33,7 @@ class Watch:
         self.instance = instance
         self.definitions = build(self.settings, {"platform": self.platform})
         self.cursor: str | None = None
+        self.says: str | None = None
 
     def deliver(self, day: date, text: str = ORDER.format(name="o1"), name: str = "{day}.csv") -> Path:
         file = self.settings.deliveries / "orders" / name.format(day=day)
@@ -49,7 +51,7 @@ class Watch:
             resources={"platform": self.platform},
         )
         told = sensor.evaluate_tick(context)
-        self.cursor = told.cursor
+        self.cursor, self.says = told.cursor, told.skip_message
         return [(request.partition_key, request.run_key) for request in told.run_requests or ()]
 
     def days(self) -> list[str | None]:
@@ -81,6 +83,28 @@ def test_a_day_waits_while_one_of_its_files_grows(watch: Watch) -> None:
         file.write_text(ORDER.format(name="x" * (n + 5)))
         assert watch.days() == (["2026-03-02"] if n == 0 else [])
     assert watch.days() == ["2026-03-01"]
+
+
+def test_a_tick_that_asks_for_nothing_says_why(watch: Watch) -> None:
+    watch.deliver(FIRST)
+    watch.tick()
+    assert watch.says == "1 file(s) of 2026-03-01 are new or growing; a day waits until they stay as they are"
+    watch.tick()
+    assert watch.says is None
+    watch.tick()
+    assert watch.says == "nothing new among 1 file(s)"
+
+
+def test_the_ledger_shows_minutes_and_the_first_digits_of_a_hash(watch: Watch) -> None:
+    os.utime(watch.deliver(FIRST), (0, 0))
+    watch.run(str(FIRST))
+    resources = {"platform": watch.platform}
+    done = dg.materialize(
+        [deliveries], partition_key=str(FIRST), instance=watch.instance, resources=resources
+    )
+    (stored,) = done.asset_materializations_for_node("raw__deliveries")
+    line = stored.metadata["files"].value.splitlines()[-1]
+    assert re.search(r"\| 2026-03-01 \| 1970-01-01 00:00 UTC \| [0-9a-f]{8} \|$", line), line
 
 
 def test_a_file_that_is_being_sent_is_not_seen(watch: Watch) -> None:

@@ -105,6 +105,20 @@ def broken_history(home: Path) -> None:
     (home / "all.csv").write_text("Nr,At\nA,2026-03-01\n")
 
 
+def test_rows_of_another_day_that_came_late_are_no_delivery_of_the_day(settings: Settings) -> None:
+    orders = dg.AssetKey(["raw", "orders"])
+
+    def stored(day: date, delivery: str) -> dg.AssetMaterialization:
+        metadata = {"dagster/row_count": 3, "delivery": delivery}
+        return dg.AssetMaterialization(orders, partition=str(day), metadata=metadata)
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.report_runless_asset_event(stored(date(2026, 3, 2), "loaded 1 file(s)"))
+        late_rows = "no delivery: zero rows; 3 new rows of orders/2026-03-01.csv@1"
+        instance.report_runless_asset_event(stored(date(2026, 3, 4), late_rows))
+        assert seen(settings, instance, clock(5, 7))["delivery"] == (True, "warn", 1)
+
+
 def test_a_file_whose_days_nobody_can_tell_leaves_its_table_late_and_hides_nothing(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:

@@ -280,4 +280,6 @@ def test_a_finding_names_the_worst_first_in_one_sentence(table):
     assert (told.passed, told.severity) == (False, "error")
     assert told.says.startswith("2 of 4 columns have drifted: spend: psi ")
     assert [row["column_name"] for row in told.details][:2] == ["spend", "channel"]
+    assert list(told.details[0])[:3] == ["column_name", "verdict", "moved"]
+    assert float("inf") not in {row["error"] for row in told.details}
     assert finding([]).passed

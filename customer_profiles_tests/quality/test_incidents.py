@@ -123,6 +123,19 @@ def test_what_fails_after_a_cause_in_the_same_run_is_told_with_it() -> None:
     ) == [3, 3, 3, 4]
 
 
+def test_what_fails_later_in_a_run_is_told_with_what_the_run_opened_at_an_earlier_look() -> None:
+    cause = replace(incident(in_one_run("cleaned/orders", severity="warn")), number=7, told_in=7)
+    assert together(in_one_run("features/consumption"), standing=[cause]) == [7]
+    assert together(in_one_run("cleaned/events"), standing=[cause]) == [1]
+    assert together(check(4, subject="features/consumption"), standing=[cause]) == [1]
+
+
+def test_a_failure_that_goes_on_since_an_earlier_run_hides_nothing_new() -> None:
+    before = incident(check(2, severity="warn"))
+    (course,), _ = follow([before], [in_one_run("cleaned/orders", severity="warn")], {}, 7)
+    assert together(in_one_run("features/consumption"), standing=[course.after]) == [1]
+
+
 def test_what_fails_in_another_run_is_told_by_itself() -> None:
     assert together(in_one_run("cleaned/orders"), check(4, subject="features/consumption")) == [1, 2]
 
