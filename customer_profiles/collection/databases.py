@@ -23,8 +23,7 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
-from customer_profiles.collection.formats import EXACT_FLOAT
-from customer_profiles.collection.json_cells import nested_text
+from customer_profiles.collection.json_cells import EXACT_FLOAT, nested_text
 from customer_profiles.collection.layouts import Refuse
 
 BOUNDS = ("day_start", "day_end")

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import polars as pl
 
 from customer_profiles.collection.escapes import PARTED, as_parted, as_written, unescaped
-from customer_profiles.collection.json_cells import json_row, nested_text
+from customer_profiles.collection.json_cells import EXACT_FLOAT, json_row, nested_text
 from customer_profiles.collection.layouts import Layout, Ragged, Refuse
 from customer_profiles.collection.parsing import as_text
 from customer_profiles.collection.text_files import CHUNK, lines_of, open_text, require_closed, survey_text
@@ -22,8 +22,7 @@ from customer_profiles.collection.text_files import CHUNK, lines_of, open_text, 
 BOM = "\ufeff"
 """Stands before a text; files that were put together hold it in the middle, too."""
 ONE_A_LINE = "deliver one JSON object a line (of a list: jq -c '.[]')"
-EXACT_FLOAT = 2.0**53
-"""Whole numbers up to here are the same as floats."""
+NO_OBJECTS = f"no line of it is a JSON object with columns; {ONE_A_LINE}"
 TICKS = {"ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
 """Of a day, by the unit of a time."""
 FARTHEST_DAY = 95_000_000
@@ -145,7 +144,7 @@ def _read_ndjson(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFra
                 column.append(row.get(name))
             height += 1
     if not cells and (height or ragged):
-        raise refuse(f"no line of it is a JSON object with columns; {ONE_A_LINE}")
+        raise refuse(NO_OBJECTS)
     rows = pl.DataFrame(cells, schema=dict.fromkeys(cells, pl.String))
     rows.columns = tidy_names(rows.columns, refuse)
     return rows, ragged

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 LARGEST = 2**63
 """Whole numbers from here on are rounded by whoever holds them in 64 bits with a sign."""
+EXACT_FLOAT = 2.0**53
+"""Whole numbers up to here are the same as floats."""
 MAY_BE_LARGE = re.compile(r"\d{19}")
 """Few texts hold so many digits, and that is found out faster than all numbers are looked at."""
 
@@ -34,6 +37,21 @@ def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return named
 
 
+def _number(decimal: str) -> Callable[[str], int | float | str]:
+    """What JSON writes with a fraction or an exponent; a whole number is whole, as in Parquet and databases.
+
+    JSON tells 17850.0 and 17850 not apart: a column of ids in which some are absent is written so.
+    """
+
+    def number(written: str) -> int | float | str:
+        value = float(written)
+        if value.is_integer() and abs(value) <= EXACT_FLOAT:
+            return int(value)
+        return value if decimal == "." else written.replace(".", decimal)
+
+    return number
+
+
 def _exact(value: Any) -> Any:
     """The same, with large whole numbers as text: a path would round them, and ids would be one."""
     if isinstance(value, dict):
@@ -45,10 +63,8 @@ def _exact(value: Any) -> Any:
 
 # made once: json.loads and json.dumps make a new one at each call with an option
 DECODERS = {
-    ".": json.JSONDecoder(object_pairs_hook=_named_once).decode,
-    ",": json.JSONDecoder(
-        object_pairs_hook=_named_once, parse_float=lambda number: number.replace(".", ",")
-    ).decode,
+    decimal: json.JSONDecoder(object_pairs_hook=_named_once, parse_float=_number(decimal)).decode
+    for decimal in (".", ",")
 }
 """Read JSON, by the sign with which its fractions are written as text."""
 written_json = json.JSONEncoder(ensure_ascii=False).encode

@@ -346,6 +346,13 @@ def test_json_values_are_read_by_their_text(shop, sound) -> None:
     assert found["customer_key"][1] == shop.keys.key("7")
 
 
+@pytest.mark.parametrize("number", ["17850.0", "1.785E4"])
+def test_a_whole_number_of_json_is_the_same_id_however_it_is_written(shop, sound, number: str) -> None:
+    row = json.dumps(sound("orders", customer_id=0)).replace('"customer_id": 0', f'"customer_id": {number}')
+    shop.deliver("orders", row, form="ndjson")
+    assert shop.receive("orders").rows["customer_key"].to_list() == [shop.keys.key("17850")]
+
+
 TYPED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "integers as ids": ({}, {"order_id": "7", "quantity": 1, "ordered_at": NOON}),
     "floats for integers and ids": (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, timedelta
 
 import polars as pl
@@ -48,6 +49,18 @@ def test_what_only_the_whole_file_tells_still_refuses_it(shop, monkeypatch: pyte
     assert shop.raw("events").is_empty()
     shop.deliver("events", CSV + '"never closed\n')
     with pytest.raises(DeliveryError, match="quotation mark in row 901 is never closed"):
+        shop.receive("events")
+
+
+def test_large_ndjson_may_hold_a_piece_without_an_object(
+    shop, sound, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_small_pieces(monkeypatch)
+    good, broken = [json.dumps(sound("events", event_id=f"E{n}")) for n in range(200)], ["[1,"] * 100
+    shop.deliver("events", "\n".join([*good, *broken, *broken[:3]]), form="ndjson")
+    assert shop.receive("events").rows["broken_rules"].list.len().to_list() == [0] * 200 + [1] * 103
+    shop.deliver("events", "\n".join(broken), form="ndjson")
+    with pytest.raises(DeliveryError, match="no line of it is a JSON object with columns; deliver one"):
         shop.receive("events")
 
 

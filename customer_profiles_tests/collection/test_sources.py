@@ -465,6 +465,17 @@ def test_a_path_leads_into_nested_fields(own: OwnData) -> None:
     assert (found["payment_method"], found["coupon_id"], found["channel"]) == ("上海", "7", None)
 
 
+@pytest.mark.parametrize("decimal", [".", ","])
+@pytest.mark.parametrize("form", ["ndjson", "parquet"])
+def test_a_nested_whole_number_has_no_fraction(own: OwnData, form: str, decimal: str) -> None:
+    frame = pl.DataFrame([ROW | {"Paid": 19.9, "buyer": {"id": 17850.0, "share": 0.5}}])
+    (frame.write_ndjson if form == "ndjson" else frame.write_parquet)(own.folder / f"f.{form}")
+    columns = ORDER | {"coupon_id": "buyer.id", "channel": "buyer.share"}
+    own.says({"path": f"f.{form}", "columns": columns, "decimal": decimal})
+    (row,) = own.rows()
+    assert (row["coupon_id"], row["channel"]) == ("17850", f"0{decimal}5")
+
+
 @pytest.mark.parametrize("rows_of", [None, "buyer"])
 def test_nested_ids_of_many_digits_stay_apart(own: OwnData, rows_of: str | None) -> None:
     ids = [10**22 + 1, 10**22 + 2]

@@ -42,6 +42,8 @@ MAY_BE_DECORATED = r"[^\d.,+-]"
 BEFORE, AFTER = rf"(?i)^([-+(]?){CURRENCY}", rf"(?i){CURRENCY}([-)]?)$"
 BEHIND = r"^\((.*)\)$|^([^-+].*)-$"
 """A negative amount as bookkeepers write it: ``(12.50)``, ``12.50-``."""
+NO_CENTS = {".": r"\.(--?|–|—)$", ",": r",(--?|–|—)$"}
+"""What stands in place of ``.00`` where a price is whole, by its decimal sign: ``12.-``, ``5,–``."""
 GROUPED = {
     ".": r"^[+-]?[1-9]\d{0,2}(,\d{2,3})*,\d{3}(\.\d+)?$",
     ",": r"^[+-]?[1-9]\d{0,2}(\.\d{2,3})*\.\d{3}(,\d+)?$",
@@ -98,7 +100,8 @@ def currency_code(said: str) -> str | None:
 
 def plain_number(cell: pl.Expr, decimal: str) -> pl.Expr:
     """A number without signs around it and thousands set apart, its fraction after a point."""
-    signed = cell.map_batches(undecorated, pl.String).str.replace(BEHIND, "-$1$2")
+    bare_number = cell.map_batches(undecorated, pl.String).str.replace(NO_CENTS[decimal], "")
+    signed = bare_number.str.replace(BEHIND, "-$1$2")
     grouped = signed.str.contains(GROUPED[decimal])
     thousands = "," if decimal == "." else "."
     digits = pl.when(grouped).then(signed.str.replace_all(thousands, "", literal=True)).otherwise(signed)
