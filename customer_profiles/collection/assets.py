@@ -15,6 +15,7 @@ from customer_profiles.orchestration.metadata import table as table_of
 from customer_profiles.orchestration.partitions import (
     ALL_DAYS_IN_ONE_RUN,
     DAILY,
+    FATE,
     GONE,
     RUN_AGAIN,
     days_of,
@@ -56,7 +57,7 @@ def raw_asset(table: str) -> dg.AssetsDefinition:
                 for reason in (*told.refused, *told.warnings, *told.gone):
                     context.log.warning(reason)
                 again = ", ".join(map(str, told.run_again))
-                notes = {**told.notes, RUN_AGAIN: again, GONE: "; ".join(told.gone)}
+                notes = {FATE: told.fate, **told.notes, RUN_AGAIN: again, GONE: "; ".join(told.gone)}
                 return {**row_count(told.rows), **{name: note for name, note in notes.items() if note}}
 
             try:

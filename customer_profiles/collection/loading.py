@@ -24,7 +24,6 @@ from customer_profiles.collection.sources.finding import delivered_days, find_de
 from customer_profiles.collection.storing import Entry, state_of, store
 from customer_profiles.warehouse import Session
 
-NO_DELIVERY = "no delivery: zero rows"
 VERSION_DIGITS = 8
 """Leading digits of a file's hash that name a later state of it."""
 
@@ -68,7 +67,7 @@ def load_day(
     if not rebuild and own.height:
         return _kept(delivery, own)
     if delivery is None and not (rebuild and own.height):
-        return Loaded("absent", says=NO_DELIVERY)
+        return Loaded("absent", says="no delivery: zero rows")
     if run_without and not rebuild:
         return Loaded("late", says=f"it came after {day} was run: {ENTERS} {REWRITE.format(day)}")
     arrivals = _arrivals([delivery]) if delivery else []

@@ -27,9 +27,15 @@ LARGEST_NUMBER = 10**15
 """Whole numbers beyond it are broken: a customer's sum of thousands of them has to fit into 64 bits."""
 NO_CURRENCY = "XXX"
 """ISO 4217's code of what has no currency: orders of which no money is told."""
-NO_DIGITS = ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF")
-THREE_DIGITS = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
-MINOR_DIGITS = dict.fromkeys((*NO_DIGITS, "XOF", "XPF"), 0) | dict.fromkeys(THREE_DIGITS, 3)
+MINOR_DIGITS = {
+    currency: digits
+    for digits, currencies in (
+        (0, ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW")),
+        (0, ("PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF")),
+        (3, ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")),
+    )
+    for currency in currencies
+}
 """Digits of the minor unit of ISO 4217's currencies that have not 2: a yen has none."""
 
 

@@ -19,7 +19,33 @@ from customer_profiles.settings import LabelSettings
 CUSTOMER, ELIGIBLE = "customer_key", "eligible_for_scoring"
 LONGEST_WAIT_WEEKS = 52
 WANTED_POSITIVES, LIFT_ERROR_OF_500 = 500, 0.40
-"""Half-width of the 95 % interval of lift@10 % that about 500 positives give (CONTRACT.md section 4)."""
+"""Half-width of the 95 % interval of lift@10 % that about 500 positives give, by customer bootstrap."""
+
+
+class Words(NamedTuple):
+    """What advice calls the two outcomes of a label, and which horizon it asks for."""
+
+    positive: str
+    negative: str
+    for_more_positives: str
+    too_few_negatives: str
+
+
+IN_WORDS = {
+    False: Words(
+        "converted",
+        "did not convert",
+        "raise label.horizon_days",
+        "Most do in so long a time: shorten label.horizon_days.",
+    ),
+    True: Words(
+        "left",
+        "stayed",
+        "shorten label.horizon_days",
+        "Most leave in so short a time: raise label.horizon_days.",
+    ),
+}
+"""By whether the label is turned: a positive is then somebody who does *not* do a thing in time."""
 
 
 class ExamplesError(ValueError):
@@ -194,17 +220,13 @@ def insufficiency(
     for name, rows in parts._asdict().items():
         few = min(rows.positives, len(rows) - rows.positives)
         if few < smallest_positives:
+            told = IN_WORDS[turned]
             if few == rows.positives:
-                kind, next_step = (
-                    "left" if turned else "converted",
-                    sufficiency(examples, parts, turned=turned),
-                )
-            elif turned:
-                kind, next_step = "stayed", "Most leave in so short a time: raise label.horizon_days."
+                did, next_step = told.positive, sufficiency(examples, parts, turned=turned)
             else:
-                kind, next_step = "did not convert", "Most do in so long a time: shorten label.horizon_days."
+                did, next_step = told.negative, told.too_few_negatives
             return (
-                f"Nothing is trained: of {len(rows):,} rows in the {name} set {few} {kind};"
+                f"Nothing is trained: of {len(rows):,} rows in the {name} set {few} {did};"
                 f" at least {smallest_positives} are needed. {next_step}"
             )
     return None
@@ -212,23 +234,21 @@ def insufficiency(
 
 def sufficiency(examples: Examples, parts: Split, *, turned: bool = False) -> str:
     """How precise a test these examples make, and when to train again for a better one."""
-    positives = parts.test.positives
-    horizon = "shorten label.horizon_days" if turned else "label.horizon_days"
+    positives, for_more = parts.test.positives, IN_WORDS[turned].for_more_positives
     if not examples.positives:
-        first = horizon if turned else f"raise {horizon}"
-        return f"No snapshot holds any: {first}, or train again when later days are delivered."
+        return f"No snapshot holds any: {for_more}, or train again when later days are delivered."
     if not positives:
-        return f"The test snapshot holds none: raise label.holdout_share or {horizon}."
+        return f"The test snapshot holds none: raise label.holdout_share or {for_more}."
     rate = positives / len(parts.test)
     within = lift_error(positives, rate)
     told = f"As a rule, {positives:,} positives in the test snapshot give lift@10 % within {within:.2f}"
     if positives >= WANTED_POSITIVES:
         return f"{told}."
     enough = f"{WANTED_POSITIVES} would give {lift_error(WANTED_POSITIVES, rate):.2f}"
-    return f"{told}; {enough}; {_outlook(examples, positives, horizon)}."
+    return f"{told}; {enough}; {_outlook(examples, positives, for_more)}."
 
 
-def _outlook(examples: Examples, positives: int, horizon: str) -> str:
+def _outlook(examples: Examples, positives: int, for_more: str) -> str:
     """In how many weeks the test will hold enough positives, if they go on growing as they did.
 
     Counted on all customers, whose numbers are steadier, from the first snapshot to the last.
@@ -239,5 +259,5 @@ def _outlook(examples: Examples, positives: int, horizon: str) -> str:
     growth = 7 * (last - first) / span * positives / max(last, 1) if span else 0.0
     weeks = np.ceil((WANTED_POSITIVES - positives) / growth) if growth > 0 else np.inf
     if weeks > LONGEST_WAIT_WEEKS:
-        return f"its positives hardly grow with time: raise label.holdout_share or {horizon}"
+        return f"its positives hardly grow with time: raise label.holdout_share or {for_more}"
     return f"train again after about {weeks:.0f} week{'s' if weeks > 1 else ''}"

@@ -121,6 +121,7 @@ def evaluate(
         after = min(before[0], newest) if before else max(newest - FARTHEST_BACK, 0)
         read = observations_of(instance, events_between(instance, after, newest))
         ends = ancestors.keys() - frozenset().union(*ancestors.values())
+        # A check beside an asset that nothing follows stops nothing. Of an unknown asset nobody can say.
         seen = [replace(each, blocking=False) if each.subject in ends else each for each in read]
         seen += late_days
         seen += _awake(outbox, settings, instance, now, sensor)

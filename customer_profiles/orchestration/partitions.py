@@ -19,6 +19,8 @@ DAILY = dg.DailyPartitionsDefinition(start_date="2026-01-01", timezone="Asia/Sha
 """Stands in the assets until ``build`` puts the settings' first day and zone in its place."""
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 REBUILD_TAG = "customer_profiles/rebuild"
+FATE = "fate of the delivery"
+"""Metadata of a day's raw rows: whether its own delivery was loaded, absent or refused."""
 RUN_AGAIN = "days to run again"
 """Metadata of a day that changed after later days were run: these days, with commas between."""
 GONE = "gone from changed files"

@@ -20,7 +20,7 @@ from customer_profiles.conversion.artefacts import champion, load_page, room, ve
 from customer_profiles.conversion.page import Page
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.orchestration.run import RunResult
-from customer_profiles.profiles.reach import NEEDED, reach
+from customer_profiles.profiles.reach import reach_of_day
 from customer_profiles.profiles.tables import CUSTOMER_PROFILES
 from customer_profiles.quality.reconciliation import FATES
 from customer_profiles.segments.differences import what_sets_apart
@@ -87,7 +87,7 @@ def make_report(platform: Platform, result: RunResult, fingerprint: str, before:
         rows = {table: _fates(row_fates(warehouse, table, result.first, result.last)) for table in CONTRACTS}
         newest = max(warehouse.days(CUSTOMER_PROFILES), default=None)
         customers = warehouse.row_counts(CUSTOMER_PROFILES).get(newest, 0) if newest else 0
-        listed = warehouse.frame(CUSTOMER_PROFILES, newest, newest, *NEEDED) if newest else None
+        reach = reach_of_day(warehouse, newest, settings.conversion.list_share) if newest else ""
         segments = warehouse.frame(SEGMENTS, newest, newest, "segment") if newest else None
     page = _page(settings)
     parted = load_segmentation(settings.models)
@@ -117,7 +117,7 @@ def make_report(platform: Platform, result: RunResult, fingerprint: str, before:
         changed=[*(what_changed(before.read_by, read_by) if before else []), *result.gone],
         not_trained=dict(result.not_trained),
         contact=page.contact if page and champion(settings.models, settings.label.train[0]) else "",
-        reach=reach(listed, settings.conversion.list_share) if listed is not None else "",
+        reach=reach,
     )
 
 

@@ -19,11 +19,12 @@ import dagster as dg
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, TickStatus
 
-from customer_profiles.collection.loading import NO_DELIVERY
+from customer_profiles.collection.ledger import LOADED
 from customer_profiles.collection.reading import DeliveryError
 from customer_profiles.collection.sources.finding import delivered_days, waiting_days
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.orchestration.jobs import DAILY_SCHEDULE
+from customer_profiles.orchestration.partitions import FATE
 from customer_profiles.quality.freshness import late_days
 from customer_profiles.quality.incidents import Observation
 from customer_profiles.settings import Settings
@@ -176,7 +177,7 @@ def _loaded_days(instance: dg.DagsterInstance, table: str) -> frozenset[date]:
     for record in records:
         stored = record.asset_materialization
         told = {name: each.value for name, each in stored.metadata.items()} if stored else {}
-        came = told.get("dagster/row_count") and not str(told.get("delivery", "")).startswith(NO_DELIVERY)
+        came = told.get(FATE, LOADED) == LOADED and told.get("dagster/row_count")
         if record.partition_key and came:
             days.add(date.fromisoformat(record.partition_key))
     return frozenset(days)

@@ -12,7 +12,7 @@ from customer_profiles.orchestration.platform import Platform
 from customer_profiles.profiles.assemble import assemble_day, merged_ids
 from customer_profiles.profiles.drift import models_in_service, store_counts, store_what_models_know, world_of
 from customer_profiles.profiles.publication import publish
-from customer_profiles.profiles.reach import NEEDED, reach
+from customer_profiles.profiles.reach import reach_of_day
 from customer_profiles.profiles.tables import COUNTS, CUSTOMER_PROFILES, DRIFT
 from customer_profiles.quality.measuring import measure_days
 
@@ -77,8 +77,7 @@ def customer_profiles(context: dg.AssetExecutionContext, platform: dg.ResourcePa
 
         def assemble(day: date) -> dict[str, Any]:
             metadata = row_count(assemble_day(warehouse, day, settings.label.train[0]))
-            listed = warehouse.frame(CUSTOMER_PROFILES, day, day, *NEEDED)
-            if says := reach(listed, settings.conversion.list_share):
+            if says := reach_of_day(warehouse, day, settings.conversion.list_share):
                 metadata["list"] = says
             if day == max(warehouse.days(CUSTOMER_PROFILES), default=None):
                 tables = {

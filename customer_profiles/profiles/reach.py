@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import polars as pl
 
 from customer_profiles.conversion.groups import MARKETING
 from customer_profiles.conversion.metrics import ranked
+from customer_profiles.profiles.tables import CUSTOMER_PROFILES
+from customer_profiles.warehouse import Session
 
 WAYS = dict(zip(MARKETING, ("e-mail", "SMS", "push"), strict=True))
 SCORE = "conversion_probability"
 NEEDED = ("customer_key", SCORE, *WAYS)
 """The profile's columns that are looked at."""
+
+
+def reach_of_day(session: Session, day: date, share: float) -> str:
+    """``reach`` of the profiles that are stored of a day."""
+    return reach(session.frame(CUSTOMER_PROFILES, day, day, *NEEDED), share)
 
 
 def reach(profiles: pl.DataFrame, share: float) -> str:

@@ -125,7 +125,7 @@ def test_where_all_convert_or_nobody_another_horizon_is_advised(converted, advic
 
 def test_a_test_set_that_does_not_grow_says_what_would_help():
     rows = growing((1_120, 1_120, 1_120))
-    assert "raise label.holdout_share or label.horizon_days" in sufficiency(rows, split(rows, LABEL))
+    assert "raise label.holdout_share or raise label.horizon_days" in sufficiency(rows, split(rows, LABEL))
 
 
 @pytest.mark.parametrize(

@@ -18,15 +18,20 @@ from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatu
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._daemon.types import DaemonHeartbeat
 
+from customer_profiles.collection.assets import raw_asset
+from customer_profiles.collection.ledger import ABSENT, LOADED, REFUSED
 from customer_profiles.collection.sources import rows
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.load import load_home
+from customer_profiles.contracts import CONTRACTS
+from customer_profiles.contracts.columns import columns_of
 from customer_profiles.definitions import ANCESTORS, build
 from customer_profiles.orchestration.alerts import open_alerts, tell
 from customer_profiles.orchestration.doctor import examine
 from customer_profiles.orchestration.instance import open_instance
 from customer_profiles.orchestration.jobs import DAILY_SCHEDULE
 from customer_profiles.orchestration.observations import log_name
+from customer_profiles.orchestration.partitions import FATE
 from customer_profiles.orchestration.platform import Platform, keep_zone, watched_home
 from customer_profiles.orchestration.watch import PROFILES, is_awaited, late
 from customer_profiles.privacy.secrets import load_secrets
@@ -108,15 +113,28 @@ def broken_history(home: Path) -> None:
 def test_rows_of_another_day_that_came_late_are_no_delivery_of_the_day(settings: Settings) -> None:
     orders = dg.AssetKey(["raw", "orders"])
 
-    def stored(day: date, delivery: str) -> dg.AssetMaterialization:
-        metadata = {"dagster/row_count": 3, "delivery": delivery}
+    def stored(day: date, fate: str) -> dg.AssetMaterialization:
+        metadata = {"dagster/row_count": 3, FATE: fate}
         return dg.AssetMaterialization(orders, partition=str(day), metadata=metadata)
 
     with dg.DagsterInstance.ephemeral() as instance:
-        instance.report_runless_asset_event(stored(date(2026, 3, 2), "loaded 1 file(s)"))
-        late_rows = "no delivery: zero rows; 3 new rows of orders/2026-03-01.csv@1"
-        instance.report_runless_asset_event(stored(date(2026, 3, 4), late_rows))
+        instance.report_runless_asset_event(stored(date(2026, 3, 2), LOADED))
+        instance.report_runless_asset_event(stored(date(2026, 3, 4), ABSENT))
         assert seen(settings, instance, clock(5, 7))["delivery"] == (True, "warn", 1)
+
+
+def test_a_raw_day_tells_the_fate_of_its_delivery(settings: Settings) -> None:
+    day, header = date(2026, 3, 2), ",".join(columns_of(CONTRACTS["orders"]))
+    with dg.DagsterInstance.ephemeral() as instance:
+        for fate, next_file in ((ABSENT, "order_id\n"), (REFUSED, f"{header}\n"), (LOADED, "")):
+            resources = {"platform": Platform(settings, {})}
+            stored = dg.materialize(
+                [raw_asset("orders")], partition_key=str(day), resources=resources, instance=instance
+            ).asset_materializations_for_node("raw__orders")
+            assert stored[0].metadata[FATE].value == fate
+            file = settings.deliveries / "orders" / f"{day}.csv"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(next_file)
 
 
 def test_a_file_whose_days_nobody_can_tell_leaves_its_table_late_and_hides_nothing(
