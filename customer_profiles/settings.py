@@ -94,7 +94,7 @@ class IdentitySettings(_Section):
 
 
 class LabelSettings(_Section):
-    """What is predicted, and of which days. See the contract: gap, horizon, maturity."""
+    """What is predicted, and of which days (see ``conversion.labels.label_window``)."""
 
     train: list[LabelName] = Field(
         ["purchase"], min_length=1, description="labels that get a model each; the first is the profile's"
@@ -160,9 +160,14 @@ class SegmentSettings(_Section):
     smallest_share: float = Field(0.03, gt=0, lt=0.5, description="no segment smaller than this share")
 
     @model_validator(mode="after")
-    def _fewest_come_first(self) -> Self:
+    def _segments_can_be(self) -> Self:
         if self.fewest > self.most:
             raise ValueError(f"fewest {self.fewest} is more than most {self.most}")
+        if self.smallest_share > 1 / self.fewest:
+            raise ValueError(
+                f"smallest_share {self.smallest_share} is more than 1 / {self.fewest}: as many segments as"
+                " fewest names cannot each hold it"
+            )
         return self
 
 
@@ -211,12 +216,19 @@ class DriftSettings(_Section):
     fewest_rows: int = Field(100, ge=1, description="fewer rows on either side are too few to tell")
     columns: dict[str, DriftLimits] = Field({}, description="thresholds of single columns: table.column")
 
+    def of_column(self, name: str) -> DriftSettings:
+        """With a column's own thresholds in place of those that it has; ``name`` is table.column."""
+        own = self.columns.get(name)
+        return self.model_copy(update=own.model_dump(exclude_none=True)) if own else self
+
     @model_validator(mode="after")
     def _warnings_come_first(self) -> Self:
-        for what in ("", "missing_", "fall_"):
-            warn, error = getattr(self, f"{what}warn"), getattr(self, f"{what}error")
-            if warn > error:
-                raise ValueError(f"{what}warn {warn} is more than {what}error {error}")
+        for column in (None, *self.columns):
+            limits, of = (self.of_column(column), f" of {column}") if column else (self, "")
+            for what in ("", "missing_", "fall_"):
+                warn, error = getattr(limits, f"{what}warn"), getattr(limits, f"{what}error")
+                if warn > error:
+                    raise ValueError(f"{what}warn {warn} is more than {what}error {error}{of}")
         return self
 
 
