@@ -37,7 +37,7 @@ from customer_profiles.orchestration.watch import heartbeats, is_awaited, late, 
 from customer_profiles.privacy.secrets import FINGERPRINT_FILE, SecretError, load_secrets
 from customer_profiles.quality.alerts import Message
 from customer_profiles.settings import NO_HOME, Settings
-from customer_profiles.warehouse import Warehouse, WarehouseError
+from customer_profiles.warehouse import HeldError, Warehouse, WarehouseError
 from customer_profiles.warehouse.outbox import OutboxError
 
 State = Literal["ok", "warn", "error"]
@@ -162,8 +162,7 @@ def _files(settings: Settings) -> Iterator[Line]:
             with Warehouse(file, lock_wait_seconds=0).session():
                 yield Line("ok", file.name, f"{file.stat().st_size / 1e6:,.0f} MB, nobody holds it")
         except WarehouseError as error:
-            held = "is held by" in str(error)
-            yield Line("warn" if held else "error", file.name, str(error).replace("; waited 0 s", ""))
+            yield Line("warn" if isinstance(error, HeldError) else "error", file.name, str(error))
 
 
 def _addresses(environ: Mapping[str, str]) -> Iterator[Line]:

@@ -228,7 +228,7 @@ def test_sensors_that_slept_say_so_when_they_wake(tmp_path: Path) -> None:
     assert titles(settings)[1:] == ["[ERROR] alerts: have slept", "[OK] recovered: alerts: have slept"]
 
 
-def test_the_doctor_finds_open_secrets_a_held_warehouse_unread_events_and_waiting_messages(
+def test_the_doctor_finds_open_secrets_a_damaged_warehouse_unread_events_and_waiting_messages(
     settings: Settings, instance: dg.DagsterInstance
 ) -> None:
     load_secrets(settings.secrets, {})
