@@ -82,15 +82,15 @@ def show_report(console: Console, settings: Settings, report: Report, told: str 
         console.print(f"[red]failed:[/red] {escape(failure)}", soft_wrap=True)
     for change in report.changed:
         console.print(f"[yellow]changed:[/yellow] {escape(change)}", soft_wrap=True)
+    here = settings.home == DEFAULT_HOME.resolve()
+    home = "" if here else f" --home {escape(str(settings.home))}"
     if report.run_again:
         first, last = report.run_again[0], report.run_again[-1]
         console.print(
             f"[yellow]run again:[/yellow] {days_in_words(first, last)}, told before an earlier day changed: "
-            f"customer-profiles run --from {first} --to {last}",
+            f"customer-profiles run{home} --from {first} --to {last}",
             soft_wrap=True,
         )
-    here = settings.home == DEFAULT_HOME.resolve()
-    home = "" if here else f" --home {escape(str(settings.home))}"
     look = "make ui" if here else f"customer-profiles ui{home}"
     look += f", or customer-profiles model{home}" if report.models else ""
     advice = look if report.succeeded else f"mend what failed, then run again: customer-profiles run{home}"
