@@ -139,11 +139,11 @@ def load_page(folder: Path) -> Page:
 
 
 def versions(models: Path, label: str) -> list[str]:
-    """Versions whose training was stored to its end, damaged ones too, by the day and hour of training."""
+    """Versions whose training was stored to its end, damaged ones first, by the moment of training."""
     folders = room(models, label)
     stored = [folder for folder in folders.iterdir() if folder.is_dir()] if folders.is_dir() else []
     whole = [folder for folder in stored if not folder.name.endswith(artefacts.UNFINISHED)]
-    return [folder.name for folder in sorted(whole, key=_trained_at)]
+    return [folder.name for folder in sorted(whole, key=lambda folder: _told(folder, "trained_at"))]
 
 
 def find(models: Path, label: str, version: str) -> Path:
@@ -272,7 +272,7 @@ def usable_champion(models: Path, label: str) -> tuple[StorableModel | None, str
 def _require_whole(folder: Path) -> None:
     """Raise ``ArtefactError`` unless every file is as it was written, for the label whose folder this is."""
     damaged = artefacts.damaged_files(folder)
-    label = "" if damaged else _label_of(folder)
+    label = "" if damaged else _told(folder, "label")
     if label and label != folder.parent.name:
         damaged = [f"it was trained for {label}"]
     if damaged:
@@ -282,17 +282,9 @@ def _require_whole(folder: Path) -> None:
         )
 
 
-def _label_of(folder: Path) -> str:
-    """The label that the version's page names; nothing for a page of another version of the platform."""
+def _told(folder: Path, name: str) -> str:
+    """What the version's page says under a name; nothing if it is damaged, or of another platform version."""
     try:
-        return str(json.loads((folder / PAGE).read_text(encoding="utf-8"))["label"])
-    except (OSError, KeyError, TypeError, ValueError):
-        return ""
-
-
-def _trained_at(folder: Path) -> str:
-    """When the version was trained; a damaged one counts as the oldest."""
-    try:
-        return str(json.loads((folder / PAGE).read_text(encoding="utf-8"))["trained_at"])
+        return str(json.loads((folder / PAGE).read_text(encoding="utf-8"))[name])
     except (OSError, KeyError, TypeError, ValueError):
         return ""
