@@ -120,14 +120,20 @@ def _trial(campaign: str, known: pl.DataFrame) -> Trial:
 
 
 def _arms(session: Session, contacts: Frame, campaign: str, day: date, last: date) -> pl.DataFrame:
-    """One row per customer: arm, randomised, chance. Who stands in two arms is in none."""
+    """One row per customer: arm, randomised, chance. Who stands in two arms is in none.
+
+    Of several contacts of a customer the first one tells: it is the draw, the others follow from it.
+    """
     made = contacts.filter(
         nw.col("delivery_day") <= nw.lit(last),
         nw.col("campaign_id") == campaign,
         nw.col("contacted_day") == day_number(day),
     )
     found = session.collect(
-        newest(made, CONTACT).select(CUSTOMER, ARM, "randomised", chance=nw.col("assignment_probability"))
+        newest(made, CONTACT).select(
+            CUSTOMER, "contacted_at", ARM, "randomised", chance=nw.col("assignment_probability")
+        )
     )
     one_arm = found.filter(pl.col("arm").n_unique().over(CUSTOMER) == 1, pl.col(CUSTOMER).is_not_null())
-    return one_arm.unique(CUSTOMER, keep="first", maintain_order=True)
+    first = one_arm.sort(CUSTOMER, "contacted_at").unique(CUSTOMER, keep="first", maintain_order=True)
+    return first.drop("contacted_at")
