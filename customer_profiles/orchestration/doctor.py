@@ -31,6 +31,7 @@ from customer_profiles.orchestration.destinations import (
     send,
 )
 from customer_profiles.orchestration.instance import InstanceError, dead_runs, open_instance
+from customer_profiles.orchestration.jobs import DAILY_SCHEDULE, TRAINING_SCHEDULE
 from customer_profiles.orchestration.observations import log_name, newest_event
 from customer_profiles.orchestration.platform import ZoneError, require_zone
 from customer_profiles.orchestration.watch import heartbeats, is_awaited, late, trouble_of
@@ -45,6 +46,8 @@ FEWEST_BYTES, FEW_BYTES = 1_000_000_000, 5_000_000_000
 MOST_LAG = 1_000
 """Events not yet evaluated from which on it is worth a look."""
 START = "start it with customer-profiles ui"
+SHOULD_BE_ON = ("failure_alert", "late_day_alert", DAILY_SCHEDULE, TRAINING_SCHEDULE)
+"""Told of though they are off; another sensor or schedule, such as ``deliveries_sensor``, if it is on."""
 
 
 @dataclass(frozen=True)
@@ -214,12 +217,8 @@ def _daemon(settings: Settings, instance: dg.DagsterInstance, now: datetime) -> 
 
 def _sensors_and_schedules(settings: Settings, instance: dg.DagsterInstance, now: datetime) -> Iterator[Line]:
     states = {state.name: state for state in instance.all_instigator_state()}
-    for name in (
-        "failure_alert",
-        "late_day_alert",
-        "daily_profiles_schedule",
-        "conversion_training_schedule",
-    ):
+    on = sorted(name for name, state in states.items() if state.status == InstigatorStatus.RUNNING)
+    for name in dict.fromkeys((*SHOULD_BE_ON, *on)):
         yield _instigator(name, states.get(name), settings, instance, now)
 
 
