@@ -68,15 +68,13 @@ class Champion:
     """The model in service.
 
     ``kind`` names its class (see ``STORABLE``), ``trained_through`` is the last delivery day that its
-    training saw, ``metrics`` maps names to values on its test, ``history`` tells every change, oldest
-    first.
+    training saw, ``history`` tells every change, oldest first.
     """
 
     version: str
     kind: str
     trained_through: date
     folder: Path
-    metrics: dict[str, float]
     history: tuple[Promotion, ...] = ()
 
 
@@ -232,11 +230,10 @@ def _serve(
     notes = {
         "kind": page.model,
         "trained_through": str(page.trained_through),
-        "metrics": page.metrics(),
         "history": [asdict(each) for each in history],
     }
     artefacts.put_into_service(folder, notes)
-    return Champion(folder.name, page.model, page.trained_through, folder, page.metrics(), history)
+    return Champion(folder.name, page.model, page.trained_through, folder, history)
 
 
 def champion(models: Path, label: str) -> Champion | None:
@@ -248,7 +245,7 @@ def champion(models: Path, label: str) -> Champion | None:
         notes = found.notes
         history = tuple(Promotion(**change) for change in notes["history"])
         day = found.day("trained_through")
-        return Champion(found.version, notes["kind"], day, found.folder, notes["metrics"], history)
+        return Champion(found.version, notes["kind"], day, found.folder, history)
     except (ArtefactError, KeyError, TypeError, ValueError) as error:
         place, reason = room(models, label) / artefacts.POINTER, error.__cause__ or error
         raise ArtefactError(
