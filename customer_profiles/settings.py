@@ -369,9 +369,13 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments, environment, the home's ``settings.yaml``."""
-        home = Path(init_settings().get("home") or os.environ.get(HOME_VARIABLE) or DEFAULT_HOME)
-        file = YamlConfigSettingsSource(settings_cls, yaml_file=home / "settings.yaml")
+        file = YamlConfigSettingsSource(settings_cls, yaml_file=_file(init_settings().get("home")))
         return (init_settings, env_settings, file)
+
+
+def _file(home: Path | str | None) -> Path:
+    """The ``settings.yaml`` of a home: the one that is named, that of the environment, or the default."""
+    return Path(home or os.environ.get(HOME_VARIABLE) or DEFAULT_HOME) / "settings.yaml"
 
 
 def load_settings(home: Path | str | None = None, **overrides: Any) -> Settings:
@@ -381,7 +385,7 @@ def load_settings(home: Path | str | None = None, **overrides: Any) -> Settings:
     """
     if home is not None:
         overrides["home"] = Path(home)
-    place = Path(overrides.get("home") or os.environ.get(HOME_VARIABLE) or DEFAULT_HOME)
+    file = _file(overrides.get("home"))
     try:
         settings = Settings(**overrides)
     except ValidationError as error:
@@ -390,12 +394,9 @@ def load_settings(home: Path | str | None = None, **overrides: Any) -> Settings:
             for e in error.errors()
         ]
         raise SettingsError(
-            f"wrong settings; correct {place / 'settings.yaml'} or the "
-            f"CUSTOMER_PROFILES_* variables: {'; '.join(wrong)}"
+            f"wrong settings; correct {file} or the CUSTOMER_PROFILES_* variables: {'; '.join(wrong)}"
         ) from error
     except (ValueError, YAMLError) as error:
         reason = " ".join(str(error).split())
-        raise SettingsError(
-            f"{place / 'settings.yaml'} cannot be read; it holds lines of `name: value`: {reason}"
-        ) from error
+        raise SettingsError(f"{file} cannot be read; it holds lines of `name: value`: {reason}") from error
     return settings.model_copy(update={"home": settings.home.resolve()})

@@ -66,7 +66,7 @@ def show_report(console: Console, settings: Settings, report: Report, told: str 
     """Print a run's report, and what people were told of it."""
     console.rule(f"customer_profiles, {days_in_words(report.first, report.last)}")
     console.print(_rows(report))
-    filtered = [f"{table} {of['filtered']:,}" for table, of in report.rows.items() if of.get("filtered")]
+    filtered = [f"{table} {of['filtered']:,}" for table, of in report.rows.items() if of["filtered"]]
     if filtered:
         console.print(f"rows left out by rules of sources.yaml: {', '.join(filtered)}", soft_wrap=True)
     _show_checks(console, report)
@@ -152,7 +152,7 @@ def _show_checks(console: Console, report: Report) -> None:
     console.print(f"checks: {report.checks_passed} passed, {len(failed)} failed")
     for check in sorted(failed, key=lambda check: (check["severity"], check["asset"])):
         colour = "red" if check["severity"] == "error" else "yellow"
-        on = f" on {check['day']}" if check.get("day") else ""
+        on = f" on {check['day']}" if check["day"] else ""
         console.print(
             f"  [{colour}]{check['severity'].upper()}[/{colour}] {check['asset']} {check['name']}{on}: "
             f"{escape(check['says'])}",
