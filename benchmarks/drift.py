@@ -84,7 +84,7 @@ def door_of(folder: Path) -> Door:
     return Door(home, settings, "Asia/Shanghai", Pseudonyms(b"s" * 32), Seal(b"k" * 32))
 
 
-def month_of_rows(folder: Path, seed: int = FIRST_SEED) -> dict[str, list[pl.DataFrame]]:
+def month_of_rows(folder: Path, seed: int) -> dict[str, list[pl.DataFrame]]:
     """A simulated month through the platform's own door: per table its days."""
     simulate(folder, customers=10_000, days=30, start=START, seed=seed, dirty=False)
     door = door_of(folder)
