@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -270,11 +270,11 @@ def inferred(seen: History, types: np.ndarray, pages: np.ndarray, label: LabelSe
     return mean
 
 
-def learnt(gathered: Gathered, shapes: Sequence[str] = ("detailed", "stepped")) -> np.ndarray:
-    """What the conversion model says of the test's customers."""
+def learnt(gathered: Gathered) -> np.ndarray:
+    """What the conversion model, of the shapes that the platform learns, says of the test's customers."""
     train, test = gathered.parts
     known = [n for n in (*NUMERIC, *CATEGORIES) if train.features[n].null_count() < len(train)]
-    model = ConversionModel(0, shapes=shapes).fit(
+    model = ConversionModel(0, shapes=("detailed", "stepped")).fit(
         train.features.select(known), train.label, train.customer_key, train.as_of
     )
     return model.predict(test.features)

@@ -8,7 +8,7 @@ changed on one day (or crept in from it), and each detector is asked on which da
 - fixed_psi: PSI above 0.10 (0.25 is an error) against the last 28 days, whatever the sample size;
 - plain_ks: Kolmogorov-Smirnov on numbers and chi-square on all else, p < 0.05, against the last 28 days.
 
-``--more`` plants changes that the issue does not name, ``--seeds`` draws other series with changes on other
+``--more`` plants the changes of ``MORE_CASES`` too, ``--seeds`` draws other series with changes on other
 days. ``--cost`` runs a day with 1,000,000 events and 100,000 profiles and tells how much of it is drift.
 """
 
@@ -84,7 +84,7 @@ def door_of(folder: Path) -> Door:
     return Door(home, settings, "Asia/Shanghai", Pseudonyms(b"s" * 32), Seal(b"k" * 32))
 
 
-def month_of_rows(folder: Path, seed: int = FIRST_SEED) -> dict[str, list[pl.DataFrame]]:
+def month_of_rows(folder: Path, seed: int) -> dict[str, list[pl.DataFrame]]:
     """A simulated month through the platform's own door: per table its days."""
     simulate(folder, customers=10_000, days=30, start=START, seed=seed, dirty=False)
     door = door_of(folder)
@@ -278,6 +278,7 @@ CASES: dict[str, tuple[str, Change, int]] = {
     "scores drifting by PSI 0.25": ("conversion_scores", lambda rows, _: _scores_shifted(rows), 1),
     "slow drift of 1 % a day": ("orders", lambda rows, day: _times(rows, 1.01 ** (day + 1)), 15),
 }
+"""Table, what is done to its rows on the n-th day since, and on how many days."""
 MORE_CASES: dict[str, tuple[str, Change, int]] = {
     "slow: volume falls by 1 % a day": ("events", lambda rows, day: _thinned(rows, 0.99 ** (day + 1)), 15),
     "slow: volume rises by 1 % a day": ("events", lambda rows, day: _thinned(rows, 1.01 ** (day + 1)), 15),
@@ -314,7 +315,7 @@ MORE_CASES: dict[str, tuple[str, Change, int]] = {
     ),
     "sign turned": ("orders", lambda rows, _: _times(rows, -1), 1),
 }
-"""What the issue does not name: table, what is done to the rows of the n-th day since, on how many days."""
+"""Others, planted with ``--more``."""
 
 
 def alarms(columns: list[History], day: int, detector: str) -> set[str]:

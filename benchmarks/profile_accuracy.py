@@ -3,7 +3,8 @@
 The retailer is simulated twice, alike but for the dirt in the second's deliveries. Both go through the
 door, cleaning and features, and are held against the profiles told from the clean rows one customer at
 a time (``planted_profiles``). A value is exact if it is the planted one, NULL where that is NULL;
-fractions to nine decimals. Merges are few: they are measured on a larger retailer, over several days.
+fractions to nine decimals, the entropy, which is stored so, to six. Merges are few: they are measured on
+a larger retailer, over several days.
 
     python benchmarks/profile_accuracy.py [--quick] [--json PATH]
 """

@@ -17,7 +17,7 @@ from rich.markup import escape
 
 from customer_profiles import cli_model, cli_sources
 from customer_profiles.cli_quarantine import quarantine
-from customer_profiles.cli_shared import HomeOption, settings_of
+from customer_profiles.cli_shared import DAY, HomeOption, settings_of
 from customer_profiles.settings import HOME_VARIABLE, Mendable, Settings, load_settings
 
 app = typer.Typer(
@@ -32,7 +32,6 @@ app.add_typer(quarantine)
 app.add_typer(cli_sources.sources)
 out, err = Console(highlight=False), Console(stderr=True, highlight=False)
 
-DAY = ["%Y-%m-%d"]
 OF_THE_DISK = {EACCES, EPERM, EROFS, EEXIST, ENOTDIR, EISDIR, ENOSPC, EDQUOT}
 """What the person at the keyboard can mend: rights, a file in a folder's place, a full disk."""
 BETA_WARNINGS_OFF = "ignore:Parameter `backfill_policy`,ignore:Function `dev_command`"
@@ -51,13 +50,12 @@ DriftDay = Annotated[
 @app.command()
 def demo(home: HomeOption = None) -> None:
     """Simulate a retailer if no deliveries are there, run everything, and show what came out."""
-    from customer_profiles.orchestration.demo import is_new, prepare_home
+    from customer_profiles.orchestration.demo import is_new
 
     settings = load_settings(home)
     if is_new(settings):
-        settings = prepare_home(home)
         _simulate(settings.home, customers=10_000, days=90, start=date(2026, 1, 1), seed=7, drift_day=None)
-    _run(settings)
+    _run(load_settings(home))
 
 
 @app.command()

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from customer_profiles.cli_shared import HomeOption, settings_of, who
+from customer_profiles.cli_shared import DAY, HomeOption, settings_of, who
 
 if TYPE_CHECKING:
     from customer_profiles.cleaning.quarantine import Chosen
@@ -26,7 +26,6 @@ quarantine = typer.Typer(
 )
 out = Console(highlight=False)
 
-DAY = ["%Y-%m-%d"]
 TableName = Annotated[str, typer.Argument(help="Delivered table, such as orders.")]
 ArrivalDay = Annotated[datetime, typer.Argument(formats=DAY, help="Day under which the rows stand.")]
 OneRule = Annotated[str | None, typer.Option("--rule", help="Only rows that break this rule.")]

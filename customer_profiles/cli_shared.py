@@ -1,4 +1,4 @@
-"""What every command shares: the option that says which home, and who asks."""
+"""What every command shares: the option that says which home, how days are written, and who asks."""
 
 import getpass
 from pathlib import Path
@@ -11,6 +11,9 @@ from customer_profiles.settings import HOME_VARIABLE, NO_HOME, Settings, Setting
 HomeOption = Annotated[
     Path | None, typer.Option("--home", help=f"Home folder; by default ${HOME_VARIABLE}, or data/.")
 ]
+
+DAY = ["%Y-%m-%d"]
+"""How the command line writes days."""
 
 
 def settings_of(home: Path | None) -> Settings:

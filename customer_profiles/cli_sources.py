@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from customer_profiles.cli_shared import HomeOption, settings_of
+from customer_profiles.cli_shared import DAY, HomeOption, settings_of
 from customer_profiles.settings import load_settings
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def check(
     day: Annotated[
         datetime | None,
         typer.Option(
-            formats=["%Y-%m-%d"],
+            formats=DAY,
             help="Day to read; by default each table's newest, of a file for all days the fullest.",
         ),
     ] = None,

@@ -94,7 +94,7 @@ class IdentitySettings(_Section):
 
 
 class LabelSettings(_Section):
-    """What is predicted, and of which days. See the contract: gap, horizon, maturity."""
+    """What is predicted, and of which days (see ``conversion.labels.label_window``)."""
 
     train: list[LabelName] = Field(
         ["purchase"], min_length=1, description="labels that get a model each; the first is the profile's"
@@ -160,9 +160,14 @@ class SegmentSettings(_Section):
     smallest_share: float = Field(0.03, gt=0, lt=0.5, description="no segment smaller than this share")
 
     @model_validator(mode="after")
-    def _fewest_come_first(self) -> Self:
+    def _segments_can_be(self) -> Self:
         if self.fewest > self.most:
             raise ValueError(f"fewest {self.fewest} is more than most {self.most}")
+        if self.smallest_share > 1 / self.fewest:
+            raise ValueError(
+                f"smallest_share {self.smallest_share} is more than 1 / {self.fewest}: as many segments as"
+                " fewest names cannot each hold it"
+            )
         return self
 
 
@@ -211,12 +216,19 @@ class DriftSettings(_Section):
     fewest_rows: int = Field(100, ge=1, description="fewer rows on either side are too few to tell")
     columns: dict[str, DriftLimits] = Field({}, description="thresholds of single columns: table.column")
 
+    def of_column(self, name: str) -> DriftSettings:
+        """With a column's own thresholds in place of those that it has; ``name`` is table.column."""
+        own = self.columns.get(name)
+        return self.model_copy(update=own.model_dump(exclude_none=True)) if own else self
+
     @model_validator(mode="after")
     def _warnings_come_first(self) -> Self:
-        for what in ("", "missing_", "fall_"):
-            warn, error = getattr(self, f"{what}warn"), getattr(self, f"{what}error")
-            if warn > error:
-                raise ValueError(f"{what}warn {warn} is more than {what}error {error}")
+        for column in (None, *self.columns):
+            limits, of = (self.of_column(column), f" of {column}") if column else (self, "")
+            for what in ("", "missing_", "fall_"):
+                warn, error = getattr(limits, f"{what}warn"), getattr(limits, f"{what}error")
+                if warn > error:
+                    raise ValueError(f"{what}warn {warn} is more than {what}error {error}{of}")
         return self
 
 
@@ -357,9 +369,13 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments, environment, the home's ``settings.yaml``."""
-        home = Path(init_settings().get("home") or os.environ.get(HOME_VARIABLE) or DEFAULT_HOME)
-        file = YamlConfigSettingsSource(settings_cls, yaml_file=home / "settings.yaml")
+        file = YamlConfigSettingsSource(settings_cls, yaml_file=_file(init_settings().get("home")))
         return (init_settings, env_settings, file)
+
+
+def _file(home: Path | str | None) -> Path:
+    """The ``settings.yaml`` of a home: the one that is named, that of the environment, or the default."""
+    return Path(home or os.environ.get(HOME_VARIABLE) or DEFAULT_HOME) / "settings.yaml"
 
 
 def load_settings(home: Path | str | None = None, **overrides: Any) -> Settings:
@@ -369,7 +385,7 @@ def load_settings(home: Path | str | None = None, **overrides: Any) -> Settings:
     """
     if home is not None:
         overrides["home"] = Path(home)
-    place = Path(overrides.get("home") or os.environ.get(HOME_VARIABLE) or DEFAULT_HOME)
+    file = _file(overrides.get("home"))
     try:
         settings = Settings(**overrides)
     except ValidationError as error:
@@ -378,12 +394,9 @@ def load_settings(home: Path | str | None = None, **overrides: Any) -> Settings:
             for e in error.errors()
         ]
         raise SettingsError(
-            f"wrong settings; correct {place / 'settings.yaml'} or the "
-            f"CUSTOMER_PROFILES_* variables: {'; '.join(wrong)}"
+            f"wrong settings; correct {file} or the CUSTOMER_PROFILES_* variables: {'; '.join(wrong)}"
         ) from error
     except (ValueError, YAMLError) as error:
         reason = " ".join(str(error).split())
-        raise SettingsError(
-            f"{place / 'settings.yaml'} cannot be read; it holds lines of `name: value`: {reason}"
-        ) from error
+        raise SettingsError(f"{file} cannot be read; it holds lines of `name: value`: {reason}") from error
     return settings.model_copy(update={"home": settings.home.resolve()})

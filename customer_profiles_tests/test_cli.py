@@ -106,6 +106,14 @@ def test_a_range_that_ends_before_it_begins_is_refused(command: Command, tmp_pat
         ("just words", ["it holds lines of `name: value`"]),
         ("drift: {warn: 0.3, error: 0.1}", ["drift: Value error, warn 0.3 is more than error 0.1"]),
         ("drift: {fall_warn: 0.7}", ["drift: Value error, fall_warn 0.7 is more than fall_error 0.6"]),
+        (
+            "drift: {columns: {a.b: {warn: 0.3}}}",
+            ["drift: Value error, warn 0.3 is more than error 0.25 of a.b"],
+        ),
+        (
+            "segments: {smallest_share: 0.3}",
+            ["segments: Value error, smallest_share 0.3 is more than 1 / 4"],
+        ),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_file(

@@ -17,6 +17,7 @@ from customer_profiles.orchestration.partitions import (
     DAILY,
     FATE,
     GONE,
+    REFUSED,
     RUN_AGAIN,
     days_of,
     is_rebuild,
@@ -56,8 +57,13 @@ def raw_asset(table: str) -> dg.AssetsDefinition:
                 told = loaded[day]
                 for reason in (*told.refused, *told.warnings, *told.gone):
                     context.log.warning(reason)
-                again = ", ".join(map(str, told.run_again))
-                notes = {FATE: told.fate, **told.notes, RUN_AGAIN: again, GONE: "; ".join(told.gone)}
+                notes = {
+                    FATE: told.fate,
+                    "delivery": told.says,
+                    REFUSED: "; ".join(told.refused),
+                    RUN_AGAIN: ", ".join(map(str, told.run_again)),
+                    GONE: "; ".join(told.gone),
+                }
                 return {**row_count(told.rows), **{name: note for name, note in notes.items() if note}}
 
             try:

@@ -64,11 +64,6 @@ class TableDay:
     run_again: tuple[date, ...] = ()
     gone: tuple[str, ...] = ()
 
-    @property
-    def notes(self) -> dict[str, str]:
-        """What there is to say of it, by what it is about."""
-        return {"delivery": self.says, "refused": "; ".join(self.refused)}
-
 
 def before_run(warehouse: Session, table: str, days: list[date], *, rebuild: bool) -> BeforeRun:
     """What is known of a table when a run begins."""

@@ -68,15 +68,13 @@ class Champion:
     """The model in service.
 
     ``kind`` names its class (see ``STORABLE``), ``trained_through`` is the last delivery day that its
-    training saw, ``metrics`` maps names to values on its test, ``history`` tells every change, oldest
-    first.
+    training saw, ``history`` tells every change, oldest first.
     """
 
     version: str
     kind: str
     trained_through: date
     folder: Path
-    metrics: dict[str, float]
     history: tuple[Promotion, ...] = ()
 
 
@@ -139,11 +137,11 @@ def load_page(folder: Path) -> Page:
 
 
 def versions(models: Path, label: str) -> list[str]:
-    """Versions whose training was stored to its end, damaged ones too, by the day and hour of training."""
+    """Versions whose training was stored to its end, damaged ones first, by the moment of training."""
     folders = room(models, label)
     stored = [folder for folder in folders.iterdir() if folder.is_dir()] if folders.is_dir() else []
     whole = [folder for folder in stored if not folder.name.endswith(artefacts.UNFINISHED)]
-    return [folder.name for folder in sorted(whole, key=_trained_at)]
+    return [folder.name for folder in sorted(whole, key=lambda folder: _told(folder, "trained_at"))]
 
 
 def find(models: Path, label: str, version: str) -> Path:
@@ -232,11 +230,10 @@ def _serve(
     notes = {
         "kind": page.model,
         "trained_through": str(page.trained_through),
-        "metrics": page.metrics(),
         "history": [asdict(each) for each in history],
     }
     artefacts.put_into_service(folder, notes)
-    return Champion(folder.name, page.model, page.trained_through, folder, page.metrics(), history)
+    return Champion(folder.name, page.model, page.trained_through, folder, history)
 
 
 def champion(models: Path, label: str) -> Champion | None:
@@ -248,7 +245,7 @@ def champion(models: Path, label: str) -> Champion | None:
         notes = found.notes
         history = tuple(Promotion(**change) for change in notes["history"])
         day = found.day("trained_through")
-        return Champion(found.version, notes["kind"], day, found.folder, notes["metrics"], history)
+        return Champion(found.version, notes["kind"], day, found.folder, history)
     except (ArtefactError, KeyError, TypeError, ValueError) as error:
         place, reason = room(models, label) / artefacts.POINTER, error.__cause__ or error
         raise ArtefactError(
@@ -272,7 +269,7 @@ def usable_champion(models: Path, label: str) -> tuple[StorableModel | None, str
 def _require_whole(folder: Path) -> None:
     """Raise ``ArtefactError`` unless every file is as it was written, for the label whose folder this is."""
     damaged = artefacts.damaged_files(folder)
-    label = "" if damaged else _label_of(folder)
+    label = "" if damaged else _told(folder, "label")
     if label and label != folder.parent.name:
         damaged = [f"it was trained for {label}"]
     if damaged:
@@ -282,17 +279,9 @@ def _require_whole(folder: Path) -> None:
         )
 
 
-def _label_of(folder: Path) -> str:
-    """The label that the version's page names; nothing for a page of another version of the platform."""
+def _told(folder: Path, name: str) -> str:
+    """What the version's page says under a name; nothing if it is damaged, or of another platform version."""
     try:
-        return str(json.loads((folder / PAGE).read_text(encoding="utf-8"))["label"])
-    except (OSError, KeyError, TypeError, ValueError):
-        return ""
-
-
-def _trained_at(folder: Path) -> str:
-    """When the version was trained; a damaged one counts as the oldest."""
-    try:
-        return str(json.loads((folder / PAGE).read_text(encoding="utf-8"))["trained_at"])
+        return str(json.loads((folder / PAGE).read_text(encoding="utf-8"))[name])
     except (OSError, KeyError, TypeError, ValueError):
         return ""

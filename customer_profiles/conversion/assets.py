@@ -132,7 +132,7 @@ def _told(outcome: Trained | str) -> dict[str, Any]:
 )
 def conversion_scores(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
     """Score each day's customers."""
-    serving = serving_models(platform.settings)
+    serving, labels = serving_models(platform.settings), platform.settings.label.train
     with platform.warehouse() as warehouse:
 
         def score(day: date) -> dict[str, Any]:
@@ -146,7 +146,6 @@ def conversion_scores(context: dg.AssetExecutionContext, platform: dg.ResourcePa
             rows = score_day(warehouse, ready, day) if ready else 0
             return {**row_count(rows), **({"says": says} if says else {})}
 
-        labels = platform.settings.label.train
         store_days(context, platform, score, as_of_days(context, platform, warehouse))
 
 

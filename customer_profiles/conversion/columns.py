@@ -149,8 +149,8 @@ def require_times(frame: pl.DataFrame, times: Mapping[str, bool]) -> None:
 def with_numbers(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
     """Return ``frame`` with ``columns`` as numbers: times as days since 1970, durations as days.
 
-    Text that is no number becomes NULL. Raises ``InputsError`` naming the columns in which not a single
-    filled cell is a number.
+    A time of the day counts in nanoseconds. Text that is no number becomes NULL. Raises ``InputsError``
+    naming the columns in which not a single filled cell is a number.
     """
     schema = frame.schema
     numbers = {name: _numbers(frame[name]) for name in columns if not _counts(schema[name])}

@@ -60,10 +60,8 @@ def shuffled_labels_are_not_learnt(parts: Split, untrained: Callable[[], Model],
     )
 
 
-def no_feature_is_too_good(
-    train: Examples, numeric: Sequence[str], categories: Sequence[str], threshold: float = FEATURE_AUC
-) -> Finding:
-    """No single input tells the label apart with an AUC over ``threshold``, however it does so.
+def no_feature_is_too_good(train: Examples, numeric: Sequence[str], categories: Sequence[str]) -> Finding:
+    """No single input tells the label apart with an AUC over ``FEATURE_AUC``, however it does so.
 
     A number is taken as it is, in either direction; by whether it is missing; and, since it can tell the
     label by its middle or its ends, by the part of its range. The score of a part, and of a category, is
@@ -73,14 +71,14 @@ def no_feature_is_too_good(
     found = {name: _number_auc(train.label, train.features[name]) for name in numeric}
     found |= {name: _category_auc(train.label, train.features[name]) for name in categories}
     ranking = sorted(found.items(), key=lambda pair: -pair[1])
-    guilty = [f"{name} (AUC {auc:.3f})" for name, auc in ranking if auc > threshold]
+    guilty = [f"{name} (AUC {auc:.3f})" for name, auc in ranking if auc > FEATURE_AUC]
     best = "there are no inputs"
     if ranking:
-        best = f"{ranking[0][0]} alone has AUC {ranking[0][1]:.3f}; {threshold} is allowed"
+        best = f"{ranking[0][0]} alone has AUC {ranking[0][1]:.3f}; {FEATURE_AUC} is allowed"
     return Finding(
         passed=not guilty,
         value=round(ranking[0][1], 4) if ranking else None,
-        threshold=threshold,
+        threshold=FEATURE_AUC,
         says=f"too good to be true: {', '.join(guilty)}; {WHAT_TO_DO}" if guilty else best,
         details=[{"input": name, "auc": round(auc, 4)} for name, auc in ranking[:MOST_SHOWN]],
     )

@@ -95,7 +95,7 @@ def precision_chart(evaluation: Evaluation, model: str) -> bytes:
     return png(figure)
 
 
-def profit_chart(evaluation: Evaluation, model: str, unit: str = "currency units", digits: int = 2) -> bytes:
+def profit_chart(evaluation: Evaluation, model: str, unit: str, digits: int) -> bytes:
     """Profit of contacting everybody of the test from a cut-off on, expected and realised.
 
     Money is told in ``unit``, of 10 to the power of ``digits`` minor units.
@@ -122,19 +122,14 @@ CHARTS: dict[str, Callable[[Evaluation, str], bytes]] = {
     "Chart: lift": lift_chart,
     "Chart: reliability": reliability_chart,
     "Chart: precision by list size": precision_chart,
-    "Chart: profit by cut-off": profit_chart,
 }
-"""The page's charts by their titles."""
+"""The page's charts by their titles, whatever is predicted."""
 
 
 def charts_of(label: str, unit: str, digits: int) -> dict[str, Callable[[Evaluation, str], bytes]]:
-    """Those that suit what is predicted, with money in ``unit`` of so many ``digits``."""
-    profit = partial(profit_chart, unit=unit, digits=digits)
-    return {
-        name: profit if chart is profit_chart else chart
-        for name, chart in CHARTS.items()
-        if chart is not profit_chart or DEFINITIONS[label].pays
-    }
+    """Those that suit what is predicted: the profit only where it pays, in ``unit`` of so many ``digits``."""
+    profit = {"Chart: profit by cut-off": partial(profit_chart, unit=unit, digits=digits)}
+    return CHARTS | (profit if DEFINITIONS[label].pays else {})
 
 
 def _figure() -> tuple[Any, Any]:

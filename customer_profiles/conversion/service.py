@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple, cast
 
 from customer_profiles.conversion.artefacts import (
@@ -25,6 +25,7 @@ from customer_profiles.conversion.snapshots import CATEGORIES, NUMERIC, Gathered
 from customer_profiles.conversion.train import train
 from customer_profiles.conversion.training import Training
 from customer_profiles.conversion.trials import read_trials
+from customer_profiles.conversion.uplift import Refusal, Trial
 from customer_profiles.projection.service import load_projection
 from customer_profiles.segments.service import load_segmentation
 from customer_profiles.settings import Settings
@@ -56,12 +57,10 @@ def train_label(
     """
     with warehouse() as session:
         gathered = gather(session, settings, name)
-        trials = (
-            [] if isinstance(gathered, str) else read_trials(session, name, gathered.days, settings.label)
-        )
+        if isinstance(gathered, str):
+            return gathered
+        trials = read_trials(session, name, gathered.days, settings.label)
     projection = load_projection(settings.models)
-    if isinstance(gathered, str):
-        return gathered
     if projection is None:
         return "No projection is in service yet."
     serving, unusable = usable_champion(settings.models, name)
@@ -81,7 +80,7 @@ def train_label(
         champion=serving,
         report=report,
     )
-    told = replace(_circumstances(settings, name, gathered, before), trials=trials)
+    told = _circumstances(settings, name, gathered, before, trials)
     page = page_of(training, told, settings.label, settings.conversion)
     told_of_version = {
         **settings.label.model_dump(exclude={"train"}),
@@ -119,7 +118,11 @@ def publish(
 
 
 def _circumstances(
-    settings: Settings, name: str, gathered: Gathered, before: tuple[str, Page] | None
+    settings: Settings,
+    name: str,
+    gathered: Gathered,
+    before: tuple[str, Page] | None,
+    trials: list[Trial | Refusal],
 ) -> Circumstances:
     segmentation = load_segmentation(settings.models)
     features = gathered.parts.test.features
@@ -135,6 +138,7 @@ def _circumstances(
         segment=segment,
         currencies=gathered.currencies,
         before=before,
+        trials=trials,
     )
 
 

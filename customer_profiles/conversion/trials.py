@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, timedelta
 
 import narwhals as nw
@@ -43,7 +44,9 @@ def read_trials(
     waves = _waves(session, days.known_through)
     if not waves:
         return [Refusal("none", "refused: no campaign was delivered, so nothing was randomised")]
-    return [trial for wave in waves for trial in _trials(session, name, days, label, *wave)]
+    held_out = who_never_trains(session, days, label.holdout_share)
+    known = [_trials(session, name, days.known_through, label, held_out, *wave) for wave in waves]
+    return [trial for trials in known for trial in trials]
 
 
 def _waves(session: Session, last: date) -> list[tuple[str, date]]:
@@ -63,8 +66,15 @@ def _waves(session: Session, last: date) -> list[tuple[str, date]]:
 
 
 def _trials(
-    session: Session, name: str, days: TrainingDays, label: LabelSettings, campaign: str, day: date
+    session: Session,
+    name: str,
+    last: date,
+    label: LabelSettings,
+    held_out: Callable[[pl.Series], pl.Series],
+    campaign: str,
+    day: date,
 ) -> list[Trial | Refusal]:
+    """A campaign's contacts of a day, of those delivered by ``last``, as trials of customers held out."""
     eve, sources = day - timedelta(days=1), DEFINITIONS[name].sources
     stored = [as_of for as_of in session.days(CUSTOMER_FEATURES) if 0 <= (eve - as_of).days <= OLDEST_DAYS]
     if not stored:
@@ -78,7 +88,7 @@ def _trials(
         return [Refusal(campaign, says)]
     cleaned = {table: session.read(CLEANED[table]) for table in (*sources, CONTACTS)}
     tables = under_profile_keys(session, cleaned, as_of)
-    arms = _arms(session, tables[CONTACTS], campaign, day, days.known_through)
+    arms = _arms(session, tables[CONTACTS], campaign, day, last)
     if not arms["randomised"].all():
         return [Refusal(campaign, "refused: who was contacted was not drawn at random")]
     named = arms["arm"].unique().sort().to_list()
@@ -93,7 +103,6 @@ def _trials(
         label,
         session.collect,
     )
-    held_out = who_never_trains(session, days, label.holdout_share)
     known = profiles.filter(pl.col(ELIGIBLE)).join(arms, on=CUSTOMER, how="inner").sort(CUSTOMER)
     known = known.filter(held_out(known[CUSTOMER]))
     did = known[CUSTOMER].is_in(list(positives))
@@ -120,14 +129,20 @@ def _trial(campaign: str, known: pl.DataFrame) -> Trial:
 
 
 def _arms(session: Session, contacts: Frame, campaign: str, day: date, last: date) -> pl.DataFrame:
-    """One row per customer: arm, randomised, chance. Who stands in two arms is in none."""
+    """One row per customer: arm, randomised, chance. Who stands in two arms is in none.
+
+    Of several contacts of a customer the first one tells: it is the draw, the others follow from it.
+    """
     made = contacts.filter(
         nw.col("delivery_day") <= nw.lit(last),
         nw.col("campaign_id") == campaign,
         nw.col("contacted_day") == day_number(day),
     )
     found = session.collect(
-        newest(made, CONTACT).select(CUSTOMER, ARM, "randomised", chance=nw.col("assignment_probability"))
+        newest(made, CONTACT).select(
+            CUSTOMER, "contacted_at", ARM, "randomised", chance=nw.col("assignment_probability")
+        )
     )
     one_arm = found.filter(pl.col("arm").n_unique().over(CUSTOMER) == 1, pl.col(CUSTOMER).is_not_null())
-    return one_arm.unique(CUSTOMER, keep="first", maintain_order=True)
+    first = one_arm.sort(CUSTOMER, "contacted_at").unique(CUSTOMER, keep="first", maintain_order=True)
+    return first.drop("contacted_at")

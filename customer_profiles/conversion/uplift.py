@@ -60,7 +60,7 @@ def judged(trial: Trial) -> Trial | Refusal:
     return trial
 
 
-def uplift(trial: Trial, score: np.ndarray, *, rounds: int = 200, seed: int = 0) -> dict[str, Any]:
+def uplift(trial: Trial, score: np.ndarray, *, rounds: int = 200) -> dict[str, Any]:
     """Measure, with 95 % intervals, what contacting changed, by ``score`` (rows,).
 
     Returns campaign, treated, control, ``effect`` (the rate of the contacted less that of the control
@@ -78,7 +78,7 @@ def uplift(trial: Trial, score: np.ndarray, *, rounds: int = 200, seed: int = 0)
         name = f"uplift_{percent(share)}"
         figures |= _difference(label[highest], treated[highest], weight[highest], name)
     curves = _Curves(label, treated, weight)
-    parts = [curves.qini(weights[:, order]) for weights in resamples(trial.customer_key, rounds, seed)]
+    parts = [curves.qini(weights[:, order]) for weights in resamples(trial.customer_key, rounds, seed=0)]
     low, high = quantiles(np.concatenate(parts))
     qini = float(curves.qini(np.ones((1, len(order))))[0])
     return {

@@ -1,7 +1,7 @@
 """Alerts: the event log and the watch become incidents, incidents become messages, messages are sent.
 
-``evaluate`` and ``deliver`` are called by the sensors at each tick and by ``customer-profiles run`` at
-its end. They share one outbox, so that whoever comes second finds nothing left to tell.
+``tell`` is called by the sensors at each tick and by ``customer-profiles run`` at its end. They share one
+outbox, so that whoever comes second finds nothing left to tell.
 """
 
 import logging

@@ -31,13 +31,14 @@ from customer_profiles.orchestration.destinations import (
     send,
 )
 from customer_profiles.orchestration.instance import InstanceError, dead_runs, open_instance
+from customer_profiles.orchestration.jobs import DAILY_SCHEDULE, TRAINING_SCHEDULE
 from customer_profiles.orchestration.observations import log_name, newest_event
 from customer_profiles.orchestration.platform import ZoneError, require_zone
 from customer_profiles.orchestration.watch import heartbeats, is_awaited, late, trouble_of
 from customer_profiles.privacy.secrets import FINGERPRINT_FILE, SecretError, load_secrets
 from customer_profiles.quality.alerts import Message
 from customer_profiles.settings import NO_HOME, Settings
-from customer_profiles.warehouse import Warehouse, WarehouseError
+from customer_profiles.warehouse import HeldError, Warehouse, WarehouseError
 from customer_profiles.warehouse.outbox import OutboxError
 
 State = Literal["ok", "warn", "error"]
@@ -45,6 +46,8 @@ FEWEST_BYTES, FEW_BYTES = 1_000_000_000, 5_000_000_000
 MOST_LAG = 1_000
 """Events not yet evaluated from which on it is worth a look."""
 START = "start it with customer-profiles ui"
+SHOULD_BE_ON = ("failure_alert", "late_day_alert", DAILY_SCHEDULE, TRAINING_SCHEDULE)
+"""Told of though they are off; another sensor or schedule, such as ``deliveries_sensor``, if it is on."""
 
 
 @dataclass(frozen=True)
@@ -162,8 +165,7 @@ def _files(settings: Settings) -> Iterator[Line]:
             with Warehouse(file, lock_wait_seconds=0).session():
                 yield Line("ok", file.name, f"{file.stat().st_size / 1e6:,.0f} MB, nobody holds it")
         except WarehouseError as error:
-            held = "is held by" in str(error)
-            yield Line("warn" if held else "error", file.name, str(error).replace("; waited 0 s", ""))
+            yield Line("warn" if isinstance(error, HeldError) else "error", file.name, str(error))
 
 
 def _addresses(environ: Mapping[str, str]) -> Iterator[Line]:
@@ -215,12 +217,8 @@ def _daemon(settings: Settings, instance: dg.DagsterInstance, now: datetime) -> 
 
 def _sensors_and_schedules(settings: Settings, instance: dg.DagsterInstance, now: datetime) -> Iterator[Line]:
     states = {state.name: state for state in instance.all_instigator_state()}
-    for name in (
-        "failure_alert",
-        "late_day_alert",
-        "daily_profiles_schedule",
-        "conversion_training_schedule",
-    ):
+    on = sorted(name for name, state in states.items() if state.status == InstigatorStatus.RUNNING)
+    for name in dict.fromkeys((*SHOULD_BE_ON, *on)):
         yield _instigator(name, states.get(name), settings, instance, now)
 
 

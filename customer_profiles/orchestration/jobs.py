@@ -22,7 +22,7 @@ EVERYTHING = dg.define_asset_job(
     selection=dg.AssetSelection.all(),
     description="A range of days with training in it; started by `customer-profiles run`.",
 )
-DAILY_SCHEDULE = "daily_profiles_schedule"
+DAILY_SCHEDULE, TRAINING_SCHEDULE = "daily_profiles_schedule", "conversion_training_schedule"
 JOBS = [DAILY_PROFILES, CONVERSION_TRAINING, EVERYTHING]
 
 
@@ -44,7 +44,7 @@ def schedules(first_day: date, timezone: str) -> list[dg.ScheduleDefinition]:
         return dg.RunRequest(run_key=str(day), partition_key=str(day))
 
     weekly = dg.ScheduleDefinition(
-        name="conversion_training_schedule",
+        name=TRAINING_SCHEDULE,
         job=CONVERSION_TRAINING,
         cron_schedule="0 8 * * 1",
         execution_timezone=timezone,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from functools import cached_property, lru_cache
 
 from pydantic import ByteSize, TypeAdapter
@@ -64,17 +64,13 @@ class Platform:
         with self.warehouse(), self.vault():
             return
 
-    @contextmanager
-    def warehouse(self) -> Iterator[Session]:
+    def warehouse(self) -> AbstractContextManager[Session]:
         """The warehouse, held while inside."""
-        with self._warehouse.session() as session:
-            yield session
+        return self._warehouse.session()
 
-    @contextmanager
-    def vault(self) -> Iterator[Session]:
+    def vault(self) -> AbstractContextManager[Session]:
         """The vault, held while inside."""
-        with self._vault.session() as session:
-            yield session
+        return self._vault.session()
 
     @property
     def days_at_once(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -16,8 +17,9 @@ from customer_profiles.collection.checks import EVERY_DELIVERY_WAS_READ as EVERY
 from customer_profiles.collection.ledger import refusals
 from customer_profiles.collection.sources.changes import reading_states, what_changed
 from customer_profiles.contracts import CONTRACTS
-from customer_profiles.conversion.artefacts import champion, load_page, room, versions
+from customer_profiles.conversion.artefacts import Champion, champion, load_page, room, versions
 from customer_profiles.conversion.page import Page
+from customer_profiles.conversion.sections import SHOWN as TITLES
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.orchestration.run import RunResult
 from customer_profiles.profiles.reach import reach_of_day
@@ -26,15 +28,11 @@ from customer_profiles.quality.reconciliation import FATES
 from customer_profiles.segments.differences import what_sets_apart
 from customer_profiles.segments.service import load_segmentation
 from customer_profiles.segments.tables import SEGMENTS
-from customer_profiles.settings import Settings
+from customer_profiles.settings import LabelName, Settings
 from customer_profiles.warehouse.artefacts import POINTER, ArtefactError, damaged_files
 
 FILE = "last_run.json"
-SHOWN = {
-    "roc_auc": "ROC-AUC",
-    "log_loss": "log loss",
-    "lift_10": "lift@10 %",
-}
+SHOWN = {metric: TITLES[metric] for metric in ("roc_auc", "log_loss", "lift_10")}
 """Metrics on the screen, and what they are called there."""
 
 
@@ -89,7 +87,9 @@ def make_report(platform: Platform, result: RunResult, fingerprint: str, before:
         customers = warehouse.row_counts(CUSTOMER_PROFILES).get(newest, 0) if newest else 0
         reach = reach_of_day(warehouse, newest, settings.conversion.list_share) if newest else ""
         segments = warehouse.frame(SEGMENTS, newest, newest, "segment") if newest else None
-    page = _page(settings)
+    serving = {label: champion(settings.models, label) for label in settings.label.train}
+    of_profile = serving[settings.label.train[0]]
+    page = _page(settings, of_profile)
     parted = load_segmentation(settings.models)
     apart = what_sets_apart(parted.model, segments) if parted and segments is not None else None
     return Report(
@@ -106,7 +106,7 @@ def make_report(platform: Platform, result: RunResult, fingerprint: str, before:
             for check in result.checks
             if not check.passed
         ],
-        serves=_serves(settings),
+        serves=_serves(serving),
         models=[row for row in page.tables["metrics"] if row["metric"] in SHOWN] if page else [],
         segments=apart.to_dicts() if apart is not None else [],
         customers=customers,
@@ -116,7 +116,7 @@ def make_report(platform: Platform, result: RunResult, fingerprint: str, before:
         read_by=read_by,
         changed=[*(what_changed(before.read_by, read_by) if before else []), *result.gone],
         not_trained=dict(result.not_trained),
-        contact=page.contact if page and champion(settings.models, settings.label.train[0]) else "",
+        contact=page.contact if page and of_profile else "",
         reach=reach,
     )
 
@@ -128,9 +128,8 @@ def _run_again(result: RunResult, before: Report | None) -> list[str]:
     return [str(day) for day in sorted({*result.run_again, *still} - run)]
 
 
-def _serves(settings: Settings) -> str:
-    """The champion of each label that is trained."""
-    serving = {label: champion(settings.models, label) for label in settings.label.train}
+def _serves(serving: Mapping[LabelName, Champion | None]) -> str:
+    """The champion of each label that is trained, in words."""
     one = len(serving) == 1
     told = [
         f"{each.kind} {each.version}" + ("" if one else f" ({label})")
@@ -140,10 +139,10 @@ def _serves(settings: Settings) -> str:
     return ", ".join(told)
 
 
-def _page(settings: Settings) -> Page | None:
+def _page(settings: Settings, serving: Champion | None) -> Page | None:
     """The page of the profile's label: of its champion, or of its newest training if none serves."""
     label = settings.label.train[0]
-    serving, trained = champion(settings.models, label), versions(settings.models, label)
+    trained = versions(settings.models, label)
     if not trained:
         return None
     version = serving.version if serving else trained[-1]

@@ -247,33 +247,38 @@ def fingerprint(platform: Platform, first: date, last: date) -> str:
     return hashlib.sha256(json.dumps(read).encode()).hexdigest()
 
 
+def _events(
+    result: dg.ExecuteInProcessResult, kind: DagsterEventType
+) -> Iterator[tuple[dg.DagsterEvent, Any]]:
+    """The events of a kind, in their order, each with what is told of that kind alone."""
+    for event in result.all_events:
+        if event.event_type == kind:
+            yield event, event.event_specific_data
+
+
 def _checks(result: dg.ExecuteInProcessResult) -> list[CheckResult]:
     """The overall result of every check: the last event of its name."""
     evaluations: dict[tuple[str, str], CheckResult] = {}
-    for event in result.all_events:
-        if event.event_type == DagsterEventType.ASSET_CHECK_EVALUATION:
-            found: Any = event.event_specific_data
-            asset = "/".join(found.asset_key.path)
-            day = found.metadata.get("day")
-            evaluations[asset, found.check_name] = CheckResult(
-                asset,
-                found.check_name,
-                found.passed,
-                found.severity.value.lower(),
-                found.description or "",
-                str(day.value) if day else None,
-            )
+    for _, found in _events(result, DagsterEventType.ASSET_CHECK_EVALUATION):
+        asset = "/".join(found.asset_key.path)
+        day = found.metadata.get("day")
+        evaluations[asset, found.check_name] = CheckResult(
+            asset,
+            found.check_name,
+            found.passed,
+            found.severity.value.lower(),
+            found.description or "",
+            str(day.value) if day else None,
+        )
     return list(evaluations.values())
 
 
 def _seconds(result: dg.ExecuteInProcessResult) -> dict[str, float]:
-    """Seconds per layer; checks count as a layer of their own."""
+    """Seconds per layer, its checks among them."""
     seconds: dict[str, float] = {}
-    for event in result.all_events:
-        if event.event_type == DagsterEventType.STEP_SUCCESS and event.step_key:
-            data: Any = event.event_specific_data
-            layer = event.step_key.split("__")[0] if "__" in event.step_key else event.step_key
-            seconds[layer] = seconds.get(layer, 0.0) + data.duration_ms / 1000
+    for event, data in _events(result, DagsterEventType.STEP_SUCCESS):
+        layer = (event.step_key or "").partition("__")[0]
+        seconds[layer] = seconds.get(layer, 0.0) + data.duration_ms / 1000
     return seconds
 
 
@@ -284,43 +289,35 @@ def _run_again(result: dg.ExecuteInProcessResult) -> tuple[date, ...]:
 
 def _said(result: dg.ExecuteInProcessResult, note: str) -> list[str]:
     """What materializations note under this name, in their order."""
-    said = []
-    for event in result.all_events:
-        if event.event_type == DagsterEventType.ASSET_MATERIALIZATION:
-            found: Any = event.event_specific_data
-            if noted := found.materialization.metadata.get(note):
-                said.append(str(noted.value))
-    return said
+    stored = _events(result, DagsterEventType.ASSET_MATERIALIZATION)
+    notes = (found.materialization.metadata.get(note) for _, found in stored)
+    return [str(noted.value) for noted in notes if noted]
 
 
 def not_trained(result: dg.ExecuteInProcessResult) -> dict[str, str]:
     """Why a model was not trained, by its name; ``conversion: churn`` where there are several labels."""
     reasons = {}
-    for event in result.all_events:
-        if event.event_type == DagsterEventType.ASSET_MATERIALIZATION and event.asset_key:
-            found: Any = event.event_specific_data
-            for note, said in found.materialization.metadata.items():
-                label, _, kind = note.rpartition(": ")
-                if event.asset_key.path[0] == "models" and kind == "says":
-                    name = event.asset_key.path[-1]
-                    reasons[f"{name}: {label}" if label else name] = str(said.value)
+    for _, found in _events(result, DagsterEventType.ASSET_MATERIALIZATION):
+        layer, name = found.materialization.asset_key.path
+        for note, said in found.materialization.metadata.items():
+            label, _, kind = note.rpartition(": ")
+            if layer == "models" and kind == "says":
+                reasons[f"{name}: {label}" if label else name] = str(said.value)
     return reasons
 
 
 def failures_of(result: dg.ExecuteInProcessResult, last: date) -> list[str]:
     """Why steps of a run that ended with the day ``last`` failed, in words."""
     failures = []
-    for event in result.all_events:
-        if event.event_type == DagsterEventType.STEP_FAILURE:
-            data: Any = event.event_specific_data
-            told = data.user_failure_data.description if data.user_failure_data else None
-            error = what_went_wrong(data.error)
-            reason = error.message.strip() if error else str(event.message)
-            if error and error.cls_name == BLOCKED:
-                checks = ", ".join(line.replace(": ", " ") for line in reason.splitlines()[1:])
-                told = told or (
-                    f"{checks}: an ERROR, see checks; what follows from it was held back. If {last} is not "
-                    f"whole yet, leave it out: --to {last - timedelta(days=1)}"
-                )
-            failures.append(told or f"{event.step_key}: {reason}")
+    for event, data in _events(result, DagsterEventType.STEP_FAILURE):
+        told = data.user_failure_data.description if data.user_failure_data else None
+        error = what_went_wrong(data.error)
+        reason = error.message.strip() if error else str(event.message)
+        if error and error.cls_name == BLOCKED:
+            checks = ", ".join(line.replace(": ", " ") for line in reason.splitlines()[1:])
+            told = told or (
+                f"{checks}: an ERROR, see checks; what follows from it was held back. If {last} is not "
+                f"whole yet, leave it out: --to {last - timedelta(days=1)}"
+            )
+        failures.append(told or f"{event.step_key}: {reason}")
     return failures

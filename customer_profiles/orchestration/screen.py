@@ -66,7 +66,7 @@ def show_report(console: Console, settings: Settings, report: Report, told: str 
     """Print a run's report, and what people were told of it."""
     console.rule(f"customer_profiles, {days_in_words(report.first, report.last)}")
     console.print(_rows(report))
-    filtered = [f"{table} {of['filtered']:,}" for table, of in report.rows.items() if of.get("filtered")]
+    filtered = [f"{table} {of['filtered']:,}" for table, of in report.rows.items() if of["filtered"]]
     if filtered:
         console.print(f"rows left out by rules of sources.yaml: {', '.join(filtered)}", soft_wrap=True)
     _show_checks(console, report)
@@ -82,15 +82,15 @@ def show_report(console: Console, settings: Settings, report: Report, told: str 
         console.print(f"[red]failed:[/red] {escape(failure)}", soft_wrap=True)
     for change in report.changed:
         console.print(f"[yellow]changed:[/yellow] {escape(change)}", soft_wrap=True)
+    here = settings.home == DEFAULT_HOME.resolve()
+    home = "" if here else f" --home {escape(str(settings.home))}"
     if report.run_again:
         first, last = report.run_again[0], report.run_again[-1]
         console.print(
             f"[yellow]run again:[/yellow] {days_in_words(first, last)}, told before an earlier day changed: "
-            f"customer-profiles run --from {first} --to {last}",
+            f"customer-profiles run{home} --from {first} --to {last}",
             soft_wrap=True,
         )
-    here = settings.home == DEFAULT_HOME.resolve()
-    home = "" if here else f" --home {escape(str(settings.home))}"
     look = "make ui" if here else f"customer-profiles ui{home}"
     look += f", or customer-profiles model{home}" if report.models else ""
     advice = look if report.succeeded else f"mend what failed, then run again: customer-profiles run{home}"
@@ -152,7 +152,7 @@ def _show_checks(console: Console, report: Report) -> None:
     console.print(f"checks: {report.checks_passed} passed, {len(failed)} failed")
     for check in sorted(failed, key=lambda check: (check["severity"], check["asset"])):
         colour = "red" if check["severity"] == "error" else "yellow"
-        on = f" on {check['day']}" if check.get("day") else ""
+        on = f" on {check['day']}" if check["day"] else ""
         console.print(
             f"  [{colour}]{check['severity'].upper()}[/{colour}] {check['asset']} {check['name']}{on}: "
             f"{escape(check['says'])}",

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -19,6 +19,7 @@ from customer_profiles.collection.sources.rows import joined_files
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.orchestration.instance import ENDED_TAG
 from customer_profiles.orchestration.jobs import DAILY_PROFILES
+from customer_profiles.orchestration.partitions import REFUSED
 from customer_profiles.orchestration.platform import Platform, mapping_of, watched_home
 from customer_profiles.settings import Settings
 
@@ -171,9 +172,9 @@ def _ran(instance: dg.DagsterInstance, file: Watched) -> datetime | None:
     ).records
     if not records or records[0].asset_materialization is None:
         return None
-    if "refused" in records[0].asset_materialization.metadata:
+    if REFUSED in records[0].asset_materialization.metadata:
         return None
-    return datetime.fromtimestamp(records[0].timestamp, ZoneInfo("UTC"))
+    return datetime.fromtimestamp(records[0].timestamp, UTC)
 
 
 def _was_there(before: Mapping[str, State], name: str, file: Watched) -> bool:

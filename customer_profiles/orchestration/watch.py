@@ -130,15 +130,14 @@ def _late(
     due = [first + timedelta(days=n) for n in range((newest - first).days + 1)]
     missing = late_days(due, there)
     before = max((day for day in there if day <= newest), default="none")
-    what = "delivery" if kind == "delivery" else "profiles"
     return Observation(
         kind=kind,
         subject=asset,
-        claim=f"{what} late",
+        claim=f"{kind} late",
         failed=bool(missing),
         at=now,
         severity="error" if len(missing) >= ERROR_FROM_DAYS else "warn",
-        says=f"no {what} of {missing[-1]} by {hour}; the newest: {before}" if missing else "",
+        says=f"no {kind} of {missing[-1]} by {hour}; the newest: {before}" if missing else "",
         value=f"{len(missing)} days late" if missing else "",
         threshold=f"by {hour} of the next morning",
         first_day=missing[0] if missing else None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import narwhals as nw
@@ -12,9 +12,9 @@ import polars as pl
 
 from customer_profiles.cleaning.tables import CLEANED
 from customer_profiles.collection.ledger import delivered
-from customer_profiles.contracts.stored import day_number
+from customer_profiles.contracts.stored import EPOCH, day_number
 from customer_profiles.conversion.artefacts import Champion, champion, load
-from customer_profiles.conversion.labels import about, converted, label_window
+from customer_profiles.conversion.labels import DEFINITIONS, about, converted, label_window
 from customer_profiles.conversion.scores import score
 from customer_profiles.conversion.tables import SCORES
 from customer_profiles.features.catalogue import TRAITS
@@ -73,12 +73,13 @@ class Models:
 
 def models_in_service(session: Session, settings: Settings) -> Models:
     """The models in service, with the training snapshots of the profile's conversion model."""
-    serving = champion(settings.models, settings.label.train[0])
+    name = settings.label.train[0]
+    serving = champion(settings.models, name)
     days: TrainingDays | str = ""
     if serving:
         through = serving.trained_through
         stored = [day for day in session.days(CUSTOMER_FEATURES) if day <= through]
-        days = training_days(stored, delivered(session, through), settings.label)
+        days = training_days(stored, delivered(session, through), settings.label, DEFINITIONS[name].sources)
     return Models(
         serving,
         load_projection(settings.models),
@@ -89,11 +90,11 @@ def models_in_service(session: Session, settings: Settings) -> Models:
 
 def world_of(session: Session, models: Models, label: LabelSettings) -> World:
     """The days that the models know, as the counts number them."""
-    first = min((min(days) for days in delivered(session).values() if days), default=date(1970, 1, 1))
+    first = min((min(days) for days in delivered(session).values() if days), default=EPOCH)
     if models.days is None:
         return World(growing=GROWING, ageing=AGEING, first_day=day_number(first), panel=True)
     learned, judged = [day_number(day) for day in models.days.train], [day_number(models.days.test)]
-    matured = [day_number(day + _until_mature(label)) for day in models.days.all]
+    matured = [day_number(label_window(day, label).matures) for day in models.days.all]
     frozen = {TRAITS_OF: learned, LABELS: matured, **dict.fromkeys((COMPONENTS, SCORED, PARTED), judged)}
     return World(frozen, GROWING, AGEING, day_number(first), frozen_is_error=True, panel=True)
 
@@ -112,9 +113,9 @@ def store_counts(session: Session, days: Sequence[date], models: Models, label: 
     moved = nw.col("segment") != nw.col("previous_segment")
     _store_outputs(session, SCORED, session.read(SCORES, days[0], days[-1]))
     _store_outputs(session, PARTED, session.read(SEGMENTS, days[0], days[-1]).with_columns(moved=moved))
-    stored, known = session.days(CUSTOMER_FEATURES), delivered(session)
-    for as_of in (day - _until_mature(label) for day in days):
-        if as_of in stored and label_is_told(as_of, known, label):
+    known = delivered(session)
+    for as_of in session.days(CUSTOMER_FEATURES):
+        if label_window(as_of, label).matures in days and label_is_told(as_of, known, label):
             _store_labels(session, as_of, label)
 
 
@@ -143,7 +144,7 @@ def store_what_models_know(session: Session, models: Models, label: LabelSetting
     if segmentation and (PARTED, segmentation.version) not in counted:
         store(PARTED, segmentation.version, segmentation.model.predict(rows))
     for snapshot in models.days.all:
-        if (snapshot + _until_mature(label), LABELS, "") not in known:
+        if (label_window(snapshot, label).matures, LABELS, "") not in known:
             _store_labels(session, snapshot, label)
 
 
@@ -184,15 +185,9 @@ def _store_labels(session: Session, as_of: date, label: LabelSettings) -> None:
         category=pl.col("converted").cast(pl.String),
     )
     counted = labelled(pl.concat([every, by_label], how="diagonal"), LABELS)
-    _store(session, counted.with_columns(pl.lit(as_of + _until_mature(label)).alias(DAY)))
+    _store(session, counted.with_columns(pl.lit(label_window(as_of, label).matures).alias(DAY)))
 
 
 def _store(session: Session, counted: pl.DataFrame) -> None:
     for part in counted.partition_by(DAY, maintain_order=True):
         session.write(COUNTS, {name: part[name][0] for name in COUNTS.partition}, part)
-
-
-def _until_mature(label: LabelSettings) -> timedelta:
-    """From the day of a profile to the day on which its label is known."""
-    day = date(2000, 1, 1)
-    return label_window(day, label).matures - day

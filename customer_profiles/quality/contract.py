@@ -17,7 +17,8 @@ def breaches(
 ) -> nw.LazyFrame[Any]:
     """One row per value of ``day``: how many rows break each promise, as ``column|promise``.
 
-    Promises are: never NULL, one of the known values, within the bounds, and the key once a day.
+    Promises are: never NULL, one of the known values, within the bounds, a finite number, and the key once
+    a day.
     """
     promises = {
         f"{column.name}|{promise}": broken
@@ -75,5 +76,5 @@ def _promises(column: StoredColumn) -> list[tuple[str, nw.Expr]]:
     if column.maximum is not None:
         promises.append(("maximum", cell > column.maximum))
     if column.dtype == pl.Float64:
-        promises.append(("finite", cell.is_nan()))
+        promises.append(("finite", ~cell.is_finite()))
     return promises

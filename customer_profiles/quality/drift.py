@@ -86,10 +86,7 @@ Measured = tuple[Drift, list[Test]]
 
 
 def drift_of_day(columns: Iterable[History], day: int, world: World, settings: DriftSettings) -> list[Drift]:
-    """Measure every column that was counted on the day number ``day``, against each reference.
-
-    Worst first.
-    """
+    """Measure every column that was counted on the day number ``day``, against each reference."""
     columns, measured = list(columns), list[Measured]()
     serious = world.frozen_is_error and not has_outgrown(columns, day, world)
     for history in columns:
@@ -98,13 +95,10 @@ def drift_of_day(columns: Iterable[History], day: int, world: World, settings: D
             measured += _measured(history, place, world, settings)
     p_values = np.array([test.p_value for _, tests in measured for test in tests])
     q_values = iter(statistics.benjamini_hochberg(p_values, FEWEST_TESTS))
-    judged = [
+    return [
         _judged(drift, [(test, float(next(q_values))) for test in tests], settings, serious=serious)
         for drift, tests in measured
     ]
-    return sorted(
-        judged, key=lambda d: (-URGENCY.get(d.verdict, 0), -_excess(d), d.table_name, d.column_name)
-    )
 
 
 def _measured(history: History, today: int, world: World, settings: DriftSettings) -> list[Measured]:
@@ -143,8 +137,8 @@ def _measured_volume(history: History, today: int, world: World, settings: Drift
     before = trailing(history, today, settings.trailing_days)
     if len(recent_days(history, today, before, world, settings)) < FEWEST_DAYS:
         return [(replace(drift, verdict="too few days"), [])]
-    days = np.arange(max(today - 2 * settings.trailing_days, 0), today)
-    sudden = volume_test(history, today, recent_days(history, today, days, world, settings))
+    eight_weeks = np.arange(max(today - 2 * settings.trailing_days, 0), today)
+    sudden = volume_test(history, today, recent_days(history, today, eight_weeks, world, settings))
     slow = slow_fall_test(history, today, settings)
     if sudden is None:
         return [(replace(drift, moved="a table that comes and goes"), [])]
@@ -294,10 +288,6 @@ def _judged(
     if not found:
         return drift
     return replace(drift, **max(found, key=lambda f: (URGENCY.get(f["verdict"], 0), f["value"] / f["warn"])))
-
-
-def _excess(drift: Drift) -> float:
-    return drift.value / drift.warn if drift.value is not None and drift.warn else 0.0
 
 
 def _moved(drift: Drift, test: Test) -> str:

@@ -10,7 +10,7 @@ import narwhals as nw
 import numpy as np
 import polars as pl
 
-from customer_profiles.contracts.stored import day_number
+from customer_profiles.contracts.stored import EPOCH, day_number
 from customer_profiles.quality.counts import NO_COLUMN
 from customer_profiles.quality.drift import drift_of_day
 from customer_profiles.quality.drift_plot import Panel, drift_plot, shapes_of
@@ -47,7 +47,7 @@ def read_counts(
     Of all columns, or of some, which then come with the rows of their tables.
     """
     first = days[0] - timedelta(days=2 * settings.trailing_days + 7)
-    frozen = {date(1970, 1, 1) + timedelta(days=int(day)) for known in world.frozen.values() for day in known}
+    frozen = {EPOCH + timedelta(days=int(day)) for known in world.frozen.values() for day in known}
     spans = [(day, day) for day in sorted(frozen) if day < first or day > days[-1]] + [(first, days[-1])]
     rows = [session.read(counts, *span) for span in spans]
     if columns is not None:

@@ -8,9 +8,7 @@ from customer_profiles.settings import DriftSettings
 
 def thresholds(settings: DriftSettings, table: str, column: str, statistic: str) -> tuple[float, float]:
     """The values of a statistic that warn and that are an error; the column's own where it has some."""
-    own = settings.columns.get(f"{table}.{column}")
-    chosen = settings.model_copy(update=own.model_dump(exclude_none=True)) if own else settings
-    never = float("inf")
+    chosen, never = settings.of_column(f"{table}.{column}"), float("inf")
     return {
         "psi": (chosen.warn, chosen.error),
         "share": (chosen.share_warn, never),

@@ -19,6 +19,10 @@ class WarehouseError(Mendable, RuntimeError):
     """The warehouse cannot be opened, read or written. The message says what to do."""
 
 
+class HeldError(WarehouseError):
+    """Another process holds the file, and waiting did not help."""
+
+
 @contextmanager
 def named(table: str, day: date | None) -> Iterator[None]:
     """Turn an engine's error into one that names table and day and says what to do."""
@@ -44,8 +48,9 @@ def held(file: Path, error: duckdb.Error, waited: float) -> str:
     """Says who holds the file, and that waiting did not help."""
     holder = re.search(r"held in (.+?) \(PID (\d+)\)", str(error))
     who = f"process {holder[2]} ({holder[1]})" if holder else "another process"
+    in_vain = f"; waited {waited:g} s" if waited else ""
     return (
-        f"{file} is held by {who}; waited {waited:g} s. Let its run end, or close the program that has "
+        f"{file} is held by {who}{in_vain}. Let its run end, or close the program that has "
         f"the file open, then run again. Analysts read published/*.parquet instead of the warehouse."
     )
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from customer_profiles.warehouse.errors import WarehouseError, held, unreadable
+from customer_profiles.warehouse.errors import HeldError, WarehouseError, held, unreadable
 from customer_profiles.warehouse.session import Session
 
 FILE_FORMAT = "v1.5.0"
@@ -64,7 +64,7 @@ class Warehouse:
                 if HELD not in str(error):
                     raise WarehouseError(unreadable(self.file, error)) from error
                 if time.monotonic() >= deadline:
-                    raise WarehouseError(held(self.file, error, self.lock_wait_seconds)) from error
+                    raise HeldError(held(self.file, error, self.lock_wait_seconds)) from error
                 time.sleep(wait)
                 wait = min(2 * wait, LONGEST_WAIT)
             else:

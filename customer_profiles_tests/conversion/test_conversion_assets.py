@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from rich.console import Console
 
-from customer_profiles.conversion import plots, snapshots
+from customer_profiles.conversion import snapshots
 from customer_profiles.conversion.artefacts import champion, load_page, versions
 from customer_profiles.conversion.examples import Split
 from customer_profiles.conversion.findings import champion_is_trusted
@@ -24,6 +24,7 @@ from customer_profiles.orchestration.platform import Platform
 from customer_profiles.orchestration.report import Report, save_report
 from customer_profiles.orchestration.run import not_trained
 from customer_profiles.orchestration.screen import show_report
+from customer_profiles.profiles import drift
 from customer_profiles.settings import LabelSettings, load_settings
 
 
@@ -203,7 +204,7 @@ def test_each_label_has_its_own_champion_and_scores_those_whom_it_is_about(sever
         assert scores.filter(label=label)["model_version"].unique().to_list() == [serving.version]
 
 
-def test_nobody_brings_a_margin_by_leaving(several, monkeypatch):
+def test_nobody_brings_a_margin_by_leaving(several):
     home, _ = several
     page = {
         label: load_page(champion(home.settings.models, label).folder)
@@ -214,9 +215,6 @@ def test_nobody_brings_a_margin_by_leaving(several, monkeypatch):
     assert "nobody brings a margin by leaving" in lists["churn"].says
     assert "Profit counts" not in page["churn"].predicts
     assert "profit" in lists["repeat_purchase"].rows[0]
-    monkeypatch.setitem(plots.CHARTS, "Chart: profit by cut-off", plots.profit_chart)
-    assert "Chart: profit by cut-off" in plots.charts_of("repeat_purchase", "EUR", 2)
-    assert "Chart: profit by cut-off" not in plots.charts_of("churn", "EUR", 2)
     metrics = {
         label: {row["metric"] for section in sections(each) for row in section.rows if "metric" in row}
         for label, each in page.items()
@@ -264,6 +262,20 @@ def test_a_label_whose_source_is_missing_says_so_beside_the_others(several):
     assert "customers who leave" in told["churn: headline"].value
 
 
+def test_drift_holds_the_inputs_against_the_days_on_which_the_models_own_label_was_told(several, monkeypatch):
+    """No contacts were delivered: orders alone tell nobody on which days a click was known."""
+    settings = several[0].settings
+    serving = champion(settings.models, "churn")
+    monkeypatch.setattr(drift, "champion", lambda models, label: serving)
+    days = {}
+    with several[0].platform.warehouse() as session:
+        for name in ("churn", "campaign_response"):
+            label = settings.label.model_copy(update={"train": [name]})
+            days[name] = drift.models_in_service(session, settings.model_copy(update={"label": label})).days
+    assert days["churn"].known_through == serving.trained_through
+    assert days["campaign_response"] is None
+
+
 def test_a_run_tells_why_a_label_beside_others_has_no_new_model(several, monkeypatch, capsys):
     home, run = several
     reasons = not_trained(run)
@@ -281,9 +293,13 @@ def test_the_report_says_whom_to_contact_and_what_its_figures_mean(capsys, tmp_p
     rows = [{"model": "conversion_network", "metric": "roc_auc", "value": 0.8, "low": 0.7, "high": 0.9}]
     told = "Contact the 1 highest of 10 customers: expect 1 buyers (0 to 1) in 14 days."
     able = "Of the 1 highest, 0 consent to marketing (0 by e-mail, 0 by SMS, 0 by push)."
-    report = Report("f", "r", "", "", True, [], {}, 3, [], "it 1", rows, [], 0, {}, contact=told, reach=able)
+    late = {"run_again": ["2026-01-02", "2026-01-04"]}
+    report = Report(
+        "f", "r", "", "", True, [], {}, 3, [], "it 1", rows, [], 0, {}, contact=told, reach=able, **late
+    )
     show_report(Console(width=400), load_settings(tmp_path), report)
     said = capsys.readouterr().out
     assert f"{told}\n{able}" in said
+    assert f"customer-profiles run --home {tmp_path} --from 2026-01-02 --to 2026-01-04" in said
     assert "Lift@10 %: how many times more do it in the highest tenth" in said
     assert f"or customer-profiles model --home {tmp_path}" in said

@@ -246,10 +246,12 @@ def test_a_champion_whose_inputs_are_gone_is_no_rival(parts):
     assert any("cannot be judged" in line and "tenure_days" in line for line in told)
 
 
-def test_the_charts_are_pictures(training):
-    charts = [chart(training.evaluation, "conversion_network") for chart in plots.CHARTS.values()]
+def test_the_charts_are_pictures_and_of_those_who_leave_none_is_of_profit(training):
+    suited = plots.charts_of("purchase", "EUR", 2)
+    charts = [chart(training.evaluation, "conversion_network") for chart in suited.values()]
     assert len(charts) == 6
     assert all(chart.startswith(b"\x89PNG") for chart in charts)
+    assert suited.keys() - plots.charts_of("churn", "EUR", 2).keys() == {"Chart: profit by cut-off"}
 
 
 def test_hillstrom_visits_are_predicted_as_a_library():

@@ -192,15 +192,17 @@ def put(session, table, partition, columns):
     session.write(table, partition, rows)
 
 
-def contacts(session, day=CONTACTED, randomised=True, chance=0.5, arms=("Treatment", "Control")):
-    arm = pl.Series(list(arms) * (len(KEYS) // len(arms)))
-    told = {"campaign_id": "spring", "customer_key": KEYS, "arm": arm, "randomised": randomised}
+def contacts(
+    session, day=CONTACTED, randomised=True, chance=0.5, arms=("Treatment", "Control"), keys=KEYS, **more
+):
+    arm = pl.Series(list(arms) * (len(keys) // len(arms)))
+    told = {"campaign_id": "spring", "customer_key": keys, "arm": arm, "randomised": randomised}
     told |= {"contacted_day": number(day), "contacted_at": datetime.combine(day, time(12), UTC)}
     put(
         session,
         CLEANED["campaign_contacts"],
         {"delivery_day": day},
-        told | {"assignment_probability": chance},
+        told | {"assignment_probability": chance} | more,
     )
 
 
@@ -229,6 +231,16 @@ def test_of_several_arms_each_is_held_against_the_control_arm(session):
     assert [each.campaign for each in found] == ["spring: big coupon", "spring: small coupon"]
     assert len({tuple(each.customer_key[~each.treated]) for each in found}) == 1
     assert sum(int(each.treated.sum()) for each in found) == len(set(HELD_OUT) & set(KEYS.gather_every(2)))
+
+
+def test_of_several_contacts_of_a_customer_the_first_one_tells_the_chance(session):
+    evening, noon = ([datetime.combine(CONTACTED, time(hour), UTC)] * len(KEYS) for hour in (18, 12))
+    chance = pl.Series([0.9] * len(KEYS) + [0.5] * len(KEYS))
+    both = {"keys": pl.concat([KEYS, KEYS]), "contacted_at": pl.Series(evening + noon)}
+    contacts(session, chance=chance, **both)
+    (found,) = read_trials(session, "purchase", DAYS, LABEL)
+    assert isinstance(found, Trial)
+    assert set(found.chance.tolist()) == {0.5}
 
 
 @pytest.mark.parametrize(

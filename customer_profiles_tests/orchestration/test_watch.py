@@ -202,11 +202,13 @@ def test_a_daemon_that_fell_silent_is_told_while_a_schedule_waits_for_it(tmp_pat
         assert tell(settings, {}, instance, ANCESTORS, now=now).opened == 0
         assert not is_awaited(settings, instance)
         switch(instance, DAILY_SCHEDULE, InstigatorStatus.RUNNING)
+        switch(instance, "deliveries_sensor", InstigatorStatus.RUNNING)
         assert is_awaited(settings, instance)
         assert tell(settings, {}, instance, ANCESTORS, now=now).opened == 1
         assert tell(settings, {}, instance, ANCESTORS, now=now).opened == 0
         lines = {line.about: line.state for line in examine(settings, {}, now)}
         assert lines["scheduler daemon"] == "error"
+        assert lines["deliveries_sensor"] == "ok", "who is on is told of"
         beat(instance, now)
         assert tell(settings, {}, instance, ANCESTORS, now=now).recovered == 1
     assert titles(settings) == [
@@ -228,7 +230,7 @@ def test_sensors_that_slept_say_so_when_they_wake(tmp_path: Path) -> None:
     assert titles(settings)[1:] == ["[ERROR] alerts: have slept", "[OK] recovered: alerts: have slept"]
 
 
-def test_the_doctor_finds_open_secrets_a_held_warehouse_unread_events_and_waiting_messages(
+def test_the_doctor_finds_open_secrets_a_damaged_warehouse_unread_events_and_waiting_messages(
     settings: Settings, instance: dg.DagsterInstance
 ) -> None:
     load_secrets(settings.secrets, {})

@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 
 from customer_profiles.contracts.stored import StoredColumn
-from customer_profiles.warehouse import Table, Warehouse, WarehouseError
+from customer_profiles.warehouse import HeldError, Table, Warehouse, WarehouseError
 from customer_profiles.warehouse.session import _Handed
 
 MONDAY, TUESDAY = date(2026, 1, 5), date(2026, 1, 6)
@@ -211,7 +211,7 @@ def test_after_the_wait_the_process_that_holds_the_file_is_named(tmp_path: Path)
     with holder(file, 30) as process:
         try:
             with (
-                pytest.raises(WarehouseError, match=f"held by process {process.pid}"),
+                pytest.raises(HeldError, match=rf"held by process {process.pid} .*; waited 0\.3 s\. Let"),
                 Warehouse(file, lock_wait_seconds=0.3).session(),
             ):
                 pass
