@@ -12,6 +12,7 @@ from customer_profiles.orchestration.platform import Platform
 from customer_profiles.profiles.drift import (
     COMPONENTS,
     LABELS,
+    OF_OTHER_LABELS,
     PARTED,
     POPULATION,
     SCORED,
@@ -75,7 +76,7 @@ CHECKS = [
         ["profiles", "conversion_scores"],
         "scores_keep_their_distribution",
         "today's scores beside those of the days before and of the day on which the model was judged",
-        [SCORED],
+        [SCORED, *OF_OTHER_LABELS.values()],
     ),
     steady(
         ["features", "principal_components"],

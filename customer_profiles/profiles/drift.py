@@ -42,6 +42,8 @@ POPULATION, TRAITS_OF, COMPONENTS, SCORED, PARTED, LABELS = (
     "labels",
 )
 """What is counted: all customers; the traits of those who are scored; each model's outputs; who converted."""
+OF_OTHER_LABELS = {name: f"{SCORED} of {name}" for name in DEFINITIONS}
+"""The scores of labels that are trained beside the profile's own, the first, whose are ``SCORED``."""
 OUTPUTS = {
     COMPONENTS: Watched(numbers=("reconstruction_error",)),
     SCORED: Watched(numbers=("conversion_probability",)),
@@ -111,7 +113,11 @@ def store_counts(session: Session, days: Sequence[date], models: Models, label: 
         if models.projection and not models.projection.absent_on(day):
             _store_components(session, day, models.projection)
     moved = nw.col("segment") != nw.col("previous_segment")
-    _store_outputs(session, SCORED, session.read(SCORES, days[0], days[-1]))
+    scores = session.read(SCORES, days[0], days[-1])
+    for name in label.train:
+        of_label = scores.filter(nw.col("label") == name)
+        stored_as = SCORED if name == label.train[0] else OF_OTHER_LABELS[name]
+        _store_outputs(session, SCORED, of_label, stored_as=stored_as)
     _store_outputs(session, PARTED, session.read(SEGMENTS, days[0], days[-1]).with_columns(moved=moved))
     known = delivered(session)
     for as_of in session.days(CUSTOMER_FEATURES):
@@ -158,14 +164,17 @@ def _store_components(session: Session, day: date, fitted: Fitted[Projection]) -
     _store_outputs(session, COMPONENTS, session.rows_of(errors))
 
 
-def _store_outputs(session: Session, name: str, rows: nw.LazyFrame[Any]) -> None:
-    """Count what each version of a model says."""
+def _store_outputs(session: Session, name: str, rows: nw.LazyFrame[Any], *, stored_as: str = "") -> None:
+    """Count what each version of a model says; ``stored_as`` another name where several say it."""
     columns = OUTPUTS[name]
     there = rows.collect_schema().names()
     columns = Watched(columns.numbers, tuple(column for column in columns.categories if column in there))
     for version in session.collect(rows.select("model_version").unique())["model_version"]:
         of_version = rows.filter(nw.col("model_version") == version)
-        _store(session, count(session, of_version, DAY, columns, table_name=name, model_version=version))
+        counted = count(
+            session, of_version, DAY, columns, table_name=stored_as or name, model_version=version
+        )
+        _store(session, counted)
 
 
 def _store_labels(session: Session, as_of: date, label: LabelSettings) -> None:

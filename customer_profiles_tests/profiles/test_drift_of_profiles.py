@@ -13,15 +13,16 @@ import polars as pl
 import pytest
 from rich.console import Console
 
+from customer_profiles.conversion.tables import SCORES
 from customer_profiles.features.tables import CUSTOMER_FEATURES
 from customer_profiles.orchestration.drift_report import NoDriftError, drift_of
 from customer_profiles.orchestration.partitions import DAILY, RANGE_END, RANGE_START
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.orchestration.screen import show_drift
 from customer_profiles.profiles.checks import CHECKS, complete
-from customer_profiles.profiles.drift import TRAITS_OF
+from customer_profiles.profiles.drift import TRAITS_OF, Models, store_counts
 from customer_profiles.profiles.publication import MANIFEST, publish
-from customer_profiles.profiles.tables import CUSTOMER_PROFILES, DRIFT
+from customer_profiles.profiles.tables import COUNTS, CUSTOMER_PROFILES, DRIFT
 from customer_profiles.quality.drift import Drift
 from customer_profiles.quality.drift_table import rows_of
 from customer_profiles.settings import load_settings
@@ -113,6 +114,25 @@ def test_on_80_columns_the_drift_of_a_day_names_its_columns_whole_and_in_the_wor
 def test_where_no_drift_was_measured_a_run_is_named(platform):
     with pytest.raises(NoDriftError, match="no drift was measured yet: customer-profiles run"):
         drift_of(platform, None)
+
+
+def test_the_scores_of_each_label_are_counted_apart(tmp_path):
+    settings = load_settings(tmp_path, label={"train": ["purchase", "churn"]})
+    chances = {"purchase": [0.1, 0.2], "churn": [0.8]}
+    rows = pl.DataFrame(
+        [
+            {"as_of": TODAY, "customer_key": f"{n}", "label": label, "conversion_probability": chance}
+            | {"decile": 1, "expected_value_minor": None, "model_version": label}
+            for label, of_label in chances.items()
+            for n, chance in enumerate(of_label)
+        ]
+    )
+    with Platform(settings, {}).warehouse() as warehouse:
+        warehouse.write(SCORES, {"as_of": TODAY}, rows.cast(dict(SCORES.schema)))
+        store_counts(warehouse, [TODAY], Models(None, None, None, None), settings.label)
+        counts = warehouse.frame(COUNTS).filter(kind="rows")
+    stored = counts.select("table_name", "model_version", "rows").rows()
+    assert {("conversion_scores", "purchase", 2), ("conversion_scores of churn", "churn", 1)} <= set(stored)
 
 
 def test_a_day_that_was_held_back_lacks_no_profiles_in_a_run_that_does_not_compute_it(tmp_path, monkeypatch):
