@@ -15,12 +15,12 @@ NAMES: dict[str, str] = {
     "订单时间 订单日期 交易时间 交易日期 购买时间 创建时间 提交时间 成交时间 付款时间",
     "status_at": "status_at status_date status_time 状态时间 更新时间",
     "status": "status order_status state 订单状态 状态 交易状态",
-    "quantity": "quantity qty qty_ordered units pieces count 数量 件数 购买数量",
-    "amount_minor": "amount_minor amount total line_total price_total total_price sales_value sales "
-    "revenue payment price dollars spend actual_amount_paid amount_paid total_amount 金额 实付金额 订单金额 "
-    "支付金额 总价 销售额",
+    "quantity": "quantity qty qty_ordered units pieces count 数量 件数 购买数量 amount",
+    "amount_minor": "amount_minor line_total line_subtotal line_amount amount total price_total total_price "
+    "sales_value sales revenue payment price dollars spend actual_amount_paid amount_paid total_amount 金额 "
+    "实付金额 订单金额 支付金额 总价 销售额",
     "currency": "currency currency_code 币种 货币 货币种类",
-    "product_id": "product_id item_id sku stock_code product_code prod_code article_id item goods_id asin "
+    "product_id": "product_id item_id sku stock_code article_id product_code prod_code item goods_id asin "
     "商品编号 商品id 商品编码 货号",
     "category": "category category_id product_category department category_code product_subclass class "
     "类目 品类 商品类别 分类",
@@ -45,9 +45,10 @@ NAMES: dict[str, str] = {
     "list_price_minor": "list_price price unit_price 标价 单价 价格",
     "valid_from": "valid_from effective_from 生效日期 上架时间",
     "campaign_id": "campaign_id campaign 活动编号 活动id",
-    "contacted_at": "contacted_at contact_date sent_at send_date start_date 触达时间 发送时间",
-    "opened_at": "opened_at open_date 打开时间",
-    "clicked_at": "clicked_at click_date redemption_date 点击时间",
+    "contacted_at": "contacted_at contact_date sent_at send_date send_time start_date 触达时间 发送时间",
+    "arm": "arm variation variant test_group",
+    "opened_at": "opened_at open_date open_time 打开时间",
+    "clicked_at": "clicked_at click_date click_time redemption_date 点击时间",
     "event_id": "event_id message_id insert_id log_id 事件编号 事件id",
     "event_at": "event_at event_time time timestamp event_timestamp ts datetime 事件时间 行为时间 时间",
     "event_name": "event_name event_type event action behavior_type behavior type 事件 行为类型 事件类型 "
