@@ -165,6 +165,17 @@ def test_purchases_among_events_are_orders_and_no_others_are(tmp_path: Path) -> 
     assert "amount_minor: REQUIRED, not found; name the file's column; where no money is told say" in text
 
 
+def test_events_of_no_known_word_but_the_purchase_are_no_orders(tmp_path: Path) -> None:
+    rows = "".join(
+        json.dumps({"person": "p", "event": event, "value": {"amount": 9.5}, "time": 6}) + "\n"
+        for event in ("offer viewed", "transaction")
+    )
+    (tmp_path / "e.ndjson").write_text(rows)
+    (orders,) = yaml.safe_load(guess_source(tmp_path / "e.ndjson", tmp_path, "orders"))["tables"]["orders"]
+    assert orders["drop"] == {"not bought": "\"event\" NOT IN ('transaction')"}
+    assert (orders["columns"]["customer_id"], orders["columns"]["quantity"]) == ("person", {"constant": "1"})
+
+
 def test_without_a_purchase_among_the_first_events_none_is_an_order(tmp_path: Path) -> None:
     (tmp_path / "e.csv").write_text(EVENTS.replace("transaction,", "view,"))
     text = guess_source(tmp_path / "e.csv", tmp_path, "orders")
@@ -505,8 +516,8 @@ def test_a_view_that_always_names_a_product_is_of_one(tmp_path: Path) -> None:
 
 
 def test_columns_that_only_a_made_key_uses_are_named(tmp_path: Path) -> None:
-    _, _, text = guessed(tmp_path, "e.csv", "event_time,event_type,person\n2026-03-03,login,1\n")
-    assert "# not mapped, only part of a made key: person" in text
+    _, _, text = guessed(tmp_path, "e.csv", "event_time,event_type,colour\n2026-03-03,login,1\n")
+    assert "# not mapped, only part of a made key: colour" in text
 
 
 def test_the_only_times_are_the_tables_and_who_and_when_make_an_order(tmp_path: Path) -> None:
@@ -536,6 +547,12 @@ def test_the_only_times_are_the_tables_and_who_and_when_make_an_order(tmp_path: 
             {"column": "Price", "minor_units": 2},
         ),
         ("AMOUNT,SALES_PRICE\n1,30\n2,60\n1,44\n", "AMOUNT", {"column": "SALES_PRICE", "minor_units": 2}),
+        ("purchase_amount,price\n1,30\n", {"constant": "1"}, {"column": "purchase_amount", "minor_units": 2}),
+        (
+            "QUANTITYORDERED,PRICEEACH,SALES\n2,9.5,20\n",
+            "QUANTITYORDERED",
+            {"column": "SALES", "minor_units": 2},
+        ),
         ("Amount,Price\n12,30\n60,60\n", {"constant": "1"}, {"column": "Amount", "minor_units": 2}),
         (
             "Discount Amount,Line Subtotal\n1,30\n",
@@ -576,3 +593,10 @@ def test_a_list_without_a_time_is_of_one_day(tmp_path: Path) -> None:
     assert (
         "# updated_at: REQUIRED, not found; name the file's column; of a list that tells no time say" in text
     )
+
+
+def test_a_range_of_products_is_no_line_and_a_lines_id_no_product(tmp_path: Path) -> None:
+    rows = "Invoice ID,Product line,Date,item_id,sku\n7,Sports and travel,2019-01-05,211131,MUG\n"
+    _, source, _ = guessed(tmp_path, "o.csv", rows)
+    columns = source["columns"]
+    assert (columns["line_number"], columns["product_id"]) == ({"place_in": "Invoice ID"}, "sku")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from customer_profiles.collection.sources.names import MEANINGS, PURCHASES
-from customer_profiles.collection.sources.schema_matching import column_of, matched
+from customer_profiles.collection.sources.schema_matching import column_of, letters, matched
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.contracts.columns import columns_of, spellings
 
@@ -19,9 +19,13 @@ def as_deed(cell: str) -> str:
 
 
 def column_of_deeds(cells: pl.DataFrame) -> str | None:
-    """The column whose words say what customers did; None if none of them is known."""
+    """The column whose words say what customers did; None if none of them is known.
+
+    A ``type`` of orders may be called as a purchase is, an event may not.
+    """
     found = matched("event_name", cells)
-    return found if found and any(as_deed(word) in DEEDS for word in _words(cells[found])) else None
+    known = DEEDS | (PURCHASES if found and letters(found) != "type" else set())
+    return found if found and any(as_deed(word) in known for word in _words(cells[found])) else None
 
 
 def parted(table: str, cells: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, str], list[str]]:

@@ -154,7 +154,12 @@ def _is_pieces(found: str, cells: pl.DataFrame) -> bool:
 
 
 def _is_no_number_of_pieces(found: str, cells: pl.DataFrame) -> bool:
-    return letters(found) == "amount" and not _is_pieces(found, cells)
+    return letters(found).endswith("amount") and not _is_pieces(found, cells)
+
+
+def _is_no_place(found: str, cells: pl.DataFrame) -> bool:
+    """Whether what is called a line is a range of products."""
+    return bool((as_numbers(cells[found]).is_null() & tells(cells[found])).any())
 
 
 def _is_of_an_order(found: str, cells: pl.DataFrame) -> bool:
@@ -184,6 +189,7 @@ MISTAKEN: dict[str, Callable[[str, pl.DataFrame], bool]] = {
     "discount_minor": _is_a_rate,
     "amount_minor": _is_no_amount_of_a_line,
     "quantity": _is_no_number_of_pieces,
+    "line_number": _is_no_place,
     "order_id": _is_no_number,
 }
 """How a file's column of a fitting name shows that it is something else."""
