@@ -538,6 +538,9 @@ def test_the_only_times_are_the_tables_and_who_and_when_make_an_order(tmp_path: 
     assert source["columns"]["ordered_at"] == {"constant": ""}
 
 
+PIECES_TIMES_PRICE = {"expression": '"Quantity" * "Price"', "minor_units": 2}
+
+
 @pytest.mark.parametrize(
     ("lines", "quantity", "amount"),
     [
@@ -546,6 +549,7 @@ def test_the_only_times_are_the_tables_and_who_and_when_make_an_order(tmp_path: 
             "Quantity",
             {"column": "Price", "minor_units": 2},
         ),
+        ("Quantity,Price\n500,0.85\n400,0.95\n", "Quantity", PIECES_TIMES_PRICE),
         ("AMOUNT,SALES_PRICE\n1,30\n2,60\n1,44\n", "AMOUNT", {"column": "SALES_PRICE", "minor_units": 2}),
         ("purchase_amount,price\n1,30\n", {"constant": "1"}, {"column": "purchase_amount", "minor_units": 2}),
         (

@@ -79,7 +79,7 @@ def as_numbers(cells: pl.Series) -> pl.Series:
 def is_a_total(price: pl.Series, pieces: pl.Series) -> bool:
     """Whether a price is that of all pieces: divided by them it takes fewer values, those of one piece."""
     each = as_numbers(price) / as_numbers(pieces)
-    return each.round(2).drop_nulls().n_unique() < as_numbers(price).drop_nulls().n_unique()
+    return each.round_sig_figs(4).drop_nulls().n_unique() < as_numbers(price).drop_nulls().n_unique()
 
 
 def column_of(column: str, cells: pl.DataFrame) -> str | None:
