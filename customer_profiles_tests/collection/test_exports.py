@@ -1015,6 +1015,23 @@ def test_pieces_of_one_thing_that_cost_the_same_are_no_totals(own: OwnData) -> N
     assert check.check_table(own.home(), CollectionSettings(), "orders").doubts == ()
 
 
+@pytest.mark.parametrize(
+    ("amount", "told"),
+    [
+        ("Price", "amount_minor looks like what one piece costs: it takes 3 values, and 12 if it is divided"),
+        ("Price * Pieces", None),
+        ("Price * Pieces * Pieces", "amount_minor looks multiplied by quantity twice: divided by it once it"),
+    ],
+)
+def test_what_one_piece_costs_is_no_amount_of_a_line(own: OwnData, amount: str, told: str | None) -> None:
+    lines = "".join(f"{n},2026-03-03,c{n},{(3.5, 7.25, 11)[n % 3]},{n % 4 + 1}\n" for n in range(36))
+    own.put("o_2026-03-03.csv", "No,At,Who,Price,Pieces\n" + lines)
+    columns = ORDER | {"quantity": "Pieces", "amount_minor": {"expression": amount, "minor_units": 2}}
+    own.says({"path": "o_{day}.csv", "numbers": ["Price", "Pieces"], "columns": columns})
+    doubts = check.check_table(own.home(), CollectionSettings(), "orders").doubts
+    assert [doubt[: len(told or "")] for doubt in doubts] == ([told] if told else [])
+
+
 def test_amounts_that_rounding_takes_much_of_are_told(own: OwnData) -> None:
     own.put("o_2026-03-03.csv", "No,At,Who,Paid\nA,2026-03-03,c,0.0508\nB,2026-03-03,c,0.0152\n")
     own.says({"path": "o_{day}.csv", "columns": ORDER})
