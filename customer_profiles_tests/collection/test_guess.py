@@ -49,6 +49,7 @@ def test_last_words_of_a_column_tell_it_and_a_person_is_asked(tmp_path: Path) ->
     [
         ("household_id,age,marital_status,kids_count", "customers", False),
         ("campaign_id,household_id", "campaign_contacts", True),
+        ("household_id,campaign_id,redemption_date", "campaign_contacts", True),
         ("Invoice,StockCode,Quantity,InvoiceDate,Price,Customer ID", "orders", False),
         ("itemid,property,value", "products", True),
         ("basket_id,household_id,product_id,quantity,sales_value,date", "orders", False),
@@ -590,6 +591,9 @@ def test_an_id_that_tells_rows_apart_is_the_tables(tmp_path: Path) -> None:
     assert "# order_id: taken from ID, which tells each row apart; is it that?" in text
     _, source, _ = guessed(tmp_path, "o.csv", rows + "000000001,2026-03-03,a@b.c,9.9\n")
     assert "hash_of" in source["columns"]["order_id"]
+    people = "id,Email,Name,Created (UTC)\ncus_1,a@b.c,Bo,2023-01-02 10:00\n"
+    table, source, _ = guessed(tmp_path, "c.csv", people)
+    assert (table, source["columns"]["customer_id"]) == ("customers", "id")
 
 
 def test_a_list_without_a_time_is_of_one_day(tmp_path: Path) -> None:

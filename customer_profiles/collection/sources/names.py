@@ -20,7 +20,7 @@ NAMES: dict[str, str] = {
     "件数 购买数量 amount",
     "amount_minor": "amount_minor line_total line_subtotal line_amount amount total price_total total_price "
     "purchase_amount sales_value sales revenue payment price dollars spend actual_amount_paid amount_paid "
-    "total_amount 金额 实付金额 订单金额 支付金额 总价 销售额",
+    "total_amount gross 金额 实付金额 订单金额 支付金额 总价 销售额",
     "currency": "currency currency_code 币种 货币 货币种类",
     "product_id": "product_id sku sku_id item_id stock_code article_id product_code prod_code item goods_id "
     "asin 商品编号 商品id 商品编码 货号",
@@ -31,8 +31,8 @@ NAMES: dict[str, str] = {
     "coupon_id": "coupon_id coupon coupon_code 优惠券 优惠券编号",
     "payment_method": "payment_method payment_type pay_type 支付方式 付款方式",
     "updated_at": "updated_at update_time modified_at last_updated last_changed 更新时间 修改时间",
-    "registered_at": "registered_at signup_date sign_up_date created_at register_time registration_date "
-    "join_date 注册时间 注册日期 入会时间",
+    "registered_at": "registered_at signup_date sign_up_date created_at created register_time "
+    "registration_date join_date 注册时间 注册日期 入会时间",
     "full_name": "full_name name customer_name 姓名 客户姓名 会员姓名",
     "birth_date": "birth_date birthday date_of_birth dob 出生日期 生日",
     "gender": "gender sex 性别",

@@ -26,8 +26,6 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "event_name": {"constant": "other"},
     "kind": {"constant": "review"},
     "category": {"constant": "uncategorised"},
-    "arm": {"constant": "contacted"},
-    "randomised": {"constant": "false"},
 }
 """What stands in for a required column that the file does not hold."""
 A_LIST_OF_ONE_DAY = "; of a list that tells no time say {constant: 2026-03-31} and `delivery_day: 2026-03-31`"
@@ -35,6 +33,8 @@ UNTOLD = {
     "amount_minor": "; where no money is told say {constant: 0}, and {constant: XXX} as `currency`",
     "updated_at": A_LIST_OF_ONE_DAY,
     "valid_from": A_LIST_OF_ONE_DAY,
+    "arm": "; where all were contacted say {constant: contacted}",
+    "randomised": "; say {constant: false} unless chance alone chose who was contacted",
 }
 """What else to do about a required column that the file does not hold."""
 NOT_FOUND = {"constant": ""}
