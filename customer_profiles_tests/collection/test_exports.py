@@ -968,7 +968,13 @@ def test_many_words_that_a_column_does_not_know_are_told_by_the_commonest(own: O
     doubts = check.check_table(own.home(), CollectionSettings(), "events").doubts
     (doubt,) = [doubt for doubt in doubts if doubt.startswith("event_name is one of")]
     assert "what is none of them counts as other: 'n0' (3), " in doubt
-    assert "and 2 more; say in `values`" in doubt
+    assert doubt.endswith("and 2 more; say in `values` what each stands for")
+    own.put("e_2026-03-03.csv", "Who,At,Chan,What\n" + lines.replace("n0", "Purchase"))
+    doubts = check.check_table(own.home(), CollectionSettings(), "events").doubts
+    (doubt,) = [doubt for doubt in doubts if doubt.startswith("event_name is one of")]
+    assert doubt.endswith(
+        "stands for, but leave Purchase out by `drop`: who bought is told by `orders`, from the same file"
+    )
 
 
 def test_lines_that_one_key_swallows_are_told(own: OwnData) -> None:
