@@ -55,8 +55,9 @@ def _purchases(found: str, cells: pl.DataFrame) -> tuple[pl.DataFrame, dict[str,
     if not bought:
         note = f"drop: no purchase stands in the first rows; say which word of {found} means one"
     bought = bought or ["purchase"]
+    others = f"COALESCE(\"{found}\", '') NOT IN ({_quoted(bought)})"  # what has no word was not bought either
     orders = cells.filter(pl.col(found).str.strip_chars().is_in(bought))
-    return orders if orders.height else cells, {"not bought": f'"{found}" NOT IN ({_quoted(bought)})'}, [note]
+    return orders if orders.height else cells, {"not bought": others}, [note]
 
 
 def _words(cells: pl.Series) -> list[str]:
