@@ -16,8 +16,8 @@ def orphan_counts(
 ) -> pl.DataFrame:
     """Per delivery day of ``table``: rows with a ``column``, and how many of them ``other`` does not know.
 
-    A customer or product is known from the day on which it was first delivered. Empty if ``other``
-    was never delivered: what has no source cannot be unknown.
+    A customer or product is known from the day on which it was first delivered. Days before the first
+    delivery of ``other`` are left out: what has no source yet cannot be unknown.
     """
     known = (
         session.read(CLEANED[other], None, last)
@@ -35,4 +35,5 @@ def orphan_counts(
         )
         .sort("delivery_day")
     )
-    return counts if session.days(CLEANED[other]) else counts.clear()
+    delivered = session.days(CLEANED[other])
+    return counts.filter(pl.col("delivery_day") >= delivered[0]) if delivered else counts.clear()

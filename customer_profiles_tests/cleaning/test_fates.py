@@ -215,9 +215,13 @@ def test_rows_that_name_nobody_are_no_orphans(shop, sound) -> None:
     assert counts.rows() == [(DAY, 1, 1)]
 
 
-def test_what_was_never_delivered_has_no_orphans(shop, sound) -> None:
+def test_what_was_not_yet_delivered_has_no_orphans(shop, sound) -> None:
     shop.take("orders", [sound("orders")])
     assert orphan_counts(shop.warehouse, "orders", "customers", "customer_key", DAY, DAY).is_empty()
+    for table in ("orders", "customers"):
+        shop.take(table, [sound(table)], day=LATER)
+    counts = orphan_counts(shop.warehouse, "orders", "customers", "customer_key", DAY, LATER)
+    assert counts.rows() == [(LATER, 1, 0)]
 
 
 def test_a_minor_is_a_customer_from_the_first_delivery_after_turning_eighteen(shop, sound) -> None:

@@ -968,7 +968,13 @@ def test_many_words_that_a_column_does_not_know_are_told_by_the_commonest(own: O
     doubts = check.check_table(own.home(), CollectionSettings(), "events").doubts
     (doubt,) = [doubt for doubt in doubts if doubt.startswith("event_name is one of")]
     assert "what is none of them counts as other: 'n0' (3), " in doubt
-    assert "and 2 more; say in `values`" in doubt
+    assert doubt.endswith("and 2 more; say in `values` what each stands for")
+    own.put("e_2026-03-03.csv", "Who,At,Chan,What\n" + lines.replace("n0", "Purchase"))
+    doubts = check.check_table(own.home(), CollectionSettings(), "events").doubts
+    (doubt,) = [doubt for doubt in doubts if doubt.startswith("event_name is one of")]
+    assert doubt.endswith(
+        "stands for, but leave Purchase out by `drop`: who bought is told by `orders`, from the same file"
+    )
 
 
 def test_lines_that_one_key_swallows_are_told(own: OwnData) -> None:
@@ -1013,6 +1019,23 @@ def test_pieces_of_one_thing_that_cost_the_same_are_no_totals(own: OwnData) -> N
     own.put("o_2026-03-03.csv", "No,At,Who,Paid,What\n" + lines)
     own.says({"path": "o_{day}.csv", "columns": ORDER | {"product_id": "What"}})
     assert check.check_table(own.home(), CollectionSettings(), "orders").doubts == ()
+
+
+@pytest.mark.parametrize(
+    ("amount", "told"),
+    [
+        ("Price", "amount_minor looks like what one piece costs: it takes 3 values, and 12 if it is divided"),
+        ("Price * Pieces", None),
+        ("Price * Pieces * Pieces", "amount_minor looks multiplied by quantity twice: divided by it once it"),
+    ],
+)
+def test_what_one_piece_costs_is_no_amount_of_a_line(own: OwnData, amount: str, told: str | None) -> None:
+    lines = "".join(f"{n},2026-03-03,c{n},{(3.5, 7.25, 11)[n % 3]},{n % 4 + 1}\n" for n in range(36))
+    own.put("o_2026-03-03.csv", "No,At,Who,Price,Pieces\n" + lines)
+    columns = ORDER | {"quantity": "Pieces", "amount_minor": {"expression": amount, "minor_units": 2}}
+    own.says({"path": "o_{day}.csv", "numbers": ["Price", "Pieces"], "columns": columns})
+    doubts = check.check_table(own.home(), CollectionSettings(), "orders").doubts
+    assert [doubt[: len(told or "")] for doubt in doubts] == ([told] if told else [])
 
 
 def test_amounts_that_rounding_takes_much_of_are_told(own: OwnData) -> None:

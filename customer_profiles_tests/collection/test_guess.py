@@ -49,6 +49,9 @@ def test_last_words_of_a_column_tell_it_and_a_person_is_asked(tmp_path: Path) ->
     [
         ("household_id,age,marital_status,kids_count", "customers", False),
         ("campaign_id,household_id", "campaign_contacts", True),
+        ("household_id,campaign_id,redemption_date", "campaign_contacts", True),
+        ("Invoice,StockCode,Quantity,InvoiceDate,Price,Customer ID", "orders", False),
+        ("itemid,property,value", "products", True),
         ("basket_id,household_id,product_id,quantity,sales_value,date", "orders", False),
         ("product_id,department,brand", "products", False),
     ],
@@ -75,6 +78,8 @@ def test_what_only_sounds_like_a_status_or_an_amount_is_none(tmp_path: Path) -> 
     assert source["columns"]["status"] == {"constant": "completed"}
     assert "discount_minor" not in source["columns"]
     assert "not mapped, kept sealed: State, Discount" in text
+    _, source, _ = guessed(tmp_path, "store.csv", rows.replace("0.2", "20%"))
+    assert "discount_minor" not in source["columns"]
     _, source, _ = guessed(tmp_path, "store.csv", "order_id,order_date,state\n1,2026-03-03,canceled\n")
     assert source["columns"]["status"] == {"column": "state", "values": {"canceled": "cancelled"}}
 
@@ -109,6 +114,7 @@ def test_sheets_with_the_columns_of_the_first_are_read_with_it(tmp_path: Path) -
         ("12/31/2010 3:04:05 PM", "%m/%d/%Y %I:%M:%S %p"),
         ("31-12-2010 8:26", "%d-%m-%Y %H:%M"),
         ("31-DEC-10", "%d-%b-%y"),
+        ("04-30-22", "%m-%d-%y"),
         ('"Thu, 25 May 2023 17:54:35 +0200"', "%a, %d %b %Y %H:%M:%S %z"),
     ],
 )
@@ -135,11 +141,49 @@ def test_days_and_months_that_could_be_swapped_are_asked_about(tmp_path: Path, b
         assert (swapped in text) is doubtful
 
 
-def test_who_bought_is_told_by_orders(tmp_path: Path) -> None:
-    rows = "event_time,event_type,user_id\n2026-03-03 10:00:00,cart,1\n2026-03-03 10:00:00,purchase,1\n"
-    table, _, text = guessed(tmp_path, "e.csv", rows)
+EVENTS = """\
+timestamp,visitorid,event,itemid,transactionid
+1433221332117,7,view,3,
+1433221332118,7,addtocart,3,
+1433221332119,7,transaction,3,90
+1433221332119,7,transaction,4,90
+"""
+
+
+def test_purchases_among_events_are_orders_and_no_others_are(tmp_path: Path) -> None:
+    table, source, text = guessed(tmp_path, "e.csv", EVENTS)
     assert table == "events"
-    assert "name this file there too (--table orders), and leave purchase out here by `drop`" in text
+    assert source["drop"] == {"bought": "\"event\" IN ('transaction')"}
+    assert source["columns"]["event_name"]["values"] == {"addtocart": "add_to_cart", "view": "product_view"}
+    assert "name this file there too, as --table orders says it; `drop` leaves transaction out here" in text
+    orders = yaml.safe_load(text := guess_source(tmp_path / "e.csv", tmp_path, "orders"))["tables"]["orders"][
+        0
+    ]
+    assert orders["drop"] == {"not bought": "COALESCE(\"event\", '') NOT IN ('transaction')"}
+    assert orders["columns"]["order_id"] == "transactionid"
+    assert "drop: only rows whose event is transaction are purchases; is it that?" in text
+    assert "transactionid is empty" not in text
+    assert "amount_minor: REQUIRED, not found; name the file's column; where no money is told say" in text
+
+
+def test_events_of_no_known_word_but_the_purchase_are_no_orders(tmp_path: Path) -> None:
+    rows = "".join(
+        json.dumps({"person": "p", "event": event, "value": {"amount": 9.5}, "time": 6}) + "\n"
+        for event in ("offer viewed", "transaction")
+    )
+    (tmp_path / "e.ndjson").write_text(rows)
+    (orders,) = yaml.safe_load(guess_source(tmp_path / "e.ndjson", tmp_path, "orders"))["tables"]["orders"]
+    assert orders["drop"] == {"not bought": "COALESCE(\"event\", '') NOT IN ('transaction')"}
+    assert (orders["columns"]["customer_id"], orders["columns"]["quantity"]) == ("person", {"constant": "1"})
+
+
+def test_without_a_purchase_among_the_first_events_none_is_an_order(tmp_path: Path) -> None:
+    (tmp_path / "e.csv").write_text(EVENTS.replace("transaction,", "view,"))
+    text = guess_source(tmp_path / "e.csv", tmp_path, "orders")
+    (orders,) = yaml.safe_load(text)["tables"]["orders"]
+    assert orders["drop"] == {"not bought": "COALESCE(\"event\", '') NOT IN ('purchase')"}
+    assert "drop: no purchase stands in the first rows; say which word of event means one" in text
+    assert "drop" not in guessed(tmp_path, "o.csv", "order_id,type,order_date\n1,order,2026-03-03\n")[1]
 
 
 @pytest.mark.parametrize(
@@ -385,7 +429,7 @@ def test_events_named_in_several_words_are_understood(tmp_path: Path) -> None:
     assert (table, source["columns"]["event_id"]) == ("events", "messageId")
     told = source["columns"]["event_name"]["values"]
     assert (told["Product Viewed"], told["Products Searched"]) == ("product_view", "search")
-    assert "leave Order Completed out here by `drop`" in text
+    assert "`drop` leaves Order Completed out here" in text
 
 
 def test_commas_within_cells_part_no_columns(tmp_path: Path) -> None:
@@ -474,5 +518,94 @@ def test_a_view_that_always_names_a_product_is_of_one(tmp_path: Path) -> None:
 
 
 def test_columns_that_only_a_made_key_uses_are_named(tmp_path: Path) -> None:
-    _, _, text = guessed(tmp_path, "e.csv", "event_time,event_type,person\n2026-03-03,login,1\n")
-    assert "# not mapped, only part of a made key: person" in text
+    _, _, text = guessed(tmp_path, "e.csv", "event_time,event_type,colour\n2026-03-03,login,1\n")
+    assert "# not mapped, only part of a made key: colour" in text
+
+
+def test_the_only_times_are_the_tables_and_who_and_when_make_an_order(tmp_path: Path) -> None:
+    rows = "t_dat,customer_id,article_id,product_code,price\n2018-09-20,0a,0108775015,108775,0.05\n"
+    _, source, text = guessed(tmp_path, "t.csv", rows)
+    columns = source["columns"]
+    assert (columns["ordered_at"], columns["status_at"], columns["product_id"]) == (
+        "t_dat",
+        "t_dat",
+        "article_id",
+    )
+    assert columns["order_id"] == {"hash_of": ["customer_id", "t_dat"]}
+    assert columns["line_number"] == {"place_in": ["customer_id", "t_dat"]}
+    assert "# ordered_at: taken from t_dat, which holds times; is it that?" in text
+    _, source, _ = guessed(
+        tmp_path, "t.csv", rows.replace("product_code", "until").replace("108775,0.", "2018-09-21,0.")
+    )
+    assert source["columns"]["ordered_at"] == {"constant": ""}
+
+
+PIECES_TIMES_PRICE = {"expression": '"Quantity" * "Price"', "minor_units": 2}
+
+
+@pytest.mark.parametrize(
+    ("lines", "quantity", "amount"),
+    [
+        (
+            "Quantity,Price\n5,1500.40\n3,900.24\n5,200.00\n",
+            "Quantity",
+            {"column": "Price", "minor_units": 2},
+        ),
+        ("Quantity,Price\n500,0.85\n400,0.95\n", "Quantity", PIECES_TIMES_PRICE),
+        ("AMOUNT,SALES_PRICE\n1,30\n2,60\n1,44\n", "AMOUNT", {"column": "SALES_PRICE", "minor_units": 2}),
+        ("purchase_amount,price\n1,30\n", {"constant": "1"}, {"column": "purchase_amount", "minor_units": 2}),
+        (
+            "QUANTITYORDERED,PRICEEACH,SALES\n2,9.5,20\n",
+            "QUANTITYORDERED",
+            {"column": "SALES", "minor_units": 2},
+        ),
+        ("Amount,Price\n12,30\n60,60\n", {"constant": "1"}, {"column": "Amount", "minor_units": 2}),
+        (
+            "Discount Amount,Line Subtotal\n1,30\n",
+            {"constant": "1"},
+            {"column": "Line Subtotal", "minor_units": 2},
+        ),
+    ],
+)
+def test_pieces_and_what_was_paid_for_all_of_them_are_told_apart(
+    tmp_path: Path, lines: str, quantity: Any, amount: dict[str, Any]
+) -> None:
+    head, *rows = lines.splitlines()
+    text = f"order_id,order_date,{head}\n" + "".join(f"{n},2026-03-03,{row}\n" for n, row in enumerate(rows))
+    _, source, _ = guessed(tmp_path, "o.csv", text)
+    assert (source["columns"]["quantity"], source["columns"]["amount_minor"]) == (quantity, amount)
+
+
+def test_pieces_below_zero_are_returned_and_customers_whom_no_line_names_are_told(tmp_path: Path) -> None:
+    rows = "Invoice,Quantity,InvoiceDate,Price,Customer ID\n1,2,2010-03-03,1.5,9\nC2,-1,2010-03-04,1.5,\n"
+    _, source, text = guessed(tmp_path, "o.csv", rows)
+    told = "CASE WHEN \"Quantity\" < 0 THEN 'returned' ELSE 'completed' END"
+    assert source["columns"]["status"] == {"expression": told}
+    assert source["numbers"] == ["Quantity", "Price"]
+    assert "# customer_id: Customer ID is empty in 1 of 2 rows; they will be quarantined" in text
+
+
+def test_an_id_that_tells_rows_apart_is_the_tables(tmp_path: Path) -> None:
+    rows = "ID,Purchase Date,Customer Email,Grand Total\n000000001,2026-03-03,a@b.c,9.9\n"
+    _, source, text = guessed(tmp_path, "o.csv", rows)
+    assert source["columns"]["order_id"] == "ID"
+    assert "# order_id: taken from ID, which tells each row apart; is it that?" in text
+    _, source, _ = guessed(tmp_path, "o.csv", rows + "000000001,2026-03-03,a@b.c,9.9\n")
+    assert "hash_of" in source["columns"]["order_id"]
+    people = "id,Email,Name,Created (UTC)\ncus_1,a@b.c,Bo,2023-01-02 10:00\n"
+    table, source, _ = guessed(tmp_path, "c.csv", people)
+    assert (table, source["columns"]["customer_id"]) == ("customers", "id")
+
+
+def test_a_list_without_a_time_is_of_one_day(tmp_path: Path) -> None:
+    _, _, text = guessed(tmp_path, "c.csv", "customerID,gender,tenure\n7590-VHVEG,Female,1\n")
+    assert (
+        "# updated_at: REQUIRED, not found; name the file's column; of a list that tells no time say" in text
+    )
+
+
+def test_a_range_of_products_is_no_line_and_a_lines_id_no_product(tmp_path: Path) -> None:
+    rows = "Invoice ID,Product line,Date,item_id,sku\n7,Sports and travel,2019-01-05,211131,MUG\n"
+    _, source, _ = guessed(tmp_path, "o.csv", rows)
+    columns = source["columns"]
+    assert (columns["line_number"], columns["product_id"]) == ({"place_in": "Invoice ID"}, "sku")

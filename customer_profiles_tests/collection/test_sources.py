@@ -942,6 +942,8 @@ MISTAKES = {
     + "      path: x\n      join: [{path: y, on: a, how: left}]": "line 5: .*how: .*sheets, path, on, prefix",
     "tables:\n  orders:\n    - columns: {}": r"line 3: tables.orders\[0\]: it has no `kind`",
     "tables:\n\torders:": "line 2.*indent with spaces, not with tabs",
+    FILE + "      drop: {nobody: COALESCE(Who, '') = ''}": "line 4.*stands in marks itself: \"x = 'a, b'\"",
+    MAPPED + "status: \"A\" || 'b'": "line 6.*; an expression that holds quotation marks",
     "tables: [": "cannot be read as YAML: .*line 1",
     "": "line 1: tables: it is missing",
     "tables:\n  orders: &a [*a]": "line 2: it is nested deeper than",

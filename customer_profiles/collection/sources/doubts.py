@@ -17,7 +17,9 @@ from customer_profiles.collection.sources.doubts_of_rows import doubts_of_rows
 from customer_profiles.collection.sources.files import odd_days
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.mapping import path_into
+from customer_profiles.collection.sources.names import PURCHASES
 from customer_profiles.collection.sources.places import tells_days
+from customer_profiles.collection.sources.purchases import as_deed
 from customer_profiles.collection.sources.rows import rows_beside
 from customer_profiles.collection.sources.schema import FilesSource, Source, SqlSource
 from customer_profiles.contracts import CONTRACTS
@@ -226,8 +228,18 @@ def unknown_words(table: str, files: Sequence[ReadFile]) -> Iterator[str]:
             becomes = f"counts as {choice['fallback']}" if choice["fallback"] else "cannot be read"
             yield (
                 f"{name} is one of {', '.join(choice['values'])}; what is none of them {becomes}: "
-                f"{', '.join(shown)}{more}; say in `values` what each stands for"
+                f"{', '.join(shown)}{more}; say in `values` what each stands for{_orders_among(name, words)}"
             )
+
+
+def _orders_among(name: str, words: pl.DataFrame) -> str:
+    """That purchases are no events, if some of the words mean one."""
+    bought = [word for word in words["word"] if as_deed(word) in PURCHASES]
+    if name != "event_name" or not bought:
+        return ""
+    return (
+        f", but leave {', '.join(bought)} out by `drop`: who bought is told by `orders`, from the same file"
+    )
 
 
 def _long_past(sources: Sequence[Source], delivery: Delivery, sound: pl.DataFrame) -> Iterator[str]:

@@ -15,13 +15,17 @@ HABITS = {"orders": "ordered_at", "events": "event_at"}
 MANY_ROWS, MANY_CUSTOMERS = 20, 20
 MOST_OF_ONE, TIMES_THE_NEXT = 0.05, 5
 """A share of the rows, and so many times as many as the next one has, that are seldom one customer's."""
+CLEARLY_FEWER = 0.9
+"""So much of another number is fewer, whatever rounding and chance take from it."""
 FEW_ORDERS = 5
 """So many orders may have lines that cost the same by chance."""
 
 
 def doubts_of_rows(table: str, sound: pl.DataFrame, timezone: str) -> tuple[str, ...]:
     """What is doubtful about the ``sound`` rows of a delivery."""
-    of_orders = (*_told_on_every_line(sound), *_given_back(sound)) if table == "orders" else ()
+    of_orders = (
+        (*_told_on_every_line(sound), *_of_one_piece(sound), *_given_back(sound)) if table == "orders" else ()
+    )
     of_habits = (*_at_one_time(table, sound, timezone), *_of_one(sound)) if table in HABITS else ()
     of_any = (
         *_displaced(table, sound),
@@ -90,6 +94,29 @@ def _told_on_every_line(orders: pl.DataFrame) -> Iterator[str]:
             f"amount_minor is the same on all lines of {alike:,} of {several.height:,} orders with several; "
             f"if it is the order's total, it counts once a line: map a line's own amount, or spread it: "
             f"total * line / SUM(line) OVER (PARTITION BY order)"
+        )
+
+
+def _of_one_piece(orders: pl.DataFrame) -> Iterator[str]:
+    """Amounts that are a piece's, or were multiplied though they were all pieces'.
+
+    Goods have fewer prices than their lines have totals, whatever is divided by the pieces.
+    """
+    several = orders.filter(pl.col("quantity") != 0, pl.col("amount_minor") != 0)
+    if several.filter(pl.col("quantity").abs() > 1).height < MANY_ROWS:
+        return
+    each = several["amount_minor"] / several["quantity"]
+    totals = several["amount_minor"].n_unique()
+    prices, parts = (one.round_sig_figs(4).n_unique() for one in (each, each / several["quantity"]))
+    if totals < CLEARLY_FEWER * prices:
+        yield (
+            f"amount_minor looks like what one piece costs: it takes {totals:,} values, and {prices:,} if it "
+            f"is divided by quantity; say what was paid for all pieces of the line, such as price * quantity"
+        )
+    elif parts < CLEARLY_FEWER * prices:
+        yield (
+            f"amount_minor looks multiplied by quantity twice: divided by it once it takes {prices:,} "
+            f"values, and {parts:,} divided twice; if the file's price is that of all pieces, map it as it is"
         )
 
 

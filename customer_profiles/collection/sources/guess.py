@@ -12,34 +12,26 @@ import polars as pl
 import yaml
 
 from customer_profiles.collection.parsing import ABSENT, MIDNIGHT, WHOLE
-from customer_profiles.collection.sources.cells import currencies, currency_code, undecorated
+from customer_profiles.collection.sources.cells import undecorated
 from customer_profiles.collection.sources.heads import GuessError, head_of
-from customer_profiles.collection.sources.names import MEANINGS, PURCHASES
+from customer_profiles.collection.sources.names import MEANINGS
+from customer_profiles.collection.sources.purchases import as_deed, column_of_deeds, parted
 from customer_profiles.collection.sources.schema_matching import (
     absent_columns,
-    column_of,
     fit,
     held_columns,
     letters,
     matched,
     matched_by_ending,
+    only_times,
     tells,
 )
+from customer_profiles.collection.sources.stand_ins import NOT_FOUND, stand_in
 from customer_profiles.collection.sources.time_formats import are_iso, swapped, time_format
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.contracts.columns import columns_of, spellings
 from customer_profiles.contracts.stored import delivered_columns, required_columns
 
-DEFAULTS: dict[str, dict[str, Any]] = {
-    "status": {"constant": "completed"},
-    "currency": {"constant": "CNY"},
-    "quantity": {"constant": "1"},
-    "channel": {"constant": "web"},
-    "event_name": {"constant": "other"},
-    "kind": {"constant": "review"},
-    "category": {"constant": "uncategorised"},
-}
-"""What stands in for a required column that the file does not hold."""
 DECIMAL_COMMA = r"^-?[\d.]+,\d{1,2}$|^-?\d{1,3}(\.\d{3}){2,}$"
 FEW_ALIKE = 5
 """So many amounts may be whole, and so many times at midnight, by chance."""
@@ -49,8 +41,6 @@ OTHERS = (
 )
 """Encodings whose letters are others in the same places: no byte tells them apart."""
 MADE_KEYS = {"hash_of", "place_in"}
-NOT_FOUND = {"constant": ""}
-"""Stands for one that a person must name."""
 GUESSED = ("orders", "events", "texts", "customers", "products", "campaign_contacts")
 """Tables that are told from a file's columns; any other is named by ``--table``."""
 LOG = """\
@@ -81,9 +71,12 @@ def guess_source(file: Path, home: Path, table: str | None = None, header: Seque
     if layout.get("kind") == "log":
         return LOG.format(path=_path(file, home), format=layout["format"])
     held = held_columns(cells)
-    asked, table = table, table or max(GUESSED, key=lambda name: fit(name, held))
-    columns, notes = _columns(table, held)
-    if asked is None and 2 * absent_columns(table, held) > len(required_columns(table)):
+    asked, table = table, table or _table_of(held)
+    held, drop, notes = parted(table, held)
+    columns, more = _columns(table, held)
+    notes += more
+    few = 2 * absent_columns(table, held) > len(required_columns(table))
+    if asked is None and few and NOT_FOUND in columns.values():
         unsure = f"{table}: the file holds few of its columns; is it that? --table names another"
         notes.insert(0, f"{unsure}, and a file of details is joined to the one whose rows it tells more of")
     if "header" in layout and not header:
@@ -93,10 +86,11 @@ def guess_source(file: Path, home: Path, table: str | None = None, header: Seque
     if not (encoding := layout.get("encoding", "utf-16")).startswith("utf-16"):
         notes.insert(0, f"encoding: it is not UTF-8, and {encoding} is a guess; {OTHERS}")
     notes += _lists(cells)
-    source = {"kind": "files", "path": _path(file, home), **layout, "columns": columns}
-    amount = columns.get("amount_minor")
-    if isinstance(amount, dict) and "expression" in amount:
-        source["numbers"] = pl.sql_expr(amount["expression"]).meta.root_names()
+    source = {"kind": "files", "path": _path(file, home), **layout, **({"drop": drop} if drop else {})}
+    source["columns"] = columns
+    computed = [columns[name] for name in ("amount_minor", "status") if name in columns]
+    if numbers := [name for how in computed for name in _roots(how)]:
+        source["numbers"] = list(dict.fromkeys(numbers))
     if _decimal_comma(cells, columns):
         source["decimal"] = ","
     written = {"tables": {table: [source]}}
@@ -114,6 +108,11 @@ def guess_source(file: Path, home: Path, table: str | None = None, header: Seque
     notes += [f"not mapped, only part of a made key: {', '.join(keyed)}"] if keyed else []
     notes += [f"not mapped, kept sealed: {', '.join(left)}"] if left else []
     return "".join(f"# {note}\n" for note in notes) + text
+
+
+def _table_of(cells: pl.DataFrame) -> str:
+    """The table that a file feeds: events where words say what was done, else the one that fits best."""
+    return "events" if column_of_deeds(cells) else max(GUESSED, key=lambda name: fit(name, cells))
 
 
 class _NoAnchors(yaml.SafeDumper):
@@ -151,13 +150,22 @@ def _columns(table: str, cells: pl.DataFrame) -> tuple[dict[str, Any], list[str]
             notes += (
                 [f"{name}: taken from {found}; is it that?", *more] if find is matched_by_ending else more
             )
+    main = [name for name in required if _kind(table, name) == "moment"][-1]
+    if main not in columns and (found := only_times(cells, taken)):
+        columns[main], more = _how(table, main, found, cells[found])
+        notes += [f"{main}: taken from {found}, which holds times; is it that?", *more]
     _name_what_is_viewed(columns, cells)
     notes += _told_once(table, columns, cells)
     for name in required:
         if name not in columns:
-            columns[name], note = _stand_in(table, name, columns, cells)
+            columns[name], note = stand_in(table, name, columns, cells)
             notes.append(note)
     return {name: columns[name] for name in delivered_columns(table) if name in columns}, notes
+
+
+def _kind(table: str, name: str) -> str:
+    """What a table's column holds: moment, choice, ..."""
+    return str((columns_of(CONTRACTS[table])[name].metadata or {})["kind"])
 
 
 def _name_what_is_viewed(columns: dict[str, Any], cells: pl.DataFrame) -> None:
@@ -195,12 +203,14 @@ def _told_once(table: str, columns: dict[str, Any], cells: pl.DataFrame) -> list
             f"fill_down: [{down}]; or leave out by `drop` what is no order",
             *notes,
         ]
-    return [
-        f"{name}: {mapped[name]} is empty in {empty} of {cells.height} rows; told on an order's first line "
-        f'alone? expression: FIRST("{mapped[name]}") OVER (PARTITION BY "{order}")'
-        for name, empty in gaps.items()
-        if empty
-    ] + notes
+    for name, empty in ((name, empty) for name, empty in gaps.items() if empty):
+        found = mapped[name]
+        first = cells.select(pl.col(found).first().over(order)).to_series()
+        above = bool((tells(first) & ~tells(cells[found])).any())
+        how = f'expression: FIRST("{found}") OVER (PARTITION BY "{order}")'
+        says = f"told on an order's first line alone? {how}" if above else "they will be quarantined"
+        notes.append(f"{name}: {found} is empty in {empty} of {cells.height} rows; {says}")
+    return notes
 
 
 def _how(table: str, name: str, found: str, cells: pl.Series) -> tuple[Any, list[str]]:
@@ -226,58 +236,15 @@ def _how(table: str, name: str, found: str, cells: pl.Series) -> tuple[Any, list
         strange = sorted({value for value in some if value.lower() not in spellings(metadata)})[:20]
         if strange:
             meanings = MEANINGS.get(name, {})
-            unknown = [value for value in strange if _word(value) not in {*meanings, *PURCHASES}]
+            unknown = [value for value in strange if as_deed(value) not in meanings]
             values = ", ".join(metadata["values"])
             notes = [
                 f"{name}: say what {', '.join(unknown)} stand for, each one of {values}"
                 if unknown
                 else f"{name}: see that its words mean what stands behind them, each one of {values}"
             ]
-            if bought := [value for value in strange if _word(value) in PURCHASES]:
-                notes.append(
-                    f"{name}: who bought is told by `orders`: name this file there too (--table orders), and "
-                    f"leave {', '.join(bought)} out here by `drop`"
-                )
-            return {"column": found, "values": {v: meanings.get(_word(v), v) for v in strange}}, notes
+            return {"column": found, "values": {v: meanings.get(as_deed(v), v) for v in strange}}, notes
     return found, []
-
-
-def _word(value: str) -> str:
-    """``Product Viewed`` and ``product_viewed`` are one word."""
-    return value.lower().replace(" ", "_")
-
-
-def _stand_in(table: str, name: str, columns: dict[str, Any], cells: pl.DataFrame) -> tuple[Any, str]:
-    """What a required column is made of that the file does not hold."""
-    if name == "line_number" and "order_id" in columns:
-        how = columns["order_id"]
-        within = how if isinstance(how, str) else how["hash_of"]
-        return {"place_in": within}, "line_number: lines are numbered by their place in the order"
-    if name == "customer_id" and (address := column_of("email", cells)):
-        lower = {"expression": f'LOWER("{address}")'}  # people write theirs in several ways
-        return lower, "customer_id: the e-mail, since no id was found; correct it if there is one"
-    if name.endswith("_id") and name not in ("customer_id", "product_id"):
-        return {"hash_of": cells.columns}, f"{name}: made from all columns; name the one that holds it"
-    return _made_up(table, name, columns, cells)
-
-
-def _made_up(table: str, name: str, columns: dict[str, Any], cells: pl.DataFrame) -> tuple[Any, str]:
-    """What a required column is made of that is neither held nor numbered: a person must look."""
-    times = [how for known, how in columns.items() if known.endswith("_at") and how != NOT_FOUND]
-    if columns_of(CONTRACTS[table])[name].metadata["kind"] == "moment" and times:  # type: ignore[index]
-        return times[0], f"{name}: taken from another time; correct it"
-    price = column_of("list_price_minor", cells)
-    if name == "amount_minor" and price and isinstance(columns.get("quantity"), str):
-        how = {"expression": f'"{columns["quantity"]}" * "{price}"', "minor_units": 2}
-        return how, f"amount_minor: pieces times {price}; correct it if that is a line's total"
-    amount = columns.get("amount_minor")
-    if name == "currency" and isinstance(amount, dict) and "column" in amount:
-        written = {currency_code(said) for said in currencies(cells[amount["column"]])}
-        if len(written) == 1 and (code := written.pop()):
-            return {"constant": code}, f"currency: {code}, as {amount['column']} is written"
-    if name in DEFAULTS:
-        return DEFAULTS[name], f"{name}: the same in every row; correct it"
-    return NOT_FOUND, f"{name}: REQUIRED, not found; name the file's column"
 
 
 def _decimal_comma(cells: pl.DataFrame, columns: dict[str, Any]) -> bool:
@@ -293,10 +260,16 @@ def _named(columns: dict[str, Any]) -> set[str]:
     named: set[str] = set()
     for how in columns.values():
         origins = {"column": how} if isinstance(how, str) else how
-        named |= set(pl.sql_expr(origins.get("expression", "1")).meta.root_names())
+        named |= set(_roots(how))
         for key in ("column", "place_in", "hash_of"):
             named |= {origins[key]} if isinstance(origins.get(key), str) else set(origins.get(key, ()))
     return named
+
+
+def _roots(how: Any) -> list[str]:
+    """The file's columns that an expression sees."""
+    expression = how.get("expression", "1") if isinstance(how, dict) else "1"
+    return pl.sql_expr(expression).meta.root_names()
 
 
 def _path(file: Path, home: Path) -> str:

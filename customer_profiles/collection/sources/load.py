@@ -35,6 +35,8 @@ FILE = "sources.yaml"
 LARGEST = 200_000
 """Values that the file can hold, aliases written out: more is no configuration but an attack or a slip."""
 DEEPEST = 20
+PARTED = ("'<scalar>'", "chomping or indentation")
+"""What YAML says of an expression that it parts at its quotation marks."""
 TAB = re.compile(rb"^[ \t]*\t", re.MULTILINE)
 """An indentation that YAML does not take."""
 KEYS: Mapping[str, type[Any]] = {"files": FilesSource, "log": LogSource, "sql": SqlSource}
@@ -71,13 +73,22 @@ def load_home(settings: Settings, environ: Mapping[str, str]) -> Home:
     )
 
 
+def _mend(text: bytes, said: str) -> str:
+    """What to do about a text that is no YAML, where its commonest mistakes show."""
+    if TAB.search(text):
+        return "; indent with spaces, not with tabs"
+    if any(sign in said for sign in PARTED):
+        return "; an expression that holds quotation marks or commas stands in marks itself: \"x = 'a, b'\""
+    return ""
+
+
 def parse_sources(text: bytes, file: Path) -> SourcesFile:
     """The sources that a YAML text names. Raises ``SourcesError`` with every mistake and its line."""
     try:
         root = yaml.compose(text.decode("utf-8-sig"), Loader=yaml.SafeLoader)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        fix = "; indent with spaces, not with tabs" if TAB.search(text) else ""
-        raise SourcesError(f"{file} cannot be read as YAML: {' '.join(str(error).split())}{fix}") from error
+        said = " ".join(str(error).split())
+        raise SourcesError(f"{file} cannot be read as YAML: {said}{_mend(text, said)}") from error
     lines: dict[Place, int] = {(): 1}
     values = _values(root, (), lines, file) if root else {}
     try:

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 NAMES: dict[str, str] = {
     "customer_id": "customer_id user_id member_id buyer_id client_id customer_no cust_id uid visitor_id "
-    "reviewer_id full_visitor_id household_key household_id hshd_num customer cust_code user_id_hash "
-    "客户编号 客户id 会员编号 会员号 会员id 用户编号 用户id 买家id 顾客编号 会员名 "
+    "reviewer_id full_visitor_id household_key household_id hshd_num customer cust_code person card_id "
+    "user_id_hash 客户编号 客户id 会员编号 会员号 会员id 用户编号 用户id 买家id 顾客编号 会员名 "
     "用户标识 下单帐号 下单账号 login_id",
     "order_id": "order_id order_no order_number invoice_no invoice invoice_id transaction_id basket_id "
     "receipt_no increment_id order name 订单编号 订单号 订单id 交易编号 交易号 小票号",
-    "line_number": "line_number line_no line item_no order_item_id position 行号 明细行号 序号",
+    "line_number": "line_number line_no line item_no order_item_id order_line_number position 行号 "
+    "明细行号 序号",
     "ordered_at": "ordered_at order_date order_time invoice_date transaction_date transaction_dt "
     "purchase_date order_purchase_timestamp created_at created_utc paid_at date datetime timestamp 下单时间 "
     "订单时间 订单日期 交易时间 交易日期 购买时间 创建时间 提交时间 成交时间 付款时间",
     "status_at": "status_at status_date status_time 状态时间 更新时间",
     "status": "status order_status state 订单状态 状态 交易状态",
-    "quantity": "quantity qty qty_ordered units pieces count 数量 件数 购买数量",
-    "amount_minor": "amount_minor amount total line_total price_total total_price sales_value sales "
-    "revenue payment price dollars spend actual_amount_paid amount_paid total_amount 金额 实付金额 订单金额 "
-    "支付金额 总价 销售额",
+    "quantity": "quantity qty qty_ordered quantity_ordered purchase_quantity units pieces count 数量 "
+    "件数 购买数量 amount",
+    "amount_minor": "amount_minor line_total line_subtotal line_amount amount total price_total total_price "
+    "purchase_amount sales_value sales revenue payment price dollars spend actual_amount_paid amount_paid "
+    "total_amount gross 金额 实付金额 订单金额 支付金额 总价 销售额",
     "currency": "currency currency_code 币种 货币 货币种类",
-    "product_id": "product_id item_id sku stock_code product_code prod_code article_id item goods_id asin "
-    "商品编号 商品id 商品编码 货号",
+    "product_id": "product_id sku sku_id item_id stock_code article_id product_code prod_code item goods_id "
+    "asin 商品编号 商品id 商品编码 货号",
     "category": "category category_id product_category department category_code product_subclass class "
     "类目 品类 商品类别 分类",
     "channel": "channel sales_channel source_channel 渠道 销售渠道",
@@ -29,8 +31,8 @@ NAMES: dict[str, str] = {
     "coupon_id": "coupon_id coupon coupon_code 优惠券 优惠券编号",
     "payment_method": "payment_method payment_type pay_type 支付方式 付款方式",
     "updated_at": "updated_at update_time modified_at last_updated last_changed 更新时间 修改时间",
-    "registered_at": "registered_at signup_date sign_up_date created_at register_time registration_date "
-    "join_date 注册时间 注册日期 入会时间",
+    "registered_at": "registered_at signup_date sign_up_date created_at created register_time "
+    "registration_date join_date 注册时间 注册日期 入会时间",
     "full_name": "full_name name customer_name 姓名 客户姓名 会员姓名",
     "birth_date": "birth_date birthday date_of_birth dob 出生日期 生日",
     "gender": "gender sex 性别",
@@ -45,9 +47,10 @@ NAMES: dict[str, str] = {
     "list_price_minor": "list_price price unit_price 标价 单价 价格",
     "valid_from": "valid_from effective_from 生效日期 上架时间",
     "campaign_id": "campaign_id campaign 活动编号 活动id",
-    "contacted_at": "contacted_at contact_date sent_at send_date start_date 触达时间 发送时间",
-    "opened_at": "opened_at open_date 打开时间",
-    "clicked_at": "clicked_at click_date redemption_date 点击时间",
+    "contacted_at": "contacted_at contact_date sent_at send_date send_time start_date 触达时间 发送时间",
+    "arm": "arm variation variant test_group",
+    "opened_at": "opened_at open_date open_time 打开时间",
+    "clicked_at": "clicked_at click_date click_time redemption_date 点击时间",
     "event_id": "event_id message_id insert_id log_id 事件编号 事件id",
     "event_at": "event_at event_time time timestamp event_timestamp ts datetime 事件时间 行为时间 时间",
     "event_name": "event_name event_type event action behavior_type behavior type 事件 行为类型 事件类型 "
@@ -62,16 +65,16 @@ NAMES: dict[str, str] = {
 }
 
 _STATUS = {
-    "placed": "created pending open new unpaid awaiting_payment 待付款 等待买家付款 已下单 待支付",
-    "paid": "approved invoiced processing authorized partially_refunded partially_paid 已付款 已支付 待发货 "
-    "买家已付款，等待卖家发货 买家已付款,等待卖家发货 等待出库 备货中",
+    "placed": "created pending open new unpaid on_hold awaiting_payment 待付款 等待买家付款 已下单 待支付",
+    "paid": "approved invoiced processing in_process authorized partially_refunded partially_paid 已付款 "
+    "已支付 待发货 买家已付款，等待卖家发货 买家已付款,等待卖家发货 等待出库 备货中",
     "shipped": "sent dispatched in_transit 已发货 待收货 卖家已发货，等待买家确认 卖家已发货,等待买家确认 "
     "等待确认收货 已发货，待收货",
-    "completed": "complete delivered fulfilled done closed success 交易成功 交易完成 支付成功 已完成 "
-    "已签收 已收货 完成",
+    "completed": "complete delivered fulfilled done closed received success 交易成功 交易完成 支付成功 "
+    "已完成 已签收 已收货 完成",
     "cancelled": "canceled void voided expired unavailable failed 交易关闭 已取消 取消 已关闭 "
     "已取消，退款成功",
-    "refunded": "refund 已退款 退款成功 退款 已发货，退款成功",
+    "refunded": "refund order_refunded 已退款 退款成功 退款 已发货，退款成功",
     "returned": "return 已退货 退货",
 }
 _EVENTS = {

@@ -9,6 +9,7 @@ import polars as pl
 
 from customer_profiles.collection.parsing import ABSENT
 from customer_profiles.collection.sources.names import MEANINGS, NAMES
+from customer_profiles.collection.sources.time_formats import are_iso, time_format
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.contracts.columns import columns_of, spellings
 from customer_profiles.contracts.stored import delivered_columns, required_columns
@@ -48,6 +49,37 @@ def matched_by_ending(column: str, cells: pl.DataFrame, taken: Set[str] = frozen
         if _ends_with(mine, name) or _ends_with(_without_unit(mine), name)
     )
     return next((mine for mine in found if not _mistaken(column, mine, cells)), None)
+
+
+def only_times(cells: pl.DataFrame, taken: Set[str]) -> str | None:
+    """The one free column whose cells are written as times; None if there are several."""
+    found = [name for name in cells.columns if name not in taken and _are_times(cells[name])]
+    return found[0] if len(found) == 1 else None
+
+
+def _are_times(cells: pl.Series) -> bool:
+    """Whether all cells are times. Digits alone may be anything."""
+    some = cells.filter(tells(cells)).str.strip_chars()
+    if not some.len() or some.str.contains(r"^\d+$").any():
+        return False
+    return are_iso(some) or time_format(some) is not None
+
+
+def column_of_own_ids(cells: pl.DataFrame) -> str | None:
+    """The column that is called ``id`` and no more, where it tells each row apart."""
+    found = next((name for name in cells.columns if letters(name) == "id"), None)
+    return found if found and tells(cells[found]).all() and cells[found].is_unique().all() else None
+
+
+def as_numbers(cells: pl.Series) -> pl.Series:
+    """The cells that are plain numbers; NULL for others."""
+    return cells.str.strip_chars().cast(pl.Float64, strict=False)
+
+
+def is_a_total(price: pl.Series, pieces: pl.Series) -> bool:
+    """Whether a price is that of all pieces: divided by them it takes fewer values, those of one piece."""
+    each = as_numbers(price) / as_numbers(pieces)
+    return each.round_sig_figs(4).drop_nulls().n_unique() < as_numbers(price).drop_nulls().n_unique()
 
 
 def column_of(column: str, cells: pl.DataFrame) -> str | None:
@@ -92,9 +124,10 @@ def _is_a_place(found: str, cells: pl.DataFrame) -> bool:
 
 
 def _is_a_rate(found: str, cells: pl.DataFrame) -> bool:
-    """Whether amounts are parts of 1."""
-    rates = cells[found].str.strip_chars().drop_nulls().cast(pl.Float64, strict=False)
-    return bool(rates.is_between(0, 1).all() and (rates % 1 > 0).any())
+    """Whether amounts are parts of 1, or of a hundred and say so."""
+    rates = as_numbers(cells[found]).drop_nulls()
+    percent = cells[found].str.ends_with("%").any()
+    return bool(percent or (rates.is_between(0, 1).all() and (rates % 1 > 0).any()))
 
 
 def _is_of_a_piece(found: str, cells: pl.DataFrame) -> bool:
@@ -106,8 +139,27 @@ def _is_of_a_piece(found: str, cells: pl.DataFrame) -> bool:
     )
 
 
-def _is_of_a_piece_or_an_order(found: str, cells: pl.DataFrame) -> bool:
-    return _is_of_a_piece(found, cells) or _is_of_an_order(found, cells)
+def _is_no_amount_of_a_line(found: str, cells: pl.DataFrame) -> bool:
+    """Whether an amount is a piece's, an order's, or only what was taken off or added."""
+    beside = not BESIDE_THE_AMOUNT.isdisjoint(_words(_without_unit(found)))
+    return beside or _is_pieces(found, cells) or _is_of_a_piece(found, cells) or _is_of_an_order(found, cells)
+
+
+def _is_pieces(found: str, cells: pl.DataFrame) -> bool:
+    """Whether ``Amount`` counts pieces: whole numbers beside a price, 1 the commonest."""
+    if letters(found) != "amount" or column_of("list_price_minor", cells) is None:
+        return False
+    numbers = as_numbers(cells[found]).drop_nulls()
+    return bool(numbers.len() and (numbers % 1 == 0).all() and (numbers.mode() == 1).any())
+
+
+def _is_no_number_of_pieces(found: str, cells: pl.DataFrame) -> bool:
+    return letters(found).endswith("amount") and not _is_pieces(found, cells)
+
+
+def _is_no_place(found: str, cells: pl.DataFrame) -> bool:
+    """Whether what is called a line is a range of products."""
+    return bool((as_numbers(cells[found]).is_null() & tells(cells[found])).any())
 
 
 def _is_of_an_order(found: str, cells: pl.DataFrame) -> bool:
@@ -130,10 +182,14 @@ def _is_no_number(found: str, cells: pl.DataFrame) -> bool:
 
 UNIT_PRICES = {"price", "unitprice", "单价", "价格"}
 """Names of an amount that is a piece's where pieces are told, not the line's."""
+BESIDE_THE_AMOUNT = {"discount", "refund", "refunded", "tax", "shipping", "fee"}
+"""Words of an amount that is not what was paid for goods."""
 MISTAKEN: dict[str, Callable[[str, pl.DataFrame], bool]] = {
     "status": _is_a_place,
     "discount_minor": _is_a_rate,
-    "amount_minor": _is_of_a_piece_or_an_order,
+    "amount_minor": _is_no_amount_of_a_line,
+    "quantity": _is_no_number_of_pieces,
+    "line_number": _is_no_place,
     "order_id": _is_no_number,
 }
 """How a file's column of a fitting name shows that it is something else."""

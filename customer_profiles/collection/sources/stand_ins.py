@@ -1,0 +1,116 @@
+"""What stands in for a column that a table cannot do without and a file does not hold, for `sources init`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import polars as pl
+
+from customer_profiles.collection.sources.cells import currencies, currency_code
+from customer_profiles.collection.sources.schema_matching import (
+    as_numbers,
+    column_of,
+    column_of_own_ids,
+    is_a_total,
+)
+from customer_profiles.contracts import CONTRACTS
+from customer_profiles.contracts.columns import columns_of
+from customer_profiles.contracts.stored import required_columns
+
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "status": {"constant": "completed"},
+    "currency": {"constant": "CNY"},
+    "quantity": {"constant": "1"},
+    "channel": {"constant": "web"},
+    "event_name": {"constant": "other"},
+    "kind": {"constant": "review"},
+    "category": {"constant": "uncategorised"},
+}
+"""What stands in for a required column that the file does not hold."""
+A_LIST_OF_ONE_DAY = "; of a list that tells no time say {constant: 2026-03-31} and `delivery_day: 2026-03-31`"
+UNTOLD = {
+    "amount_minor": "; where no money is told say {constant: 0}, and {constant: XXX} as `currency`",
+    "updated_at": A_LIST_OF_ONE_DAY,
+    "valid_from": A_LIST_OF_ONE_DAY,
+    "arm": "; where all were contacted say {constant: contacted}",
+    "randomised": "; say {constant: false} unless chance alone chose who was contacted",
+}
+"""What else to do about a required column that the file does not hold."""
+NOT_FOUND = {"constant": ""}
+"""Stands for one that a person must name."""
+
+
+def stand_in(table: str, name: str, columns: dict[str, Any], cells: pl.DataFrame) -> tuple[Any, str]:
+    """What a required column is made of that the file does not hold."""
+    if name == "line_number" and "order_id" in columns:
+        how = columns["order_id"]
+        within = how if isinstance(how, str) else how["hash_of"]
+        return {"place_in": within}, "line_number: lines are numbered by their place in the order"
+    if name == required_columns(table)[0] and (own := column_of_own_ids(cells)):
+        return own, f"{name}: taken from {own}, which tells each row apart; is it that?"
+    if name == "customer_id" and (address := column_of("email", cells)):
+        lower = {"expression": f'LOWER("{address}")'}  # people write theirs in several ways
+        return lower, "customer_id: the e-mail, since no id was found; correct it if there is one"
+    if name == "order_id" and (bought := _by_whom_and_when(columns)):
+        note = "order_id: what a customer buys at one time, since no id was found; correct it if there is one"
+        return {"hash_of": bought}, note
+    if name.endswith("_id") and name not in ("customer_id", "product_id"):
+        return {"hash_of": cells.columns}, f"{name}: made from all columns; name the one that holds it"
+    return _made_up(table, name, columns, cells)
+
+
+def _by_whom_and_when(columns: dict[str, Any]) -> list[str]:
+    """The file's columns that tell who bought and when; none if one of them is not a column as it is."""
+    hows = [columns.get("customer_id"), columns.get("ordered_at")]
+    told = [how.get("column") if isinstance(how, dict) else how for how in hows]
+    return told if all(told) else []  # type: ignore[return-value]
+
+
+def _made_up(table: str, name: str, columns: dict[str, Any], cells: pl.DataFrame) -> tuple[Any, str]:
+    """What a required column is made of that is neither held nor numbered: a person must look."""
+    times = [how for known, how in columns.items() if known.endswith("_at") and how != NOT_FOUND]
+    if columns_of(CONTRACTS[table])[name].metadata["kind"] == "moment" and times:  # type: ignore[index]
+        return times[0], f"{name}: taken from another time; correct it"
+    if name in OF_OTHERS and (made := OF_OTHERS[name](columns, cells)):
+        return made
+    if name in DEFAULTS:
+        return DEFAULTS[name], f"{name}: the same in every row; correct it"
+    return NOT_FOUND, f"{name}: REQUIRED, not found; name the file's column{UNTOLD.get(name, '')}"
+
+
+def _amount(columns: dict[str, Any], cells: pl.DataFrame) -> tuple[Any, str] | None:
+    price, pieces = column_of("list_price_minor", cells), columns.get("quantity")
+    if price is None or not isinstance(pieces, str):
+        return None
+    if is_a_total(cells[price], cells[pieces]):
+        note = f"amount_minor: {price} seems to be that of all pieces; is it a line's total?"
+        return {"column": price, "minor_units": 2}, note
+    how = {"expression": f'"{pieces}" * "{price}"', "minor_units": 2}
+    return how, f"amount_minor: pieces times {price}; correct it if that is a line's total"
+
+
+def _currency(columns: dict[str, Any], cells: pl.DataFrame) -> tuple[Any, str] | None:
+    amount = columns.get("amount_minor")
+    if not (isinstance(amount, dict) and "column" in amount):
+        return None
+    written = {currency_code(said) for said in currencies(cells[amount["column"]])}
+    if len(written) != 1 or not (code := written.pop()):
+        return None
+    return {"constant": code}, f"currency: {code}, as {amount['column']} is written"
+
+
+def _status(columns: dict[str, Any], cells: pl.DataFrame) -> tuple[Any, str] | None:
+    pieces = columns.get("quantity")
+    if not isinstance(pieces, str) or not (as_numbers(cells[pieces]) < 0).any():
+        return None
+    how = {"expression": f"CASE WHEN \"{pieces}\" < 0 THEN 'returned' ELSE 'completed' END"}
+    return how, f"status: returned where {pieces} is below 0, else completed; correct it"
+
+
+OF_OTHERS: dict[str, Callable[[dict[str, Any], pl.DataFrame], tuple[Any, str] | None]] = {
+    "amount_minor": _amount,
+    "currency": _currency,
+    "status": _status,
+}
+"""Columns that others tell, each with how; None where they do not."""
