@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 from zipfile import BadZipFile
@@ -28,12 +29,13 @@ from customer_profiles.conversion.columns import (
     InputsError,
     as_frame,
     column_kinds,
+    measures_among,
     mistakable,
-    require_times,
-    times_among,
+    require_measures,
     unread,
     with_numbers,
 )
+from customer_profiles.conversion.days import days_among, with_days
 from customer_profiles.conversion.examples import Examples
 from customer_profiles.conversion.inputs import DESCRIPTION, Inputs
 from customer_profiles.conversion.leaks import no_feature_is_too_good, no_value_gives_the_label_away
@@ -117,8 +119,10 @@ class ConversionModel:
         Of each shape, the out-of-fold log loss after each pass (or tree); ``epochs_`` is the best one.
     base_rate_, rows_
         Share of positives and number of training rows.
-    times_
-        Of each numeric column whether it was a time.
+    measures_
+        What each numeric column measures: a number, a time, a duration (see ``columns.MEASURES``).
+    days_
+        Columns of text that hold days, each with its strftime format.
 
     Notes
     -----
@@ -135,7 +139,8 @@ class ConversionModel:
     epochs_: dict[str, int]
     base_rate_: float
     rows_: int
-    times_: dict[str, bool]
+    measures_: dict[str, str]
+    days_: dict[str, str]
 
     def __init__(
         self,
@@ -186,7 +191,7 @@ class ConversionModel:
         or ``ValueError`` for a label that is not 0 and 1.
         """
         require_same_order(table, label=label, customer_key=customer_key, as_of=as_of)
-        frame = as_frame(table)
+        frame = self._with_days(as_frame(table))
         target = binary(label, frame.height)
         fold = folds(customer_key, frame.height, self.members, self.seed)
         snapshot = np.zeros(len(target)) if as_of is None else snapshots(as_of, frame.height)
@@ -215,15 +220,23 @@ class ConversionModel:
         def parts() -> Iterator[Part]:
             generator = np.random.default_rng(self.seed)
             for batch in read():
-                frame = as_frame(batch.table)
+                frame = with_days(as_frame(batch.table), self.days_)
                 fold = generator.integers(self.members, size=frame.height)
                 if batch.customer_key is not None:
                     fold = pl.Series(batch.customer_key).hash(self.seed).to_numpy() % self.members
                 everyone = np.ones(frame.height, bool)
                 yield Part(frame, binary(batch.label, frame.height), fold.astype(np.int64), everyone)
 
+        self.days_ = {}
         sample, sizes, positives = sampled(parts(), SAMPLE, self.seed)
+        sample = replace(sample, frame=self._with_days(sample.frame))
         return self._fit_parts(parts, sample, sizes, positives)
+
+    def _with_days(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """The rows to learn from, with text that holds days as times; not where columns are named."""
+        unnamed = self.numeric is None and self.categories is None
+        self.days_ = days_among(frame) if unnamed else {}
+        return with_days(frame, self.days_)
 
     def _fit_parts(
         self, read: Callable[[], Iterable[Part]], sample: Part, sizes: list[int], positives: float
@@ -294,7 +307,7 @@ class ConversionModel:
     def _keep(self, learnt: Mapping[str, Learnt], weights: dict[str, float], sample: Part) -> Self:
         self.weights_ = weights
         numeric, _ = column_kinds(sample.frame, self.numeric, self.categories)
-        self.times_ = times_among(sample.frame, numeric)
+        self.measures_ = measures_among(sample.frame, numeric)
         self.shapes_ = {shape: learnt[shape].model for shape in weights}
         self.history_ = {shape: learnt[shape].course.losses for shape in weights}
         self.epochs_ = {shape: learnt[shape].course.best for shape in weights}
@@ -311,8 +324,8 @@ class ConversionModel:
         there were times (or the other way).
         """
         self._require_fitted()
-        frame = as_frame(table)
-        require_times(frame, self.times_)
+        frame = with_days(as_frame(table), self.days_)
+        require_measures(frame, self.measures_)
 
         def answer(start: int) -> np.ndarray:
             rows = frame[start : start + AT_ONCE]
@@ -343,7 +356,8 @@ class ConversionModel:
             "rows": self.rows_,
             "epochs": self.epochs_,
             "history": self.history_,
-            "times": self.times_,
+            "measures": self.measures_,
+            "days": self.days_,
         }
         (folder / DESCRIPTION).write_text(json.dumps(description, indent=1), encoding="utf-8")
         write_checksums(folder, [folder / DESCRIPTION, *(folder / shape for shape in self.shapes_)])
@@ -375,7 +389,8 @@ class ConversionModel:
             model.calibration_ = Calibration(*description["calibration"])
             model.base_rate_, model.rows_ = description["base_rate"], description["rows"]
             model.epochs_, model.history_ = description["epochs"], description["history"]
-            model.times_ = description.get("times", {})  # not told by earlier versions of the platform
+            model.measures_ = description.get("measures", {})  # not told by earlier versions of the platform
+            model.days_ = description.get("days", {})
         except (BadZipFile, EOFError, KeyError, OSError, TypeError, ValueError) as error:
             raise ModelFileError(
                 f"the model in {folder} is damaged, not whole or of another version"

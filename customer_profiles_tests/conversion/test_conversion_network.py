@@ -102,17 +102,25 @@ def test_odd_rows_are_scored_and_a_feature_that_is_gone_is_named(fitted):
         fitted.predict(odd.drop("visits", "city"))
 
 
-def test_a_time_that_became_a_number_is_named_and_so_is_a_number_that_became_a_time(tmp_path):
+def test_a_time_that_became_a_number_or_a_duration_is_named_and_a_number_that_became_a_time(tmp_path):
     frame, label, _ = planted(400)
-    day = pl.date(2026, 1, 1) + pl.duration(days=pl.int_range(pl.len()) % 90)
-    frame = frame.with_columns(since=day, empty=pl.lit(None, pl.Float64))
+    since = pl.date(2026, 1, 1) + pl.duration(days=pl.int_range(pl.len()) % 90)
+    day = since.dt.strftime("%d.%m.%Y")
+    frame = frame.with_columns(since=since, day=day, empty=pl.lit(None, pl.Float64))
     ConversionModel(shapes=["linear"]).fit(frame, label).save(tmp_path)
     model = ConversionModel.load(tmp_path)
-    for name, other in {"since": pl.col("since").cast(pl.Int32), "age": day}.items():
-        with pytest.raises(InputsError, match=rf"times now and were none in training.*: {name} \("):
+    for name, other in (
+        ("since", pl.col("since").cast(pl.Int32)),
+        ("since", pl.col("since") - pl.date(2026, 1, 1)),
+        ("age", since),
+        ("day", pl.lit(20_514)),
+    ):
+        with pytest.raises(InputsError, match=rf"something else than in training: {name} \("):
             model.predict(frame.with_columns(other.alias(name)))
-    unknown = frame.with_columns(since=pl.lit(float("nan")), empty=day)
+    unknown = frame.with_columns(since=pl.lit(float("nan")), empty=since)
     assert np.isfinite(model.predict(unknown)).all()
+    assert (model.predict(frame.with_columns(day=since)) == model.predict(frame)).all()
+    assert (model.predict(frame.with_columns(day=pl.lit(None))) != model.predict(frame)).any()
 
 
 def test_a_stored_model_that_is_cut_or_of_another_version_is_refused(fitted, tmp_path):
