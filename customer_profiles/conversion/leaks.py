@@ -29,6 +29,11 @@ FEW_VALUES, FEWEST_ALIKE, PURE = 3, 50, 0.99
 """A flag has few values; so many rows with one of them, of which such a share convert, are no chance."""
 CLIFF = 0.9
 """Where a number foretells, hardly fewer convert next to its purest end; less than this share is a cliff."""
+FEWEST_BY_CHANCE = 5
+"""Binomial variance from which the hits among so many rows are about normal."""
+BY_CHANCE = 1e-4
+"""Chance with which honest shares lie as close to a number as its own rows' shares do."""
+UNKNOWN = "(missing)"
 BINS = 64
 """Parts of a number's range, of equal rows, in each of which the label may go its own way."""
 
@@ -89,7 +94,9 @@ def no_feature_is_too_good(
 def no_value_gives_the_label_away(
     train: Examples, numeric: Sequence[str], categories: Sequence[str]
 ) -> Finding:
-    """No flag, category, known number or end of its range is of those alone who convert: a look, no verdict.
+    """No flag, category, number that is known or missing, or end of its range is of those alone who convert.
+
+    A look, no verdict.
 
     What the conversion itself writes is, and if only for some of them, its AUC is far below
     ``FEATURE_AUC``; but so may be a subscription's, which was known before. An end of a number's range is
@@ -105,7 +112,7 @@ def no_value_gives_the_label_away(
         if name in numeric and column.n_unique() > FEW_VALUES:
             ends = _known_or_end(column, train.label)
             column = pl.select(pl.when(column.is_not_null()).then(ends)).to_series()
-        alike = pl.DataFrame({"value": column.cast(pl.String), "positive": positive}).drop_nulls("value")
+        alike = pl.DataFrame({"value": column.cast(pl.String).fill_null(UNKNOWN), "positive": positive})
         counted = alike.group_by("value").agg(pl.len().alias("rows"), pl.col("positive").sum())
         given = counted.filter(pl.col("rows") >= FEWEST_ALIKE, pl.col("positive") >= PURE * pl.col("rows"))
         told += [{"input": name, **row} for row in given.sort("value").iter_rows(named=True)]
@@ -124,6 +131,43 @@ def no_value_gives_the_label_away(
         severity="warn",
         details=told[:MOST_SHOWN],
     )
+
+
+def no_number_is_the_mean_label(train: Examples, numeric: Sequence[str]) -> Finding:
+    """No number is the share of positives among the very rows that have it: a look, no verdict.
+
+    Categories are often replaced by their mean label (target encoding); taken over the training rows, each
+    row's number holds its own label, and later rows' do not. A share that is told beforehand is missed by
+    chance, with the binomial variance; one that was counted on these rows is not missed at all.
+    """
+    found = {name: _chance_of_such_a_fit(train.features[name], train.label) for name in numeric}
+    guilty = [name for name, chance in found.items() if chance < BY_CHANCE]
+    return Finding(
+        passed=not guilty,
+        value=len(guilty),
+        threshold={"warn": 0},
+        says=f"the mean label of the very rows that have it: {', '.join(guilty)}; "
+        "take it over other rows than those to learn from, or leave it out"
+        if guilty
+        else "no number is the mean label of its rows",
+        severity="warn",
+    )
+
+
+def _chance_of_such_a_fit(column: pl.Series, label: np.ndarray) -> float:
+    """How likely honest shares would lie this close to the share of positives of each value, or closer."""
+    from scipy.stats import chi2
+
+    values = numeric_matrix(column.to_frame(), [column.name])[:, 0]
+    known = ~np.isnan(values)
+    if not known.any() or values[known].min() < 0 or values[known].max() > 1:
+        return 1.0
+    share, place = np.unique(values[known], return_inverse=True)
+    rows, hits = np.bincount(place), np.bincount(place, weights=label[known])
+    variance = rows * share * (1 - share)
+    told = variance >= FEWEST_BY_CHANCE
+    off = (np.abs(hits - rows * share)[told] + 0.5) ** 2 / variance[told]
+    return float(chi2.cdf(off.sum(), len(off))) if told.any() else 1.0
 
 
 def _known_or_end(column: pl.Series, label: np.ndarray) -> pl.Series:

@@ -260,6 +260,24 @@ def test_columns_that_give_the_label_away_are_told():
     model.fit(frame.with_columns(won=pl.Series(label + draw.random(1_000)), refund=pl.Series(refund)), label)
     assert told[0].startswith("too good to be true: won (AUC 1.000);")
     assert re.search(r"rows with refund from 0\.\d+ on, 1\d\d convert", told[1])
+    told.clear()
+    coin, noisy = draw.integers(0, 2, 1_000), label + draw.normal(scale=0.6, size=1_000)
+    pair = frame.with_columns(coin=pl.Series(coin), other=pl.Series(coin ^ label))
+    model.fit(pair.with_columns(noisy=pl.Series(noisy)), label)
+    assert re.match(r"noisy alone has AUC 0\.8\d\d; 0\.9 is allowed: have a look", told[0])
+    assert re.match(
+        r"the model's AUC is \S+: too good to be true; it leans most on (coin, other|other, coin)", told[-1]
+    )
+
+
+def test_of_a_few_buyers_among_many_no_column_gives_the_label_away_by_chance(monkeypatch):
+    """Every twentieth row would show three of them, whom one of twenty columns tells from the others."""
+    monkeypatch.setattr(network, "LOOKED_AT", 100)
+    draw, told = np.random.default_rng(0), []
+    frame = pl.DataFrame(draw.normal(size=(2_000, 20)))
+    model = ConversionModel(shapes=["stepped"], report=told.append)
+    model.fit(frame, np.arange(2_000) % 37 == 0)
+    assert told == []
 
 
 def test_a_shape_that_there_is_not_is_named():
