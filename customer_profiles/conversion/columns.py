@@ -52,8 +52,8 @@ class InputsError(Mendable, ValueError):
 def as_frame(table: Any) -> pl.DataFrame:
     """Return a pandas, Polars or Arrow table (anything that narwhals reads) as a Polars frame.
 
-    A pandas column that mixes types is read as text; its index is left out. Raises ``InputsError``
-    for anything else.
+    A pandas column that mixes types, or of intervals, is read as text; its index is left out. Raises
+    ``InputsError`` for anything else.
     """
     import narwhals as nw
 
@@ -65,7 +65,7 @@ def as_frame(table: Any) -> pl.DataFrame:
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise InputsError(f"the table has more than one column {', '.join(twice)}: give each its own name")
     if is_pandas:
-        table = _without_mixed_columns(table)
+        table = _readable(table)
     try:
         frame: pl.DataFrame = nw.from_native(table, eager_only=True).to_polars()
     except BEYOND_ARROW as error:
@@ -263,17 +263,25 @@ def _reads_as_numbers(column: pl.Series) -> bool:
     return filled.cast(pl.Float64, strict=False).null_count() == 0
 
 
-def _without_mixed_columns(table: Any) -> Any:
-    """Give a pandas table names that are text, and no column that Arrow could not type."""
+def _readable(table: Any) -> Any:
+    """Give a pandas table names that are text, and no column that Arrow or Polars could not type."""
+    named = table.set_axis([str(name) for name in table.columns], axis=1)
+    columns = {name: _typed(named[name]) for name in named.columns}
+    return named.assign(**{name: column for name, column in columns.items() if column is not None})
+
+
+def _typed(column: Any) -> Any:
+    """A pandas column of mixed types or intervals as text, one of periods as times; else ``None``."""
     import pandas as pd
 
-    mixed = {}
-    for place, name in enumerate(table.dtypes.astype(str)):
-        column = table.iloc[:, place]
-        if name == "object" and pd.api.types.infer_dtype(column, skipna=True).startswith("mixed"):
-            mixed[place] = column.map(str, na_action="ignore")
-    named = table.set_axis([str(name) for name in table.columns], axis=1)
-    return named.assign(**{named.columns[place]: column for place, column in mixed.items()})
+    categories = getattr(column.dtype, "categories", None)
+    kind = column.dtype if categories is None else categories.dtype
+    if isinstance(kind, pd.PeriodDtype):
+        return column.astype(kind).dt.to_timestamp()
+    words = isinstance(kind, pd.IntervalDtype)
+    if not words and pd.api.types.is_object_dtype(column.dtype):
+        words = pd.api.types.infer_dtype(column, skipna=True).startswith("mixed")
+    return column.astype(object).map(str, na_action="ignore") if words else None
 
 
 def _odd_types(table: Any) -> list[str]:

@@ -77,6 +77,14 @@ def test_pandas_arrow_and_polars_give_the_same_frame():
     assert as_frame(pa.table({"age": [1, 2]}))["age"].to_list() == [1, 2]
 
 
+def test_pandas_intervals_are_categories_and_periods_are_times():
+    ages = pd.cut(pd.Series([15, 25, np.nan]), [10.0, 20, 30])
+    table = pd.DataFrame({"age": ages, "born": pd.PeriodIndex(["2001-01", "1999-05", None], freq="M")})
+    frame = as_frame(table.assign(interval=ages.astype(ages.cat.categories.dtype)))
+    assert frame["age"].to_list() == frame["interval"].to_list() == ["(10.0, 20.0]", "(20.0, 30.0]", None]
+    assert frame["born"].dt.date().to_list() == [date(2001, 1, 1), date(1999, 5, 1), None]
+
+
 def test_what_is_no_table_is_refused():
     with pytest.raises(InputsError, match="got ndarray"):
         as_frame(np.zeros((2, 2)))
