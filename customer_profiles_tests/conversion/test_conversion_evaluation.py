@@ -99,6 +99,7 @@ def test_a_calibrated_model_is_within_chance_and_an_exaggerating_one_is_not():
     found = evaluate(label, keys, {"true": probability, "twice": np.minimum(2 * probability, 1)}, rounds=100)
     assert found.value("true", "ece") < found.value("true", "ece_by_chance")
     assert found.value("twice", "ece") > found.value("twice", "ece_by_chance")
+    assert found.interval("true", "ece")[0] == 0 < found.interval("twice", "ece")[0]
     assert found.value("twice", "expected_over_actual") == pytest.approx(2, abs=0.3)
     assert found.value("true", "calibration_slope") == pytest.approx(1, abs=0.15)
 
