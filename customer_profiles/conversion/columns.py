@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -162,6 +162,22 @@ def require_measures(frame: pl.DataFrame, measures: Mapping[str, str]) -> None:
             f"columns measure something else than in training: {', '.join(changed)};"
             " give them the type that they had"
         )
+
+
+def require_spelling(frame: pl.DataFrame, levels: Mapping[str, Collection[str]]) -> None:
+    """Raise ``InputsError`` naming columns whose categories are all those of training in other letters.
+
+    ``levels`` are the training's, by column. ``yes`` where there was ``Yes`` would count as a rare category.
+    """
+    changed = []
+    schema = frame.schema
+    for name, known in levels.items():
+        seen = words(frame[name].unique()).drop_nulls().to_list() if schema.get(name) in TEXT else []
+        alike = {level.casefold(): level for level in known}
+        if seen and not set(seen) & set(known) and all(word.casefold() in alike for word in seen):
+            changed.append(f"{name} ({min(seen)!r}, was {alike[min(seen).casefold()]!r})")
+    if changed:
+        raise InputsError(f"categories are written in other letters than in training: {', '.join(changed)}")
 
 
 def with_numbers(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:

@@ -32,6 +32,7 @@ from customer_profiles.conversion.columns import (
     measures_among,
     mistakable,
     require_measures,
+    require_spelling,
     unread,
     with_numbers,
 )
@@ -343,6 +344,8 @@ class ConversionModel:
         self._require_fitted()
         frame = with_days(as_frame(table), self.days_)
         require_measures(frame, self.measures_)
+        for shape in self.shapes_.values():
+            require_spelling(frame, shape.levels)
 
         def answer(start: int) -> np.ndarray:
             rows = frame[start : start + AT_ONCE]
