@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
-from customer_profiles.conversion.batches import aligned, binary
+from customer_profiles.conversion.batches import aligned, binary, require_same_order
 from customer_profiles.conversion.metrics import BINS, LIST_SIZES, SHARES, Draws, Economics, Measures, percent
 
 LOW, HIGH = 0.025, 0.975
@@ -118,6 +118,9 @@ def evaluate(
     ``ValueError`` for one class only, rows that do not fit together, or naming models that give anything
     but probabilities.
     """
+    if not isinstance(predictions, Mapping):
+        raise ValueError(f"predictions are {type(predictions).__name__}: give each a name, {{'model': ...}}")
+    require_same_order(label, {"customer_key": customer_key, **predictions}, "label")
     target = binary(label, len(label))
     keys = np.arange(len(target)) if customer_key is None else customer_key
     keys = aligned("customer_key", keys, len(target))

@@ -203,7 +203,7 @@ class ConversionModel:
         at the newest one alone. Raises ``TooFewExamples``, ``InputsError`` if no column tells rows apart,
         or ``ValueError`` for a label that is not 0 and 1.
         """
-        require_same_order(table, label=label, customer_key=customer_key, as_of=as_of)
+        require_same_order(table, {"label": label, "customer_key": customer_key, "as_of": as_of})
         frame = self._with_days(as_frame(table))
         target = binary(label, frame.height)
         fold = folds(customer_key, frame.height, self.members, self.seed)

@@ -1,6 +1,7 @@
 """Metrics equal to scikit-learn's, intervals that cover, verdicts that need evidence."""
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
@@ -136,6 +137,8 @@ def test_rows_that_do_not_fit_together_are_named():
         ((label[:9], keys, {"m": probability}), "9 rows need as many values of customer_key"),
         ((label, keys, {"m": probability[:9]}), r"50 rows, but m has predictions of shape \(9,\)"),
         ((label, keys, {"m": 2 * probability + 0.5}), "not between 0 and 1: m"),
+        ((label, keys, probability), "predictions are ndarray: give each a name"),
+        ((pd.Series(label), keys, {"m": pd.Series(probability)[::-1]}), "m has the label's rows in another"),
         ((np.where(label, "yes", "no"), keys, {"m": probability}), "50 of 50 are not, such as 'no'"),
     ):
         with pytest.raises(ValueError, match=why):
