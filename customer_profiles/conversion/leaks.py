@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 import polars as pl
@@ -34,6 +34,7 @@ FEWEST_BY_CHANCE = 5
 BY_CHANCE = 1e-4
 """Chance with which honest shares lie as close to a number as its own rows' shares do."""
 UNKNOWN = "(missing)"
+SECONDS_A_DAY = 86_400
 BINS = 64
 """Parts of a number's range, of equal rows, in each of which the label may go its own way."""
 
@@ -92,7 +93,7 @@ def no_feature_is_too_good(
 
 
 def no_value_gives_the_label_away(
-    train: Examples, numeric: Sequence[str], categories: Sequence[str]
+    train: Examples, numeric: Sequence[str], categories: Sequence[str], times: Collection[str] = ()
 ) -> Finding:
     """No flag, category, number that is known or missing, or end of its range is of those alone who convert.
 
@@ -101,7 +102,8 @@ def no_value_gives_the_label_away(
     What the conversion itself writes is, and if only for some of them, its AUC is far below
     ``FEATURE_AUC``; but so may be a subscription's, which was known before. An end of a number's range is
     told where a ``CLIFF`` parts it from the rest: an amount that is 0 of all others, ids in the order of
-    conversion, the mean label of a few rows among which is the row itself.
+    conversion, the mean label of a few rows among which is the row itself. ``times`` are the numbers that
+    are days since 1970, and are told as such.
     """
     positive = pl.Series("positive", train.label.astype(bool))
     if train.label.mean() > 0.5:
@@ -110,7 +112,7 @@ def no_value_gives_the_label_away(
     for name in (*numeric, *categories):
         column = train.features[name]
         if name in numeric and column.n_unique() > FEW_VALUES:
-            ends = _known_or_end(column, train.label)
+            ends = _known_or_end(column, train.label, _day if name in times else "{:.10g}".format)
             column = pl.select(pl.when(column.is_not_null()).then(ends)).to_series()
         alike = pl.DataFrame({"value": column.cast(pl.String).fill_null(UNKNOWN), "positive": positive})
         counted = alike.group_by("value").agg(pl.len().alias("rows"), pl.col("positive").sum())
@@ -170,11 +172,16 @@ def _chance_of_such_a_fit(column: pl.Series, label: np.ndarray) -> float:
     return float(chi2.cdf(off.sum(), len(off))) if told.any() else 1.0
 
 
-def _known_or_end(column: pl.Series, label: np.ndarray) -> pl.Series:
+def _day(days: float) -> str:
+    """``2026-03-31``, with the time if it is not midnight, of the days since 1970."""
+    return str(np.datetime64(round(days * SECONDS_A_DAY), "s")).removesuffix("T00:00:00")
+
+
+def _known_or_end(column: pl.Series, label: np.ndarray, shown: Callable[[float], str]) -> pl.Series:
     """Of each row of a number ``known``, or the end of its range with which it stands behind a ``CLIFF``."""
     values = column.cast(pl.Float64).to_numpy()
     known, told = np.flatnonzero(~np.isnan(values)), np.full(len(values), "known", dtype=object)
-    for sign, words in ((-1, "from {:.10g} on"), (1, "up to {:.10g}")):
+    for sign, words in ((-1, "from {} on"), (1, "up to {}")):
         order = known[np.argsort(sign * values[known], kind="stable")]
         ends = np.flatnonzero(values[order][1:] != values[order][:-1]) + 1
         hits, beyond = np.cumsum(np.r_[0, label[order]]), np.minimum(2 * ends, len(order))
@@ -182,7 +189,7 @@ def _known_or_end(column: pl.Series, label: np.ndarray) -> pl.Series:
         pure &= hits[beyond] - hits[ends] < CLIFF * (beyond - ends)
         if pure.any():
             last = values[order[ends[pure][-1] - 1]]
-            told[sign * values <= sign * last] = words.format(last)
+            told[sign * values <= sign * last] = words.format(shown(last))
     return pl.Series(told, dtype=pl.String)
 
 

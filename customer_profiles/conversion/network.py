@@ -432,12 +432,13 @@ def _tell_odd_columns(sample: Part, odd: Sequence[str], tell: Callable[[str], No
     every, rare = _examples(sample, numeric), int(min(sample.target.sum(), (1 - sample.target).sum()))
     step = max(1, min(len(every) // LOOKED_AT, rare // LOOKED_AT_RARE))
     some = every.where(np.arange(len(every)) % step == 0)
+    times = [name for name, what in measures_among(sample.frame, numeric).items() if what == "time"]
     strongest = no_feature_is_too_good(some, numeric, categories)
     if strongest.passed and strongest.value is not None and strongest.value > WORTH_A_LOOK:
         tell(f"{strongest.says}: have a look whether it is known beforehand")
     findings = (
         strongest,
-        no_value_gives_the_label_away(some, numeric, categories),
+        no_value_gives_the_label_away(some, numeric, categories, times),
         no_number_is_the_mean_label(every, numeric),
     )
     for finding in findings:

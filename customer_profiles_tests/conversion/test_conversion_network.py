@@ -261,6 +261,12 @@ def test_columns_that_give_the_label_away_are_told():
     assert told[0].startswith("too good to be true: won (AUC 1.000);")
     assert re.search(r"rows with refund from 0\.\d+ on, 1\d\d convert", told[1])
     told.clear()
+    paid = (
+        np.where(refund > 0, np.datetime64("2026-02-01"), np.datetime64("2026-01-01")) + np.arange(1_000) % 30
+    )
+    model.fit(frame.with_columns(paid=pl.Series(paid)), label)
+    assert re.search(r"rows with paid from 2026-02-01 on, 1\d\d convert", told[0])
+    told.clear()
     coin, noisy = draw.integers(0, 2, 1_000), label + draw.normal(scale=0.6, size=1_000)
     pair = frame.with_columns(coin=pl.Series(coin), other=pl.Series(coin ^ label))
     model.fit(pair.with_columns(noisy=pl.Series(noisy)), label)
