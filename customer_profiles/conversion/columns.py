@@ -27,6 +27,8 @@ LIKE_AMOUNT_OR_DAY = "|".join(
 """Text that a person takes for an amount or a day."""
 MILLISECONDS_A_DAY = 86_400_000
 TEXT = (pl.String, pl.Categorical, pl.Enum)
+SPELT = {"True": "true", "TRUE": "true", "False": "false", "FALSE": "false", "": None}
+"""What is written in several ways: truth values by pandas, Polars and Excel, and nothing."""
 FEWEST_READ = 0.5
 """Of the filled cells of a number: where fewer read as one, the table is written in another way."""
 MEASURES: dict[str, tuple[type[pl.DataType], ...]] = {
@@ -222,11 +224,8 @@ def words(column: pl.Series) -> pl.Series:
     if column.dtype not in TEXT:
         text = column.cast(pl.String)
         return text.str.strip_suffix(".0") if column.dtype.is_float() else text
-    text = column.cast(pl.String)
-    seen = text.unique().drop_nulls()
-    written = seen.str.strip_chars().str.replace(r"^(-?\d+)\.0$", "$1").str.replace(r"^(True|TRUE)$", "true")
-    written = written.str.replace(r"^(False|FALSE)$", "false").replace("", None)
-    return text.replace_strict(seen, written, default=None, return_dtype=pl.String)
+    text = column.cast(pl.String).str.strip_chars()
+    return text.str.replace(r"^(-?\d+)\.0$", "$1").replace(SPELT)
 
 
 def texts(column: pl.Series) -> pl.Series:
