@@ -29,6 +29,8 @@ MILLISECONDS_A_DAY = 86_400_000
 TEXT = (pl.String, pl.Categorical, pl.Enum)
 SPELT = {"True": "true", "TRUE": "true", "False": "false", "FALSE": "false", "": None}
 """What is written in several ways: truth values by pandas, Polars and Excel, and nothing."""
+TRUTH = {"true": "1", "false": "0"}
+"""Of a column of numbers that a CSV holds as words."""
 FEWEST_READ = 0.5
 """Of the filled cells of a number: where fewer read as one, the table is written in another way."""
 MEASURES: dict[str, tuple[type[pl.DataType], ...]] = {
@@ -167,19 +169,22 @@ def require_measures(frame: pl.DataFrame, measures: Mapping[str, str]) -> None:
 
 
 def require_spelling(frame: pl.DataFrame, levels: Mapping[str, Collection[str]]) -> None:
-    """Raise ``InputsError`` naming columns whose categories are all those of training in other letters.
+    """Raise ``InputsError`` naming columns whose categories are those of training in other letters.
 
-    ``levels`` are the training's, by column. ``yes`` where there was ``Yes`` would count as a rare category.
+    Or truth values, of which training had none. ``levels`` are the training's, by column. ``yes`` where there
+    was ``Yes`` would count as a rare category.
     """
-    changed = []
-    schema = frame.schema
+    changed, schema = [], frame.schema
     for name, known in levels.items():
-        seen = words(frame[name].unique()).drop_nulls().to_list() if schema.get(name) in TEXT else []
-        alike = {level.casefold(): level for level in known}
-        if seen and not set(seen) & set(known) and all(word.casefold() in alike for word in seen):
-            changed.append(f"{name} ({min(seen)!r}, was {alike[min(seen).casefold()]!r})")
+        dtype, alike = schema.get(name), {level.casefold(): level for level in known}
+        if dtype not in (*TEXT, pl.Boolean):
+            continue
+        seen: list[str] = words(frame[name].unique()).drop_nulls().unique().sort().to_list()
+        others = dtype == pl.Boolean or all(word.casefold() in alike for word in seen)
+        if seen and others and not set(seen) & set(known):
+            changed.append(f"{name} ({seen[0]!r}, was {alike.get(seen[0].casefold(), min(known))!r})")
     if changed:
-        raise InputsError(f"categories are written in other letters than in training: {', '.join(changed)}")
+        raise InputsError(f"categories are written in another way than in training: {', '.join(changed)}")
 
 
 def with_numbers(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
@@ -255,7 +260,8 @@ def _numbers(column: pl.Series) -> pl.Series:
         return column.dt.total_milliseconds() / MILLISECONDS_A_DAY
     if dtype == pl.Time:
         return column.cast(pl.Int64).cast(pl.Float64)
-    return column.cast(pl.String, strict=False).str.strip_chars().cast(pl.Float64, strict=False)
+    text = column.cast(pl.String, strict=False).str.strip_chars()
+    return text.replace(SPELT).replace(TRUTH).cast(pl.Float64, strict=False)
 
 
 def _measure(dtype: pl.DataType) -> str:

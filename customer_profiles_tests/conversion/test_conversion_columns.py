@@ -165,6 +165,8 @@ def test_a_category_is_the_same_whatever_carried_it():
     carriers = [True, False, None], ["True", "False", ""], [" true", "FALSE ", None]
     assert {tuple(texts(pl.Series(cells))) for cells in carriers} == {("true", "false", "(missing)")}
     assert texts(pl.Series(["7.0", "7", " 7"], dtype=pl.Categorical)).to_list() == ["7"] * 3
+    flags = pl.DataFrame({"flag": carriers[1]})
+    assert with_numbers(flags, ["flag"])["flag"].to_list() == [1, 0, None]
 
 
 def test_a_number_that_is_written_in_another_way_is_refused_though_some_cells_read():

@@ -363,12 +363,13 @@ def test_batches_of_other_columns_are_refused_by_name_and_other_orders_are_none(
 
 
 @pytest.mark.parametrize("shape", ["linear", "stepped"])
-def test_categories_in_other_letters_are_named_and_new_ones_are_not(shape):
+def test_categories_in_other_letters_or_as_truth_values_are_named_and_new_ones_are_not(shape):
     frame, label, _ = planted(300)
     plan = pl.Series(["Yes", "No", "No"] * 100)
     model = ConversionModel(shapes=[shape]).fit(frame.with_columns(plan=plan), label)
-    with pytest.raises(InputsError, match=r"other letters than in training: plan \('no', was 'No'\)"):
-        model.predict(frame.with_columns(plan=plan.str.to_lowercase()))
+    for other, says in ((plan.str.to_lowercase(), "'no', was 'No'"), (plan == "Yes", "'false', was 'No'")):
+        with pytest.raises(InputsError, match=rf"another way than in training: plan \({says}\)"):
+            model.predict(frame.with_columns(plan=other))
     for others in (["yes", "No", "NO"], ["perhaps"] * 3, ["yes", "new", "no"]):
         assert np.isfinite(model.predict(frame.with_columns(plan=pl.Series(others * 100)))).all()
 
