@@ -37,6 +37,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, train
 from customer_profiles.conversion import ConversionModel
 from customer_profiles.conversion.baselines import BASELINES, Model, RfmRule, rfm_applies
 from customer_profiles.conversion.columns import column_kinds
+from customer_profiles.conversion.days import days_among, with_days
 from customer_profiles.conversion.metrics import Economics, Measures
 from customer_profiles.conversion.snapshots import CATEGORIES, NUMERIC, gather
 from customer_profiles.orchestration.demo import prepare_home
@@ -136,7 +137,8 @@ def own_table(file: Path, label: str) -> Task:
     )
     print(f"{label}: {values[1]!r} counts as 1, {values[0]!r} as 0{left_out}")
     target = (known[label] == values[1]).cast(pl.Int8).to_numpy()
-    return _at_random(file.stem, Rows(known.drop(label), target))
+    rows = known.drop(label)
+    return _at_random(file.stem, Rows(with_days(rows, days_among(rows)), target))
 
 
 def bank(file: Path) -> Iterator[Task]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,12 +71,13 @@ def aligned(name: str, values: Any, rows: int) -> np.ndarray:
     return array
 
 
-def require_same_order(table: Any, **of_rows: Any) -> None:
-    """Raise ``ValueError`` for a pandas column whose index holds the table's rows in another order.
+def require_same_order(table: Any, of_rows: Mapping[str, Any], what: str = "table") -> None:
+    """Raise ``ValueError`` for a pandas column whose index holds the rows of ``table`` in another order.
 
-    Rows are taken by their place, as scikit-learn does: each would get another row's label.
+    Rows are taken by their place, as scikit-learn does: each would get another row's label. ``of_rows`` are
+    columns by name, ``what`` is the table's.
     """
-    if not is_pandas_dataframe(table):
+    if not (is_pandas_dataframe(table) or is_pandas_series(table)):
         return
     for name, values in of_rows.items():
         if not (is_pandas_series(values) or is_pandas_dataframe(values)):
@@ -84,7 +85,7 @@ def require_same_order(table: Any, **of_rows: Any) -> None:
         mine, others = table.index, values.index
         if len(mine) == len(others) and not mine.equals(others) and set(mine) == set(others):
             raise ValueError(
-                f"{name} has the table's rows in another order: give {name}.loc[table.index],"
+                f"{name} has the {what}'s rows in another order: give {name}.loc[{what}.index],"
                 " or reset both indexes if their places are right"
             )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -10,6 +10,11 @@ import polars as pl
 from customer_profiles.settings import Mendable
 
 MISSING = "(missing)"
+NOTHING = (
+    *("", "?", "-", "--", ".", "\\n", "na", "n/a", "#n/a", "nan"),
+    *("null", "none", "nil", "unknown", "missing"),
+)
+"""Words, in small letters, that stand among numbers or days where there is none."""
 FEW = 20
 """Text that reads as numbers is a category all the same if it has no more distinct values than this."""
 LIKE_AMOUNT_OR_DAY = "|".join(
@@ -21,6 +26,19 @@ LIKE_AMOUNT_OR_DAY = "|".join(
 )
 """Text that a person takes for an amount or a day."""
 MILLISECONDS_A_DAY = 86_400_000
+TEXT = (pl.String, pl.Categorical, pl.Enum)
+SPELT = {"True": "true", "TRUE": "true", "False": "false", "FALSE": "false", "": None}
+"""What is written in several ways: truth values by pandas, Polars and Excel, and nothing."""
+TRUTH = {"true": "1", "false": "0"}
+"""Of a column of numbers that a CSV holds as words."""
+FEWEST_READ = 0.5
+"""Of the filled cells of a number: where fewer read as one, the table is written in another way."""
+MEASURES: dict[str, tuple[type[pl.DataType], ...]] = {
+    "time": (pl.Date, pl.Datetime),
+    "duration": (pl.Duration,),
+    "time of day": (pl.Time,),
+}
+"""What a column of times measures, by its type."""
 BEYOND_ARROW = (
     TypeError,
     NotImplementedError,
@@ -38,8 +56,8 @@ class InputsError(Mendable, ValueError):
 def as_frame(table: Any) -> pl.DataFrame:
     """Return a pandas, Polars or Arrow table (anything that narwhals reads) as a Polars frame.
 
-    A pandas column that mixes types is read as text; its index is left out. Raises ``InputsError``
-    for anything else.
+    A pandas column that mixes types, or of intervals, is read as text; its index is left out. Raises
+    ``InputsError`` for anything else.
     """
     import narwhals as nw
 
@@ -51,7 +69,7 @@ def as_frame(table: Any) -> pl.DataFrame:
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise InputsError(f"the table has more than one column {', '.join(twice)}: give each its own name")
     if is_pandas:
-        table = _without_mixed_columns(table)
+        table = _readable(table)
     try:
         frame: pl.DataFrame = nw.from_native(table, eager_only=True).to_polars()
     except BEYOND_ARROW as error:
@@ -70,16 +88,16 @@ def column_kinds(
 ) -> tuple[list[str], list[str]]:
     """The columns that are read as numbers and as categories: those named, or all of their kind.
 
-    Numbers are numeric, boolean and time columns, and text of which every filled cell reads as a number,
-    unless it looks like a code: a leading zero, or no more than ``FEW`` distinct values. Other text is a
-    category; lists, structs and columns without a type are left out.
+    Numbers are numeric, boolean and time columns, and text of which every filled cell reads as a number (or
+    says that there is ``NOTHING``), unless it looks like a code: a leading zero, or no more than ``FEW``
+    distinct values. Other text is a category; lists, structs and columns without a type are left out.
     """
     numbers: list[str] = []
     categorical: list[str] = []
     for name, dtype in frame.schema.items():
         if dtype.is_numeric() or dtype.is_temporal() or dtype == pl.Boolean:
             numbers.append(name)
-        elif dtype in (pl.String, pl.Categorical, pl.Enum):
+        elif dtype in TEXT:
             (numbers if _reads_as_numbers(frame[name]) else categorical).append(name)
     return (
         numbers if numeric is None else _once(numeric),
@@ -96,13 +114,13 @@ def unread(frame: pl.DataFrame) -> list[str]:
 def mistakable(frame: pl.DataFrame) -> list[str]:
     """Categories that are rather amounts or days written as text, each with such a cell.
 
-    One ``n/a``, a ``%`` or a thousands separator keeps a column from being read as numbers, and of text with
-    so many values hardly any is frequent enough to tell something.
+    A ``%``, a thousands separator or another word keeps a column from being read as numbers, a day whose
+    place nobody can tell from the month's from being read as times; and of text with so many values hardly
+    any is frequent enough to tell something.
     """
     found = []
     for name in column_kinds(frame)[1]:
-        text = frame[name].cast(pl.String).str.strip_chars().drop_nulls()
-        filled = text.filter(text != "")
+        filled = filled_cells(frame[name])
         like = filled.filter(filled.str.contains(LIKE_AMOUNT_OR_DAY))
         if filled.n_unique() > FEW and len(like) > len(filled) / 2 and not like.str.contains(r"^0\d+$").any():
             found.append(f"{name} ({like[0]})")
@@ -125,49 +143,95 @@ def require(frame: pl.DataFrame, columns: Sequence[str]) -> None:
         )
 
 
-def times_among(frame: pl.DataFrame, numeric: Sequence[str]) -> dict[str, bool]:
-    """Of those of the ``numeric`` columns that hold something whether they are times."""
-    return {name: frame[name].dtype.is_temporal() for name in numeric if _known(frame[name])}
+def measures_among(frame: pl.DataFrame, numeric: Sequence[str]) -> dict[str, str]:
+    """What those of the ``numeric`` columns that hold something measure: a key of ``MEASURES``, or number."""
+    return {name: _measure(frame[name].dtype) for name in numeric if _known(frame[name])}
 
 
-def require_times(frame: pl.DataFrame, times: Mapping[str, bool]) -> None:
-    """Raise ``InputsError`` naming columns that are times and were none in training, or the other way.
+def require_measures(frame: pl.DataFrame, measures: Mapping[str, str]) -> None:
+    """Raise ``InputsError`` naming columns that measure something else than in training: times, numbers.
 
-    ``times`` are the training's, see ``times_among``. The days or milliseconds since 1970 would be read as
-    any number is, and give other chances without a word.
+    ``measures`` are the training's, see ``measures_among``. The days or milliseconds since 1970, or a
+    duration, would be read as any number is, and give other chances without a word.
     """
     schema = frame.schema
-    now = times_among(frame, [name for name in times if name in schema])
-    changed = [f"{name} ({schema[name]})" for name, is_time in now.items() if is_time != times[name]]
+    now = measures_among(frame, [name for name in measures if name in schema])
+    changed = [
+        f"{name} ({schema[name]}, was a {measures[name]})"
+        for name, what in now.items()
+        if what != measures[name]
+    ]
     if changed:
         raise InputsError(
-            f"columns are times now and were none in training, or the other way: {', '.join(changed)};"
+            f"columns measure something else than in training: {', '.join(changed)};"
             " give them the type that they had"
         )
+
+
+def require_spelling(frame: pl.DataFrame, levels: Mapping[str, Collection[str]]) -> None:
+    """Raise ``InputsError`` naming columns whose categories are those of training in other letters.
+
+    Or truth values, of which training had none. ``levels`` are the training's, by column. ``yes`` where there
+    was ``Yes`` would count as a rare category.
+    """
+    changed, schema = [], frame.schema
+    for name, known in levels.items():
+        dtype, alike = schema.get(name), {level.casefold(): level for level in known}
+        if dtype not in (*TEXT, pl.Boolean):
+            continue
+        seen: list[str] = words(frame[name].unique()).drop_nulls().unique().sort().to_list()
+        others = dtype == pl.Boolean or all(word.casefold() in alike for word in seen)
+        if seen and others and not set(seen) & set(known):
+            changed.append(f"{name} ({seen[0]!r}, was {alike.get(seen[0].casefold(), min(known))!r})")
+    if changed:
+        raise InputsError(f"categories are written in another way than in training: {', '.join(changed)}")
 
 
 def with_numbers(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
     """Return ``frame`` with ``columns`` as numbers: times as days since 1970, durations as days.
 
     A time of the day counts in nanoseconds. Text that is no number becomes NULL. Raises ``InputsError``
-    naming the columns in which not a single filled cell is a number.
+    naming the columns in which hardly a filled cell is a number: all others would count as unknown without
+    a word.
     """
     schema = frame.schema
     numbers = {name: _numbers(frame[name]) for name in columns if not _counts(schema[name])}
-    lost = [
-        f"{name} (such as {frame[name].drop_nulls()[0]!r})"
-        for name, column in numbers.items()
-        if column.null_count() == len(column) and _filled(frame[name])
-    ]
-    if lost:
-        raise InputsError(f"the model reads numbers, but the table holds none in {', '.join(lost)}")
+    require_read({name: (frame[name], column) for name, column in numbers.items()}, "numbers")
     return frame.with_columns(numbers.values())
 
 
+def require_read(columns: Mapping[str, tuple[pl.Series, pl.Series]], what: str) -> None:
+    """Raise ``InputsError`` naming columns of text of which too few cells could be read as ``what``.
+
+    ``columns`` holds of each the cells as they came and as they were read; see ``FEWEST_READ``.
+    """
+    lost = []
+    for name, (came, read) in columns.items():
+        if came.dtype in TEXT and read.null_count() > len(read) * (1 - FEWEST_READ):
+            unread = filled_cells(came.filter(read.is_null()))
+            if len(unread) > (1 - FEWEST_READ) * len(filled_cells(came)):
+                lost.append(f"{name} (such as {unread[0]!r})")
+    if lost:
+        raise InputsError(f"the model reads {what}, but the table holds hardly any in {', '.join(lost)}")
+
+
+def filled_cells(column: pl.Series) -> pl.Series:
+    """The cells of a column of text that say something, without spaces around them."""
+    text = column.cast(pl.String).str.strip_chars().drop_nulls()
+    return text.filter(~text.str.to_lowercase().is_in(NOTHING))
+
+
 def words(column: pl.Series) -> pl.Series:
-    """The column as text. A whole number is written without ``.0``: pandas adds it where values lack."""
-    text = column.cast(pl.String)
-    return text.str.strip_suffix(".0") if column.dtype.is_float() else text
+    """The column as text, written the same whatever carried it: pandas, Polars, a CSV read as text.
+
+    A whole number is written without ``.0``, which pandas adds where values lack, a truth value in small
+    letters, and nothing has spaces around it; what is empty then is missing.
+    """
+    if column.dtype not in TEXT:
+        text = column.cast(pl.String)
+        return text.str.strip_suffix(".0") if column.dtype.is_float() else text
+    text = column.cast(pl.String).str.strip_chars()
+    return text.str.replace(r"^(-?\d+)\.0$", "$1").replace(SPELT)
 
 
 def texts(column: pl.Series) -> pl.Series:
@@ -197,42 +261,49 @@ def _numbers(column: pl.Series) -> pl.Series:
         return column.dt.total_milliseconds() / MILLISECONDS_A_DAY
     if dtype == pl.Time:
         return column.cast(pl.Int64).cast(pl.Float64)
-    return column.cast(pl.String, strict=False).str.strip_chars().cast(pl.Float64, strict=False)
+    text = column.cast(pl.String, strict=False).str.strip_chars()
+    return text.replace(SPELT).replace(TRUTH).cast(pl.Float64, strict=False)
 
 
-def _filled(column: pl.Series) -> bool:
-    """Whether any cell holds text with something to read in it."""
-    if column.dtype not in (pl.String, pl.Categorical, pl.Enum):
-        return False
-    return bool((column.cast(pl.String).str.strip_chars() != "").any())
+def _measure(dtype: pl.DataType) -> str:
+    return next((name for name, types in MEASURES.items() if dtype in types), "number")
 
 
 def _known(column: pl.Series) -> bool:
     """Whether any cell is neither missing nor, in text, empty."""
+    if column.dtype in TEXT:
+        return len(filled_cells(column)) > 0
     if column.dtype.is_float():
         column = column.fill_nan(None)
-    return _filled(column) if column.dtype == pl.String else column.null_count() < len(column)
+    return column.null_count() < len(column)
 
 
 def _reads_as_numbers(column: pl.Series) -> bool:
-    text = column.cast(pl.String).str.strip_chars()
-    filled = text.filter(text.is_not_null() & (text != ""))
+    filled = filled_cells(column)
     if filled.n_unique() <= FEW or filled.str.contains(r"^0\d").any():
         return False
     return filled.cast(pl.Float64, strict=False).null_count() == 0
 
 
-def _without_mixed_columns(table: Any) -> Any:
-    """Give a pandas table names that are text, and no column that Arrow could not type."""
+def _readable(table: Any) -> Any:
+    """Give a pandas table names that are text, and no column that Arrow or Polars could not type."""
+    named = table.set_axis([str(name) for name in table.columns], axis=1)
+    columns = {name: _typed(named[name]) for name in named.columns}
+    return named.assign(**{name: column for name, column in columns.items() if column is not None})
+
+
+def _typed(column: Any) -> Any:
+    """A pandas column of mixed types or intervals as text, one of periods as times; else ``None``."""
     import pandas as pd
 
-    mixed = {}
-    for place, name in enumerate(table.dtypes.astype(str)):
-        column = table.iloc[:, place]
-        if name == "object" and pd.api.types.infer_dtype(column, skipna=True).startswith("mixed"):
-            mixed[place] = column.map(str, na_action="ignore")
-    named = table.set_axis([str(name) for name in table.columns], axis=1)
-    return named.assign(**{named.columns[place]: column for place, column in mixed.items()})
+    categories = getattr(column.dtype, "categories", None)
+    kind = column.dtype if categories is None else categories.dtype
+    if isinstance(kind, pd.PeriodDtype):
+        return column.astype(kind).dt.to_timestamp()
+    words = isinstance(kind, pd.IntervalDtype)
+    if not words and pd.api.types.is_object_dtype(column.dtype):
+        words = pd.api.types.infer_dtype(column, skipna=True).startswith("mixed")
+    return column.astype(object).map(str, na_action="ignore") if words else None
 
 
 def _odd_types(table: Any) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
-from customer_profiles.conversion.batches import aligned, binary
+from customer_profiles.conversion.batches import aligned, binary, require_same_order
 from customer_profiles.conversion.metrics import BINS, LIST_SIZES, SHARES, Draws, Economics, Measures, percent
 
 LOW, HIGH = 0.025, 0.975
@@ -94,9 +94,10 @@ class _Measured:
     def bounds(self, metric: str) -> tuple[float, float]:
         """The 95 % interval of a metric."""
         drawn = self.draws[metric]
-        if metric == "ece":
-            drawn = np.maximum(drawn - drawn.mean() + self.values[metric], 0)
-        return quantiles(drawn)
+        if metric != "ece":
+            return quantiles(drawn)
+        low, high = quantiles(np.maximum(drawn - drawn.mean() + self.values["ece"], 0))
+        return (low if self.values["ece"] > self.values["ece_by_chance"] else 0.0), high
 
 
 def evaluate(
@@ -113,9 +114,13 @@ def evaluate(
     ``label`` (rows,) is 0 or 1, ``customer_key`` (rows,) the unit that is resampled (``None``: every row
     is a customer of its own), ``predictions`` maps names to (rows,) probabilities. The interval of the
     ECE is shifted by the bootstrap's own bias: resampling adds noise, and noise only ever adds to an
-    absolute error. Raises ``ValueError`` for one class only, rows that do not fit together, or naming
-    models that give anything but probabilities.
+    absolute error; it begins at 0 where chances that are exactly right have such an ECE by chance. Raises
+    ``ValueError`` for one class only, rows that do not fit together, or naming models that give anything
+    but probabilities.
     """
+    if not isinstance(predictions, Mapping):
+        raise ValueError(f"predictions are {type(predictions).__name__}: give each a name, {{'model': ...}}")
+    require_same_order(label, {"customer_key": customer_key, **predictions}, "label")
     target = binary(label, len(label))
     keys = np.arange(len(target)) if customer_key is None else customer_key
     keys = aligned("customer_key", keys, len(target))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 import polars as pl
@@ -29,6 +29,12 @@ FEW_VALUES, FEWEST_ALIKE, PURE = 3, 50, 0.99
 """A flag has few values; so many rows with one of them, of which such a share convert, are no chance."""
 CLIFF = 0.9
 """Where a number foretells, hardly fewer convert next to its purest end; less than this share is a cliff."""
+FEWEST_BY_CHANCE = 5
+"""Binomial variance from which the hits among so many rows are about normal."""
+BY_CHANCE = 1e-4
+"""Chance with which honest shares lie as close to a number as its own rows' shares do."""
+UNKNOWN = "(missing)"
+SECONDS_A_DAY = 86_400
 BINS = 64
 """Parts of a number's range, of equal rows, in each of which the label may go its own way."""
 
@@ -85,14 +91,17 @@ def no_feature_is_too_good(train: Examples, numeric: Sequence[str], categories: 
 
 
 def no_value_gives_the_label_away(
-    train: Examples, numeric: Sequence[str], categories: Sequence[str]
+    train: Examples, numeric: Sequence[str], categories: Sequence[str], times: Collection[str] = ()
 ) -> Finding:
-    """No flag, category, known number or end of its range is of those alone who convert: a look, no verdict.
+    """No flag, category, number that is known or missing, or end of its range is of those alone who convert.
+
+    A look, no verdict.
 
     What the conversion itself writes is, and if only for some of them, its AUC is far below
     ``FEATURE_AUC``; but so may be a subscription's, which was known before. An end of a number's range is
     told where a ``CLIFF`` parts it from the rest: an amount that is 0 of all others, ids in the order of
-    conversion, the mean label of a few rows among which is the row itself.
+    conversion, the mean label of a few rows among which is the row itself. ``times`` are the numbers that
+    are days since 1970, and are told as such.
     """
     positive = pl.Series("positive", train.label.astype(bool))
     if train.label.mean() > 0.5:
@@ -101,9 +110,9 @@ def no_value_gives_the_label_away(
     for name in (*numeric, *categories):
         column = train.features[name]
         if name in numeric and column.n_unique() > FEW_VALUES:
-            ends = _known_or_end(column, train.label)
+            ends = _known_or_end(column, train.label, _day if name in times else "{:.10g}".format)
             column = pl.select(pl.when(column.is_not_null()).then(ends)).to_series()
-        alike = pl.DataFrame({"value": column.cast(pl.String), "positive": positive}).drop_nulls("value")
+        alike = pl.DataFrame({"value": column.cast(pl.String).fill_null(UNKNOWN), "positive": positive})
         counted = alike.group_by("value").agg(pl.len().alias("rows"), pl.col("positive").sum())
         given = counted.filter(pl.col("rows") >= FEWEST_ALIKE, pl.col("positive") >= PURE * pl.col("rows"))
         told += [{"input": name, **row} for row in given.sort("value").iter_rows(named=True)]
@@ -124,11 +133,53 @@ def no_value_gives_the_label_away(
     )
 
 
-def _known_or_end(column: pl.Series, label: np.ndarray) -> pl.Series:
+def no_number_is_the_mean_label(train: Examples, numeric: Sequence[str]) -> Finding:
+    """No number is the share of positives among the very rows that have it: a look, no verdict.
+
+    Categories are often replaced by their mean label (target encoding); taken over the training rows, each
+    row's number holds its own label, and later rows' do not. A share that is told beforehand is missed by
+    chance, with the binomial variance; one that was counted on these rows is not missed at all.
+    """
+    found = {name: _chance_of_such_a_fit(train.features[name], train.label) for name in numeric}
+    guilty = [name for name, chance in found.items() if chance < BY_CHANCE]
+    return Finding(
+        passed=not guilty,
+        value=len(guilty),
+        threshold={"warn": 0},
+        says=f"the mean label of the very rows that have it: {', '.join(guilty)}; "
+        "take it over other rows than those to learn from, or leave it out"
+        if guilty
+        else "no number is the mean label of its rows",
+        severity="warn",
+    )
+
+
+def _chance_of_such_a_fit(column: pl.Series, label: np.ndarray) -> float:
+    """How likely honest shares would lie this close to the share of positives of each value, or closer."""
+    from scipy.stats import chi2
+
+    values = numeric_matrix(column.to_frame(), [column.name])[:, 0]
+    known = ~np.isnan(values)
+    if not known.any() or values[known].min() < 0 or values[known].max() > 1:
+        return 1.0
+    share, place = np.unique(values[known], return_inverse=True)
+    rows, hits = np.bincount(place), np.bincount(place, weights=label[known])
+    variance = rows * share * (1 - share)
+    told = variance >= FEWEST_BY_CHANCE
+    off = (np.abs(hits - rows * share)[told] + 0.5) ** 2 / variance[told]
+    return float(chi2.cdf(off.sum(), len(off))) if told.any() else 1.0
+
+
+def _day(days: float) -> str:
+    """``2026-03-31``, with the time if it is not midnight, of the days since 1970."""
+    return str(np.datetime64(round(days * SECONDS_A_DAY), "s")).removesuffix("T00:00:00")
+
+
+def _known_or_end(column: pl.Series, label: np.ndarray, shown: Callable[[float], str]) -> pl.Series:
     """Of each row of a number ``known``, or the end of its range with which it stands behind a ``CLIFF``."""
     values = column.cast(pl.Float64).to_numpy()
     known, told = np.flatnonzero(~np.isnan(values)), np.full(len(values), "known", dtype=object)
-    for sign, words in ((-1, "from {:.10g} on"), (1, "up to {:.10g}")):
+    for sign, words in ((-1, "from {} on"), (1, "up to {}")):
         order = known[np.argsort(sign * values[known], kind="stable")]
         ends = np.flatnonzero(values[order][1:] != values[order][:-1]) + 1
         hits, beyond = np.cumsum(np.r_[0, label[order]]), np.minimum(2 * ends, len(order))
@@ -136,7 +187,7 @@ def _known_or_end(column: pl.Series, label: np.ndarray) -> pl.Series:
         pure &= hits[beyond] - hits[ends] < CLIFF * (beyond - ends)
         if pure.any():
             last = values[order[ends[pure][-1] - 1]]
-            told[sign * values <= sign * last] = words.format(last)
+            told[sign * values <= sign * last] = words.format(shown(last))
     return pl.Series(told, dtype=pl.String)
 
 

@@ -31,6 +31,11 @@ class Network:
     inputs: Inputs
     network: Any
 
+    @property
+    def levels(self) -> dict[str, list[str]]:
+        """The categories that count, by column."""
+        return self.inputs.levels_
+
     def logit(self, frame: pl.DataFrame) -> np.ndarray:
         """Return the logit (rows,) of the members' mean probability."""
         return logit_of(sigmoid(members.logits(self.network, self.inputs.transform(frame))).mean(axis=1))
@@ -53,6 +58,11 @@ class BoostedShape:
 
     inputs: TreeInputs
     trees: Trees
+
+    @property
+    def levels(self) -> dict[str, list[str]]:
+        """The categories that count, by column."""
+        return self.inputs.levels
 
     def logit(self, frame: pl.DataFrame) -> np.ndarray:
         """Return the members' mean logit (rows,)."""

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 from zipfile import BadZipFile
@@ -28,15 +29,25 @@ from customer_profiles.conversion.columns import (
     InputsError,
     as_frame,
     column_kinds,
+    measures_among,
     mistakable,
-    require_times,
-    times_among,
+    require_measures,
+    require_spelling,
     unread,
     with_numbers,
 )
+from customer_profiles.conversion.days import days_among, with_days
 from customer_profiles.conversion.examples import Examples
+from customer_profiles.conversion.importance import importance
 from customer_profiles.conversion.inputs import DESCRIPTION, Inputs
-from customer_profiles.conversion.leaks import no_feature_is_too_good, no_value_gives_the_label_away
+from customer_profiles.conversion.leaks import (
+    MOST_NAMED,
+    model_is_not_too_good,
+    no_feature_is_too_good,
+    no_number_is_the_mean_label,
+    no_value_gives_the_label_away,
+    roc_auc,
+)
 from customer_profiles.conversion.learnt import BoostedShape, Learnt, Network, learn_network, learn_trees
 from customer_profiles.conversion.members import AT_ONCE, Recipe, require_sound
 from customer_profiles.conversion.shapes import (
@@ -59,6 +70,10 @@ SAMPLE = 100_000
 """Rows on which inputs are fitted and passes are judged, and up to which a table is held as a matrix."""
 LOOKED_AT = 10_000
 """Rows, about so many, in which a column that gives the label away is looked for."""
+LOOKED_AT_RARE = 500
+"""Rows of the rarer class, about so many, that are then looked at: of three buyers any column tells two."""
+WORTH_A_LOOK = 0.80
+"""AUC of a column alone that is allowed, and rarely one of what is known beforehand."""
 PART = 50_000
 """Rows of a larger table that are turned into inputs at once."""
 PARAMETERS = (
@@ -117,8 +132,10 @@ class ConversionModel:
         Of each shape, the out-of-fold log loss after each pass (or tree); ``epochs_`` is the best one.
     base_rate_, rows_
         Share of positives and number of training rows.
-    times_
-        Of each numeric column whether it was a time.
+    measures_
+        What each numeric column measures: a number, a time, a duration (see ``columns.MEASURES``).
+    days_
+        Columns of text that hold days, each with its strftime format.
 
     Notes
     -----
@@ -135,7 +152,8 @@ class ConversionModel:
     epochs_: dict[str, int]
     base_rate_: float
     rows_: int
-    times_: dict[str, bool]
+    measures_: dict[str, str]
+    days_: dict[str, str]
 
     def __init__(
         self,
@@ -185,8 +203,8 @@ class ConversionModel:
         at the newest one alone. Raises ``TooFewExamples``, ``InputsError`` if no column tells rows apart,
         or ``ValueError`` for a label that is not 0 and 1.
         """
-        require_same_order(table, label=label, customer_key=customer_key, as_of=as_of)
-        frame = as_frame(table)
+        require_same_order(table, {"label": label, "customer_key": customer_key, "as_of": as_of})
+        frame = self._with_days(as_frame(table))
         target = binary(label, frame.height)
         fold = folds(customer_key, frame.height, self.members, self.seed)
         snapshot = np.zeros(len(target)) if as_of is None else snapshots(as_of, frame.height)
@@ -215,15 +233,27 @@ class ConversionModel:
         def parts() -> Iterator[Part]:
             generator = np.random.default_rng(self.seed)
             for batch in read():
-                frame = as_frame(batch.table)
+                frame = with_days(as_frame(batch.table), self.days_)
                 fold = generator.integers(self.members, size=frame.height)
                 if batch.customer_key is not None:
                     fold = pl.Series(batch.customer_key).hash(self.seed).to_numpy() % self.members
                 everyone = np.ones(frame.height, bool)
                 yield Part(frame, binary(batch.label, frame.height), fold.astype(np.int64), everyone)
 
+        self.days_ = {}
         sample, sizes, positives = sampled(parts(), SAMPLE, self.seed)
+        sample = replace(sample, frame=self._with_days(sample.frame))
         return self._fit_parts(parts, sample, sizes, positives)
+
+    def _with_days(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """The rows to learn from, with text that holds days as times; not where columns are named."""
+        self.days_ = days_among(frame) if self._unnamed else {}
+        return with_days(frame, self.days_)
+
+    @property
+    def _unnamed(self) -> bool:
+        """Whether columns are chosen by their types."""
+        return self.numeric is None and self.categories is None
 
     def _fit_parts(
         self, read: Callable[[], Iterable[Part]], sample: Part, sizes: list[int], positives: float
@@ -236,11 +266,10 @@ class ConversionModel:
     def _count(self, sizes: list[int], positives: float, sample: Part) -> None:
         self.rows_, self.base_rate_ = sum(sizes), float(positives / max(sum(sizes), 1))
         require_enough(self.rows_, int(positives), sample.fold, self.members)
-        unnamed = self.numeric is None and self.categories is None
-        odd = unread(sample.frame) if unnamed else []
+        odd = unread(sample.frame) if self._unnamed else []
         if len(odd) == len(sample.frame.columns):
             raise InputsError(f"there is no column to learn from; not read: {', '.join(odd) or 'none'}")
-        if unnamed and self.report is not None:
+        if self._unnamed and self.report is not None:
             _tell_odd_columns(sample, odd, self.report)
 
     def _fit_whole(self, rows: Part, as_of: np.ndarray) -> Self:
@@ -294,13 +323,15 @@ class ConversionModel:
     def _keep(self, learnt: Mapping[str, Learnt], weights: dict[str, float], sample: Part) -> Self:
         self.weights_ = weights
         numeric, _ = column_kinds(sample.frame, self.numeric, self.categories)
-        self.times_ = times_among(sample.frame, numeric)
+        self.measures_ = measures_among(sample.frame, numeric)
         self.shapes_ = {shape: learnt[shape].model for shape in weights}
         self.history_ = {shape: learnt[shape].course.losses for shape in weights}
         self.epochs_ = {shape: learnt[shape].course.best for shape in weights}
         logit = _mean({shape: learnt[shape].course.logit for shape in weights}, weights)
         self.calibration_ = fit_calibration(logit, sample.target, sample.newest, sample.fold)
         self.out_of_fold_ = self.calibration_.apply(logit)
+        if self._unnamed and self.report is not None:
+            _tell_too_good(self, sample, self.report)
         return self
 
     def predict(self, table: Any) -> np.ndarray:
@@ -311,8 +342,10 @@ class ConversionModel:
         there were times (or the other way).
         """
         self._require_fitted()
-        frame = as_frame(table)
-        require_times(frame, self.times_)
+        frame = with_days(as_frame(table), self.days_)
+        require_measures(frame, self.measures_)
+        for shape in self.shapes_.values():
+            require_spelling(frame, shape.levels)
 
         def answer(start: int) -> np.ndarray:
             rows = frame[start : start + AT_ONCE]
@@ -343,7 +376,8 @@ class ConversionModel:
             "rows": self.rows_,
             "epochs": self.epochs_,
             "history": self.history_,
-            "times": self.times_,
+            "measures": self.measures_,
+            "days": self.days_,
         }
         (folder / DESCRIPTION).write_text(json.dumps(description, indent=1), encoding="utf-8")
         write_checksums(folder, [folder / DESCRIPTION, *(folder / shape for shape in self.shapes_)])
@@ -375,7 +409,8 @@ class ConversionModel:
             model.calibration_ = Calibration(*description["calibration"])
             model.base_rate_, model.rows_ = description["base_rate"], description["rows"]
             model.epochs_, model.history_ = description["epochs"], description["history"]
-            model.times_ = description.get("times", {})  # not told by earlier versions of the platform
+            model.measures_ = description.get("measures", {})  # not told by earlier versions of the platform
+            model.days_ = description.get("days", {})
         except (BadZipFile, EOFError, KeyError, OSError, TypeError, ValueError) as error:
             raise ModelFileError(
                 f"the model in {folder} is damaged, not whole or of another version"
@@ -394,13 +429,41 @@ def _tell_odd_columns(sample: Part, odd: Sequence[str], tell: Callable[[str], No
     if text := mistakable(sample.frame):
         tell(f"read as categories, convert them if they are amounts or days: {', '.join(text)}")
     numeric, categories = column_kinds(sample.frame)
-    rows = sample.at(np.arange(0, len(sample.target), max(1, len(sample.target) // LOOKED_AT)))
-    frame, nobody = with_numbers(rows.frame, numeric), np.empty(0)
-    examples = Examples(frame, rows.target, nobody, nobody, nobody)
-    for looks in (no_feature_is_too_good, no_value_gives_the_label_away):
-        finding = looks(examples, numeric, categories)
+    every, rare = _examples(sample, numeric), int(min(sample.target.sum(), (1 - sample.target).sum()))
+    step = max(1, min(len(every) // LOOKED_AT, rare // LOOKED_AT_RARE))
+    some = every.where(np.arange(len(every)) % step == 0)
+    times = [name for name, what in measures_among(sample.frame, numeric).items() if what == "time"]
+    strongest = no_feature_is_too_good(some, numeric, categories)
+    if strongest.passed and strongest.value is not None and strongest.value > WORTH_A_LOOK:
+        tell(f"{strongest.says}: have a look whether it is known beforehand")
+    findings = (
+        strongest,
+        no_value_gives_the_label_away(some, numeric, categories, times),
+        no_number_is_the_mean_label(every, numeric),
+    )
+    for finding in findings:
         if not finding.passed:
             tell(finding.says)
+
+
+def _tell_too_good(model: ConversionModel, sample: Part, tell: Callable[[str], None]) -> None:
+    """Report inputs that give the label away together, though none of them does alone."""
+    numeric, categories = column_kinds(sample.frame)
+
+    def leans_on() -> list[str]:
+        step = max(1, len(sample.target) // LOOKED_AT)
+        some = _examples(sample.at(np.arange(0, len(sample.target), step)), [])
+        return importance(model, some, [*numeric, *categories], rounds=1)["input"].head(MOST_NAMED).to_list()
+
+    finding = model_is_not_too_good(roc_auc(sample.target, model.out_of_fold_), leans_on)
+    if not finding.passed:
+        tell(finding.says)
+
+
+def _examples(rows: Part, numeric: Sequence[str]) -> Examples:
+    """The rows as leaks are looked for in them: every row is a customer of its own, of no day."""
+    nobody = np.arange(len(rows.target))
+    return Examples(with_numbers(rows.frame, numeric), rows.target, nobody, nobody, nobody)
 
 
 def _has_ramps(learnt: Learnt) -> bool:

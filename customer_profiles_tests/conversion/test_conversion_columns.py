@@ -17,6 +17,7 @@ from customer_profiles.conversion.columns import (
     texts,
     with_numbers,
 )
+from customer_profiles.conversion.days import days_among, with_days
 
 
 def kinds(**columns):
@@ -42,9 +43,9 @@ def test_text_that_holds_numbers_is_numbers_unless_it_looks_like_a_code():
     amounts = [f" {n}.5" for n in range(30)] + ["", None]
     postcodes = [f"0{n}" for n in range(32)]
     grades = [str(n % 5) for n in range(32)]
-    words = [*amounts[:-1], "none"]
-    numeric, categories = kinds(amounts=amounts, postcodes=postcodes, grades=grades, words=words)
-    assert (numeric, categories) == (["amounts"], ["postcodes", "grades", "words"])
+    gaps, words = [*amounts[:-2], "N/A", " ? "], [*amounts[:-1], "many"]
+    numeric, categories = kinds(amounts=amounts, postcodes=postcodes, grades=grades, gaps=gaps, words=words)
+    assert (numeric, categories) == (["amounts", "gaps"], ["postcodes", "grades", "words"])
 
 
 def test_everything_that_counts_becomes_a_number_and_the_rest_unknown():
@@ -74,6 +75,14 @@ def test_pandas_arrow_and_polars_give_the_same_frame():
     assert frame["3"].to_list() == ["a", "1"]
     assert as_frame(frame) is frame
     assert as_frame(pa.table({"age": [1, 2]}))["age"].to_list() == [1, 2]
+
+
+def test_pandas_intervals_are_categories_and_periods_are_times():
+    ages = pd.cut(pd.Series([15, 25, np.nan]), [10.0, 20, 30])
+    table = pd.DataFrame({"age": ages, "born": pd.PeriodIndex(["2001-01", "1999-05", None], freq="M")})
+    frame = as_frame(table.assign(interval=ages.astype(ages.cat.categories.dtype)))
+    assert frame["age"].to_list() == frame["interval"].to_list() == ["(10.0, 20.0]", "(20.0, 30.0]", None]
+    assert frame["born"].dt.date().to_list() == [date(2001, 1, 1), date(1999, 5, 1), None]
 
 
 def test_what_is_no_table_is_refused():
@@ -119,23 +128,23 @@ def test_columns_that_are_not_read_are_told():
 
 
 def test_amounts_and_days_that_are_text_are_told():
-    """One n/a among amounts makes them a category, of which then no value is frequent enough to count."""
+    """One word among amounts makes them a category, of which then no value is frequent enough to count."""
     place, label, told = np.arange(100), np.arange(100) % 2, []
+    either = [f"{n % 12 + 1}/{n // 12 + 1}/2026" for n in place]
     frame = pl.DataFrame(
         {
             "spend": [f"{n}.5" for n in place],
-            "dirty": ["n/a", *(f"{n}.5" for n in place[1:])],
+            "dirty": ["many", *(f"{n}.5" for n in place[1:])],
             "paid": [f"1,{n:03}.50" for n in place],
             "part": [f"{n}%" for n in place],
-            "since": [f"{n % 28 + 1}/3/2026" for n in place],
-            "seen": [f"2026-03-{n % 28 + 1:02} 10:00" for n in place],
+            "since": either,
             "postcode": [f"{n:05}" for n in place],
             "sku": [f"A{n}" for n in place],
             "grade": [str(n % 5) for n in place],
         }
     )
     ConversionModel(shapes=["stepped"], report=told.append).fit(frame, label)
-    columns = "dirty (1.5), paid (1,000.50), part (0%), since (1/3/2026), seen (2026-03-01 10:00)"
+    columns = "dirty (1.5), paid (1,000.50), part (0%), since (1/1/2026)"
     assert told[0] == f"read as categories, convert them if they are amounts or days: {columns}"
     told.clear()
     ConversionModel(shapes=["stepped"], report=told.append, categories=["sku"], numeric=["spend"]).fit(
@@ -149,6 +158,44 @@ def test_a_code_is_the_same_category_where_pandas_made_it_a_decimal():
     assert texts(pl.Series([7.0, 2.5, None])).to_list() == ["7", "2.5", "(missing)"]
     assert texts(pl.Series([7, 10])).to_list() == ["7", "10"]
     assert texts(pl.Series(["v1.0"])).to_list() == ["v1.0"]
+
+
+def test_a_category_is_the_same_whatever_carried_it():
+    """A CSV that is read as text has what pandas and Polars hold as decimals and truth values."""
+    carriers = [True, False, None], ["True", "False", ""], [" true", "FALSE ", None]
+    assert {tuple(texts(pl.Series(cells))) for cells in carriers} == {("true", "false", "(missing)")}
+    assert texts(pl.Series(["7.0", "7", " 7"], dtype=pl.Categorical)).to_list() == ["7"] * 3
+    flags = pl.DataFrame({"flag": carriers[1]})
+    assert with_numbers(flags, ["flag"])["flag"].to_list() == [1, 0, None]
+
+
+def test_a_number_that_is_written_in_another_way_is_refused_though_some_cells_read():
+    """All that does not read counts as unknown: of decimal commas the whole numbers alone would be left."""
+    frame = pl.DataFrame({"spend": ["12,5", "3,25", "4", "1,5"], "age": ["31", "n/a", "?", "x"]})
+    assert with_numbers(frame, ["age"])["age"].to_list() == [31, None, None, None]
+    with pytest.raises(InputsError, match=r"spend \(such as '12,5'\)"):
+        with_numbers(frame, ["spend", "age"])
+
+
+def test_days_that_are_text_are_times_where_one_way_of_writing_them_fits():
+    frame = pl.DataFrame(
+        {
+            "joined": ["04-09-2012", "21-08-2013", "?"],
+            "seen": ["2026-03-01 10:00:30", "", "2026-03-02 08:15:00.5"],
+            "paid": ["1/21/2014", "02/01/2014", "3/3/2014"],
+            "either": ["03/04/2026", "04/03/2026", "05/03/2026"],
+            "short": ["21-08-13", "22-08-13", "23-08-13"],
+            "version": ["1.2.3", "1.2.4", "1.3.0"],
+        }
+    )
+    days = days_among(frame)
+    assert days == {"joined": "%d-%m-%Y", "seen": "%Y-%m-%d %H:%M:%S%.f", "paid": "%m/%d/%Y"}
+    times = with_days(frame, days)
+    assert times["joined"].dt.date().to_list() == [date(2012, 9, 4), date(2013, 8, 21), None]
+    assert column_kinds(times)[0] == ["joined", "seen", "paid"]
+    assert with_days(times, days).equals(times)
+    with pytest.raises(InputsError, match=r"days as %d-%m-%Y.*joined \(such as '2012-09-04'\)"):
+        with_days(pl.DataFrame({"joined": ["2012-09-04"]}), days)
 
 
 def test_columns_that_are_named_count_once_and_one_name_is_one_column():

@@ -1,6 +1,7 @@
 """Metrics equal to scikit-learn's, intervals that cover, verdicts that need evidence."""
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
@@ -99,6 +100,7 @@ def test_a_calibrated_model_is_within_chance_and_an_exaggerating_one_is_not():
     found = evaluate(label, keys, {"true": probability, "twice": np.minimum(2 * probability, 1)}, rounds=100)
     assert found.value("true", "ece") < found.value("true", "ece_by_chance")
     assert found.value("twice", "ece") > found.value("twice", "ece_by_chance")
+    assert found.interval("true", "ece")[0] == 0 < found.interval("twice", "ece")[0]
     assert found.value("twice", "expected_over_actual") == pytest.approx(2, abs=0.3)
     assert found.value("true", "calibration_slope") == pytest.approx(1, abs=0.15)
 
@@ -135,6 +137,8 @@ def test_rows_that_do_not_fit_together_are_named():
         ((label[:9], keys, {"m": probability}), "9 rows need as many values of customer_key"),
         ((label, keys, {"m": probability[:9]}), r"50 rows, but m has predictions of shape \(9,\)"),
         ((label, keys, {"m": 2 * probability + 0.5}), "not between 0 and 1: m"),
+        ((label, keys, probability), "predictions are ndarray: give each a name"),
+        ((pd.Series(label), keys, {"m": pd.Series(probability)[::-1]}), "m has the label's rows in another"),
         ((np.where(label, "yes", "no"), keys, {"m": probability}), "50 of 50 are not, such as 'no'"),
     ):
         with pytest.raises(ValueError, match=why):

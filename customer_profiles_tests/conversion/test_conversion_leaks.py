@@ -13,6 +13,7 @@ from customer_profiles.conversion.leaks import (
     leaks_in,
     model_is_not_too_good,
     no_feature_is_too_good,
+    no_number_is_the_mean_label,
     no_value_gives_the_label_away,
     shuffled_labels_are_not_learnt,
     train_and_test_are_apart,
@@ -108,6 +109,7 @@ def test_a_category_that_knows_the_label_is_named_and_one_that_is_merely_large_i
     [
         ("flag", "with flag 1.0"),
         ("known", "with flag known"),
+        ("missing", r"with flag (missing)"),
         ("category", "with flag refunded"),
     ],
 )
@@ -118,6 +120,7 @@ def test_what_is_there_of_some_buyers_alone_is_named_but_stops_nothing(kind, tol
     flag = {
         "flag": pl.Series(buyers.astype(float)),
         "known": pl.Series(draw.normal(size=2_000)).set(pl.Series(~buyers), None),
+        "missing": pl.Series(draw.normal(size=2_000)).set(pl.Series(buyers), None),
         "category": pl.Series(np.where(buyers, "refunded", draw.choice(["open", "closed"], 2_000))),
     }[kind]
     planted = Examples(
@@ -159,6 +162,22 @@ def test_an_end_of_a_numbers_range_that_holds_buyers_alone_is_named(tell, says):
     finding = no_value_gives_the_label_away(planted, ["spend", "refund"], ["city"])
     assert re.search(rf"of 1[78]\d {says}.* 1[78]\d convert: if the conversion itself", finding.says)
     assert (finding.passed, finding.severity, finding.value) == (False, "warn", 1)
+
+
+@pytest.mark.parametrize("size", [10, 40, 500])
+def test_a_mean_of_the_label_over_the_very_rows_is_named_and_one_over_other_rows_is_not(size):
+    """It holds each row's own label; at 40 rows a group its AUC alone is .6."""
+    draw = np.random.default_rng(0)
+    group, label, before = draw.integers(0, 20_000 // size, 20_000), *(draw.random((2, 20_000)) < 0.12)
+    mean, honest = (
+        (np.bincount(group, t) / np.maximum(np.bincount(group), 1))[group] for t in (label, before)
+    )
+    features = pl.DataFrame({"mean": mean.round(4), "honest": honest, "rate": np.full(20_000, 0.12)})
+    train = Examples(features, label.astype(int), *[np.arange(20_000)] * 3)
+    assert no_feature_is_too_good(train, ["mean", "honest"], []).passed
+    finding = no_number_is_the_mean_label(train, ["mean", "honest", "rate"])
+    assert finding.says.startswith("the mean label of the very rows that have it: mean; take it over other")
+    assert (finding.passed, finding.severity) == (False, "warn")
 
 
 def test_a_number_that_foretells_well_has_no_cliff():

@@ -102,17 +102,25 @@ def test_odd_rows_are_scored_and_a_feature_that_is_gone_is_named(fitted):
         fitted.predict(odd.drop("visits", "city"))
 
 
-def test_a_time_that_became_a_number_is_named_and_so_is_a_number_that_became_a_time(tmp_path):
+def test_a_time_that_became_a_number_or_a_duration_is_named_and_a_number_that_became_a_time(tmp_path):
     frame, label, _ = planted(400)
-    day = pl.date(2026, 1, 1) + pl.duration(days=pl.int_range(pl.len()) % 90)
-    frame = frame.with_columns(since=day, empty=pl.lit(None, pl.Float64))
+    since = pl.date(2026, 1, 1) + pl.duration(days=pl.int_range(pl.len()) % 90)
+    day = since.dt.strftime("%d.%m.%Y")
+    frame = frame.with_columns(since=since, day=day, empty=pl.lit(None, pl.Float64))
     ConversionModel(shapes=["linear"]).fit(frame, label).save(tmp_path)
     model = ConversionModel.load(tmp_path)
-    for name, other in {"since": pl.col("since").cast(pl.Int32), "age": day}.items():
-        with pytest.raises(InputsError, match=rf"times now and were none in training.*: {name} \("):
+    for name, other in (
+        ("since", pl.col("since").cast(pl.Int32)),
+        ("since", pl.col("since") - pl.date(2026, 1, 1)),
+        ("age", since),
+        ("day", pl.lit(20_514)),
+    ):
+        with pytest.raises(InputsError, match=rf"something else than in training: {name} \("):
             model.predict(frame.with_columns(other.alias(name)))
-    unknown = frame.with_columns(since=pl.lit(float("nan")), empty=day)
+    unknown = frame.with_columns(since=pl.lit(float("nan")), empty=since)
     assert np.isfinite(model.predict(unknown)).all()
+    assert (model.predict(frame.with_columns(day=since)) == model.predict(frame)).all()
+    assert (model.predict(frame.with_columns(day=pl.lit(None))) != model.predict(frame)).any()
 
 
 def test_a_stored_model_that_is_cut_or_of_another_version_is_refused(fitted, tmp_path):
@@ -252,6 +260,30 @@ def test_columns_that_give_the_label_away_are_told():
     model.fit(frame.with_columns(won=pl.Series(label + draw.random(1_000)), refund=pl.Series(refund)), label)
     assert told[0].startswith("too good to be true: won (AUC 1.000);")
     assert re.search(r"rows with refund from 0\.\d+ on, 1\d\d convert", told[1])
+    told.clear()
+    paid = (
+        np.where(refund > 0, np.datetime64("2026-02-01"), np.datetime64("2026-01-01")) + np.arange(1_000) % 30
+    )
+    model.fit(frame.with_columns(paid=pl.Series(paid)), label)
+    assert re.search(r"rows with paid from 2026-02-01 on, 1\d\d convert", told[0])
+    told.clear()
+    coin, noisy = draw.integers(0, 2, 1_000), label + draw.normal(scale=0.6, size=1_000)
+    pair = frame.with_columns(coin=pl.Series(coin), other=pl.Series(coin ^ label))
+    model.fit(pair.with_columns(noisy=pl.Series(noisy)), label)
+    assert re.match(r"noisy alone has AUC 0\.8\d\d; 0\.9 is allowed: have a look", told[0])
+    assert re.match(
+        r"the model's AUC is \S+: too good to be true; it leans most on (coin, other|other, coin)", told[-1]
+    )
+
+
+def test_of_a_few_buyers_among_many_no_column_gives_the_label_away_by_chance(monkeypatch):
+    """Every twentieth row would show three of them, whom one of twenty columns tells from the others."""
+    monkeypatch.setattr(network, "LOOKED_AT", 100)
+    draw, told = np.random.default_rng(0), []
+    frame = pl.DataFrame(draw.normal(size=(2_000, 20)))
+    model = ConversionModel(shapes=["stepped"], report=told.append)
+    model.fit(frame, np.arange(2_000) % 37 == 0)
+    assert told == []
 
 
 def test_a_shape_that_there_is_not_is_named():
@@ -328,6 +360,18 @@ def test_batches_of_other_columns_are_refused_by_name_and_other_orders_are_none(
     turned = frame.select(reversed(frame.columns))
     model = ConversionModel(epochs=1).fit_batches(lambda: [Batch(frame, label), Batch(turned, label)])
     assert model.rows_ == 400
+
+
+@pytest.mark.parametrize("shape", ["linear", "stepped"])
+def test_categories_in_other_letters_or_as_truth_values_are_named_and_new_ones_are_not(shape):
+    frame, label, _ = planted(300)
+    plan = pl.Series(["Yes", "No", "No"] * 100)
+    model = ConversionModel(shapes=[shape]).fit(frame.with_columns(plan=plan), label)
+    for other, says in ((plan.str.to_lowercase(), "'no', was 'No'"), (plan == "Yes", "'false', was 'No'")):
+        with pytest.raises(InputsError, match=rf"another way than in training: plan \({says}\)"):
+            model.predict(frame.with_columns(plan=other))
+    for others in (["yes", "No", "NO"], ["perhaps"] * 3, ["yes", "new", "no"]):
+        assert np.isfinite(model.predict(frame.with_columns(plan=pl.Series(others * 100)))).all()
 
 
 @pytest.mark.parametrize("shape", ["linear", "stepped"])
