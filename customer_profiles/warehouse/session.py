@@ -234,19 +234,25 @@ class Session:
             self._connection.execute(f"delete from {table.name} where {where}", list(partition.values()))
 
     def ensure(self, table: Table) -> None:
-        """Create the table, or add the columns that its definition gained since."""
+        """Create the table, or add the columns that its definition gained since.
+
+        Raises ``WarehouseError``, as often as it is asked, if a stored column has another type now.
+        """
         if table.name in self._ensured:
             return
-        self._ensured.add(table.name)
         stored = self.stored_columns(table)
         wanted = {column.name: SQL_TYPES[column.dtype] for column in table.columns}
         if table.row_hash:
             wanted[HASH] = "UBIGINT"
-        if not stored:
+        if stored:
+            self._add_columns(table, stored, wanted)
+        else:
             columns = ", ".join(f"{quoted(name)} {kind}" for name, kind in wanted.items())
             self._connection.execute(f"create schema if not exists {table.name.split('.')[0]}")
             self._connection.execute(f"create table if not exists {table.name} ({columns})")
-            return
+        self._ensured.add(table.name)
+
+    def _add_columns(self, table: Table, stored: Mapping[str, str], wanted: Mapping[str, str]) -> None:
         for name, kind in wanted.items():
             if name not in stored:
                 self._connection.execute(f"alter table {table.name} add column {quoted(name)} {kind}")
