@@ -176,7 +176,7 @@ def _cut_off(door: Door, table: str, day: date, entries: pl.DataFrame) -> list[E
     First ones go from an export of the last weeks as a matter of course.
     """
     ends: dict[str, date] = {}
-    with suppress(DeliveryError, OSError):  # told already
+    with suppress(DeliveryError):  # told already
         for file_day in delivered_days(door.home, table):
             found = find_delivery(door.home, table, file_day)
             ends |= {part.source: file_day for part in found.parts if part.whole} if found else {}
@@ -273,8 +273,6 @@ def _late_parts(
             ]
         except DeliveryError as error:
             yield str(error)
-        except OSError as error:
-            yield f"{table} of {file_day}: {error.filename}: it cannot be read ({error.strerror})"
         else:
             if late:
                 yield late

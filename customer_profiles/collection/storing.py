@@ -15,6 +15,7 @@ from customer_profiles.collection.arrivals import Arrival
 from customer_profiles.collection.door import Door, Received, receive_pieces
 from customer_profiles.collection.reading import Delivery, Part
 from customer_profiles.collection.searches import Categories
+from customer_profiles.collection.sources.deliveries import size_and_time
 from customer_profiles.collection.tables import DELIVERIES, PERSONAL, RAW, RELEASES
 from customer_profiles.warehouse import Session
 
@@ -154,5 +155,5 @@ def _added_up(counts: list[str]) -> list[str]:
 
 def state_of(file: Path) -> dict[str, int | datetime]:
     """Size and time of writing, as the ledger has them: another state is another content."""
-    now = file.stat()
-    return {"bytes": now.st_size, "written_at": EPOCH + timedelta(microseconds=now.st_mtime_ns // 1000)}
+    size, written = size_and_time(file)
+    return {"bytes": size, "written_at": EPOCH + timedelta(microseconds=written // 1000)}

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 from functools import partial
 from pathlib import Path
 
 from customer_profiles.collection.layouts import Layout
-from customer_profiles.collection.reading import (
-    DeliveryError,
-    Part,
-    ReadFile,
-    digest,
-    read_pieces,
-    refusal,
-)
+from customer_profiles.collection.reading import DeliveryError, Part, digest, read_pieces, refusal
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.places import UNFINISHED
 
@@ -70,15 +62,20 @@ def deliveries_state(_: object, table: str, home: Home) -> list[FileState]:
 
 
 def state_of_file(file: Path, home: Home) -> FileState:
-    """Name, size and time of change: another state is another content.
+    """Name, size and time of change: another state is another content."""
+    return (name_of(file, home), *size_and_time(file))
 
-    A broken link, or a file that has just gone, has one too: who reads it says what is wrong.
+
+def size_and_time(file: Path) -> tuple[int, int]:
+    """Bytes, and nanoseconds since 1970 at which it was last written to.
+
+    A broken link, or a file that has just gone, has both too: who reads it says what is wrong.
     """
     try:
         stat = file.stat()
     except OSError:
-        return (name_of(file, home), -1, -1)
-    return (name_of(file, home), stat.st_size, stat.st_mtime_ns)
+        return -1, -1
+    return stat.st_size, stat.st_mtime_ns
 
 
 def name_of(file: Path, home: Home) -> str:
@@ -100,12 +97,10 @@ def visible(folder: Path, pattern: str) -> list[Path]:
 
 def _part(file: Path, table: str, day: date, home: Home) -> Part:
     source = name_of(file, home)
-    layout = Layout(_format(file) or "", home.longest_line)
-
-    def read() -> Iterator[ReadFile]:
-        yield from read_pieces(file, source, layout, refusal(table, day, source))
-
-    return Part(source, file, partial(digest, file), read)
+    layout, refuse = Layout(_format(file) or "", home.longest_line), refusal(table, day, source)
+    return Part(
+        source, file, partial(digest, file, refuse), partial(read_pieces, file, source, layout, refuse)
+    )
 
 
 def _format(file: Path) -> str | None:

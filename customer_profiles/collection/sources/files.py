@@ -105,7 +105,8 @@ def _part(source: Found, table: str, day: date, file: Path, home: Home) -> Part:
         for rows, dropped in mapped_pieces(source, table, day, file, home):
             yield leave_out(rows, dropped)
 
-    return Part(name_of(file, home), file, partial(digest, file), read)
+    name = name_of(file, home)
+    return Part(name, file, partial(digest, file, refusal(table, day, name)), read)
 
 
 def _histories(source: Found, table: str, home: Home) -> list[History]:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any, NamedTuple
 
-from customer_profiles.collection.reading import Delivery, DeliveryError, Part
+from customer_profiles.collection.reading import Delivery, DeliveryError, Part, refusal
 from customer_profiles.collection.sources.deliveries import (
     deliveries_days,
     deliveries_parts,
@@ -49,7 +49,14 @@ KINDS: dict[str, Kind] = {"files": FILES, "log": FILES, "sql": SQL}
 
 def find_delivery(home: Home, table: str, day: date) -> Delivery | None:
     """What one table's sources deliver of a day. Raises ``DeliveryError`` if nobody can tell."""
-    parts = [part for source, kind in _sources(home, table) for part in kind.parts(source, table, day, home)]
+    try:
+        parts = [
+            part for source, kind in _sources(home, table) for part in kind.parts(source, table, day, home)
+        ]
+    except OSError as error:
+        raise refusal(table, day, str(error.filename or home.folder))(
+            f"it cannot be read ({error.strerror})"
+        ) from error
     return Delivery(table, day, _told_apart(parts)) if parts else None
 
 
