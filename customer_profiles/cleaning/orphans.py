@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import narwhals as nw
 import polars as pl
@@ -16,17 +16,19 @@ def orphan_counts(
 ) -> pl.DataFrame:
     """Per delivery day of ``table``: rows with a ``column``, and how many of them ``other`` does not know.
 
-    A customer or product is known from the day on which it was first delivered. Empty if ``other``
-    was never delivered: what has no source cannot be unknown.
+    A customer or product is known from the day on which it was first delivered. No days before the first
+    delivery of ``other``: what has no source cannot be unknown.
     """
+    delivered = session.days(CLEANED[other])
+    since = max(first, delivered[0]) if delivered else last + timedelta(days=1)
     known = (
         session.read(CLEANED[other], None, last)
         .group_by(column)
         .agg(nw.col("delivery_day").min().alias("known_from"))
     )
-    rows = session.read(CLEANED[table], first, last).filter(~nw.col(column).is_null())
+    rows = session.read(CLEANED[table], since, last).filter(~nw.col(column).is_null())
     unknown = nw.col("known_from").is_null() | (nw.col("known_from") > nw.col("delivery_day"))
-    counts = session.collect(
+    return session.collect(
         rows.join(known, on=column, how="left")
         .group_by("delivery_day")
         .agg(
@@ -35,4 +37,3 @@ def orphan_counts(
         )
         .sort("delivery_day")
     )
-    return counts if session.days(CLEANED[other]) else counts.clear()

@@ -215,9 +215,13 @@ def test_rows_that_name_nobody_are_no_orphans(shop, sound) -> None:
     assert counts.rows() == [(DAY, 1, 1)]
 
 
-def test_what_was_never_delivered_has_no_orphans(shop, sound) -> None:
-    shop.take("orders", [sound("orders")])
-    assert orphan_counts(shop.warehouse, "orders", "customers", "customer_key", DAY, DAY).is_empty()
+def test_before_its_first_delivery_a_table_leaves_no_orphans(shop, sound) -> None:
+    for day in (DAY, NEXT):
+        shop.take("orders", [sound("orders")], day=day)
+    counted = ("orders", "customers", "customer_key", DAY, NEXT)
+    assert orphan_counts(shop.warehouse, *counted).is_empty()
+    shop.take("customers", [sound("customers", customer_id="C2")], day=NEXT)
+    assert orphan_counts(shop.warehouse, *counted).rows() == [(NEXT, 1, 1)]
 
 
 def test_a_minor_is_a_customer_from_the_first_delivery_after_turning_eighteen(shop, sound) -> None:
