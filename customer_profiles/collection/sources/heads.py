@@ -31,6 +31,8 @@ NO_NAME = re.compile(r"[-+]?[\d.,:/ -]*|\\N|(?i:null)|.*@.*\..*")
 """What is a cell, and no column's name."""
 LIST = re.compile(r"\s*\[\s*\{")
 RULER = re.compile(r"[-=+| ]{3,}")
+LINE_END = re.compile(r"\r\n?|\n")
+"""Nothing else ends a line: in cells stand signs at which ``str.splitlines`` would part them too."""
 
 
 class GuessError(Mendable, ValueError):
@@ -53,7 +55,7 @@ def head_of(file: Path, header: Sequence[str]) -> tuple[dict[str, Any], pl.DataF
         told: dict[str, Any] = {} if encoding == "utf-8" else {"encoding": encoding}
         if not text.strip():
             raise GuessError("it is empty")
-        lines = text.splitlines()
+        lines = LINE_END.split(text.rstrip("\r\n"))
         if form not in ("csv", "csv.gz") and LIST.match(text):
             raise GuessError(f"it is one JSON list; {ONE_A_LINE}")
         if form in ("ndjson", "ndjson.gz") or (form is None and lines[0].lstrip().startswith("{")):
