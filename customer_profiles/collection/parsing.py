@@ -138,6 +138,11 @@ def as_text(dtype: pl.DataType, cell: pl.Expr) -> pl.Expr:
     return cell.cast(pl.String)
 
 
+def as_texts(cells: pl.DataFrame) -> pl.DataFrame:
+    """Every cell as text."""
+    return cells.select(as_text(dtype, pl.col(name)).alias(name) for name, dtype in cells.schema.items())
+
+
 def _normalised(name: str, contract: type[Delivered], *, ascii_only: bool) -> pl.Expr:
     """Trimmed NFKC, empty words as NULL. ASCII is its own NFKC, and finding that out is cheaper."""
     text = pl.col(f"{name}|text")
