@@ -7,14 +7,13 @@ from collections.abc import Sequence
 import polars as pl
 
 from customer_profiles.contracts import Pii
-from customer_profiles.contracts.stored import columns_with, key_name, match_name
+from customer_profiles.contracts.stored import ROW_PLACE, columns_with, key_name, match_name
 from customer_profiles.privacy.matching import match_keys
 from customer_profiles.privacy.pseudonyms import Pseudonyms
 from customer_profiles.privacy.sealing import Seal, places_of
 
 KNOWN_BY_ID = ("customers", "orders")
 """Tables of which the vault keeps the ids behind the keys."""
-ROW_PLACE = ("delivery_day", "source", "row_number")
 VAULT = {
     "delivery_day": pl.Date,
     "customer_key": pl.String,

@@ -99,7 +99,7 @@ def _checked(
     throwaway = Pseudonyms(secrets.token_bytes(32)), Seal(secrets.token_bytes(32))
     table = delivery.table
     try:
-        received = receive(kept, Door(home, settings, home.timezone, *throwaway))
+        received = receive(kept, Door(home, settings, *throwaway))
     except DeliveryError as error:
         return TableCheck(table, delivery.day, days, str(error), doubts=(*unknown_words(table, files),))
     rows = received.rows
