@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Literal
 
 import polars as pl
 
@@ -26,17 +27,19 @@ from customer_profiles.warehouse import Session
 
 VERSION_DIGITS = 8
 """Leading digits of a file's hash that name a later state of it."""
+Fate = Literal["loaded", "kept", "changed", "late", "absent", "refused"]
+"""``kept`` and ``changed`` were loaded before; ``late`` came after its day was run without it."""
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """What became of a day's delivery: ``fate`` is loaded, kept, changed, late or absent.
+    """What became of a day's delivery in a run.
 
     ``rows`` came in with it; ``refused`` says which changed or late files could not be read, ``gone`` what
     they, or a rewritten day, lost of the rows as loaded.
     """
 
-    fate: str
+    fate: Fate
     rows: int = 0
     says: str = ""
     refused: tuple[str, ...] = ()
@@ -165,9 +168,8 @@ def load_late(
             continue
         stored += came
         says.append(f"{_rows(came):,} new rows of {', '.join(arrival.part.source for arrival in found)}")
-    fate = "late" if says else "kept"
     gone = _gone(table, [*stored, *_cut_off(door, table, day, entries)])
-    return Loaded(fate, _rows(stored), "; ".join(says), tuple(refused), gone)
+    return Loaded("late" if says else "kept", _rows(stored), "; ".join(says), tuple(refused), gone)
 
 
 def _cut_off(door: Door, table: str, day: date, entries: pl.DataFrame) -> list[Entry]:

@@ -20,7 +20,7 @@ from customer_profiles.collection.arrivals import Arrival
 from customer_profiles.collection.door import Door
 from customer_profiles.collection.json_cells import json_text
 from customer_profiles.collection.reading import LINE, Part, ReadFile
-from customer_profiles.collection.remapping import Delivered, remapped_rows
+from customer_profiles.collection.remapping import Originals, remapped_rows
 from customer_profiles.collection.tables import RAW, RELEASES
 from customer_profiles.contracts.stored import ROW_PLACE
 from customer_profiles.privacy.sealing import place_of
@@ -84,7 +84,7 @@ def waiting_releases(
             continue
         numbers = rows["row_number"].to_list()
         held = partial(_opened, session, door, table, day, str(source))
-        read: Delivered = partial(_as_delivered, str(source), numbers, held)
+        read: Originals = partial(_as_delivered, str(source), numbers, held)
         if table in door.home.tables:
             read = partial(remapped_rows, door, table, of_file, numbers, held, read)
         part = Part(str(source), None, partial(_digest, read), read).renamed(name)
@@ -131,5 +131,5 @@ def _opened(session: Session, door: Door, table: str, day: Any, source: str) -> 
     )
 
 
-def _digest(read: Delivered) -> str:
+def _digest(read: Originals) -> str:
     return next(read()).sha256

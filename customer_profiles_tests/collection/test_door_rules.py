@@ -1,4 +1,4 @@
-"""Every rule of CONTRACT.md, section 1, on one row that breaks it and one that just does not."""
+"""Every rule of the contracts, on one row that breaks it and one that just does not."""
 
 from __future__ import annotations
 
