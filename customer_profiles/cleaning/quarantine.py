@@ -104,17 +104,18 @@ def find_rows(session: Session, chosen: Chosen) -> pl.DataFrame:
     """
     if chosen.table not in CONTRACTS:
         raise QuarantineError(f"{chosen.table!r} is no delivered table; they are {', '.join(CONTRACTS)}")
-    held = session.frame(QUARANTINE, chosen.day, chosen.day).filter(table_name=chosen.table)
-    wanted = [pl.lit(value=True)]
+    held = session.read(QUARANTINE, chosen.day, chosen.day).filter(nw.col("table_name") == chosen.table)
+    wanted = held
     if chosen.rule:
-        wanted.append(pl.col("broken_rules").list.contains(chosen.rule))
+        wanted = wanted.filter(nw.col("broken_rules").list.contains(chosen.rule))
     if chosen.rows:
-        wanted.append(pl.col("row_number").is_in(list(chosen.rows)))
+        wanted = wanted.filter(nw.col("row_number").is_in(list(chosen.rows)))
     if chosen.source:
-        wanted.append(pl.col("source") == chosen.source)
-    found = held.filter(*wanted)
+        wanted = wanted.filter(nw.col("source") == chosen.source)
+    found = session.collect(wanted)
     if found.is_empty():
-        rules = ", ".join(sorted(held["broken_rules"].explode().drop_nulls().unique())) or "none"
+        broken = session.collect(held.select("broken_rules"))["broken_rules"]
+        rules = ", ".join(sorted(broken.explode().drop_nulls().unique())) or "none"
         raise QuarantineError(
             f"{chosen}: no such row in quarantine; rules broken there: {rules}. See: "
             f"customer-profiles quarantine list"
@@ -126,7 +127,7 @@ def find_rows(session: Session, chosen: Chosen) -> pl.DataFrame:
     )
     asked = asked.select(*ROW_PLACE, "release").with_columns(came_as=names)
     marked = found.join(asked.join(came, on="came_as", how="left"), on=list(ROW_PLACE), how="left")
-    return marked.sort(*PLACE)
+    return marked.sort(*PLACE, "delivery_day")
 
 
 class Released(NamedTuple):
