@@ -206,7 +206,7 @@ def _kept(delivery: Delivery | None, own: pl.DataFrame) -> Loaded:
     rows = int(own.filter(pl.col("delivery_day") == pl.col("file_day"))["rows"].sum())
     if delivery is None:
         return Loaded("kept", rows, "loaded before; its file is gone")
-    if not _new_parts(delivery.parts, _under_present_names(delivery.parts, own)):
+    if not _new_and_known(delivery.parts, own)[0]:
         return Loaded("kept", rows, "loaded before, unchanged")
     return Loaded(
         "changed",
@@ -237,19 +237,20 @@ def _new_parts(parts: Sequence[Part], entries: pl.DataFrame) -> list[Part]:
     return [part for part in parts if is_new(part)]
 
 
-def _under_present_names(parts: Sequence[Part], entries: pl.DataFrame) -> pl.DataFrame:
-    """The entries of a day, those of files that were renamed since under their new names.
+def _new_and_known(parts: Sequence[Part], entries: pl.DataFrame) -> tuple[list[Part], pl.DataFrame]:
+    """A day's new parts, and its entries, those of files that were renamed since under their new names.
 
     Logs are rotated by renaming: what was access.log is access.log.1, and another one has its name.
     """
-    if entries.is_empty():
-        return entries
     new = _new_parts(parts, entries)
+    if not new or entries.is_empty():  # of years of days that are looked at, all but a few
+        return new, entries
     stay = [part.source for part in parts if part not in new]
     names = {part.digest(): part.source for part in new if part.file}
     moved = pl.col("sha256").is_in(list(names)) & ~pl.col("file").is_in(stay)
     present = pl.col("sha256").replace(names)
-    return entries.with_columns(file=pl.when(moved).then(present).otherwise(pl.col("file")))
+    known = entries.with_columns(file=pl.when(moved).then(present).otherwise(pl.col("file")))
+    return _new_parts(parts, known), known
 
 
 def _late_parts(
@@ -267,11 +268,9 @@ def _late_parts(
         own = entries.filter(file_day=file_day)
         try:
             delivery = find_delivery(door.home, table, file_day)
-            parts = delivery.parts if delivery else ()
-            known = _under_present_names(parts, own)
+            new, known = _new_and_known(delivery.parts if delivery else (), own)
             late = [
-                Arrival(_renamed(part, day, file_day, own), day, part.source, file_day, known)
-                for part in _new_parts(parts, known)
+                Arrival(_renamed(part, day, file_day, own), day, part.source, file_day, known) for part in new
             ]
         except DeliveryError as error:
             yield str(error)
