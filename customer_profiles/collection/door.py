@@ -50,7 +50,7 @@ class Door:
 class Received:
     """Rows behind the door: of whole deliveries, or of a piece of one of their parts.
 
-    ``rows`` has the columns of ``raw_columns``; ``personal`` those of ``personal.VAULT``; ``files`` one row
+    ``rows`` has the columns of ``raw_columns``; ``personal`` those of ``PERSONAL``; ``files`` one row
     for each part of a day in it, for the ledger of deliveries: see ``FILES``.
     """
 

@@ -60,8 +60,7 @@ def store(
             if new.personal.height:
                 for day, source in found.keys() - entries.keys():  # left by one who was killed in between
                     vault.delete(PERSONAL, {"delivery_day": day, "table_name": table, "source": source})
-                personal = new.personal.with_columns(table_name=pl.lit(table))
-                vault.append(PERSONAL, personal.sort("delivery_day", *PERSONAL.order))
+                vault.append(PERSONAL, new.personal.sort("delivery_day", *PERSONAL.order))
             warehouse.append(RAW[table], new.rows)
             split |= {day for day, _ in found} & {day for day, _ in entries}
             for part, entry in found.items():
