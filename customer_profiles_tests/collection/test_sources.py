@@ -873,6 +873,13 @@ def test_a_new_or_changed_file_is_seen_from_outside(own: OwnData) -> None:
     own.put("in/2026-03-03.csv", csv_of([ROW, ROW]))
     states.append(state_of_sources(own.home()))
     assert states[0] != states[1] != states[2]
+    for name in (
+        "in/2026-03-04.csv.part",
+        "deliveries/texts/2026-03-04.csv.part",
+        "deliveries/texts/_SUCCESS",
+    ):
+        own.put(name, "still being sent")
+    assert state_of_sources(own.home()) == states[2]
 
 
 def test_tables_that_the_file_does_not_name_come_from_the_deliveries_folder(own: OwnData) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from customer_profiles.collection.layouts import Layout
 from customer_profiles.collection.reading import DeliveryError, Part, digest, read_pieces, refusal
 from customer_profiles.collection.sources.home import Home
-from customer_profiles.collection.sources.places import UNFINISHED
+from customer_profiles.collection.sources.places import is_visible
 
 FOLDER_FORMATS = ("csv", "csv.gz", "ndjson", "parquet")
 FileState = tuple[str, int, int]
@@ -56,9 +56,9 @@ def deliveries_days(_: object, table: str, home: Home) -> list[date]:
 
 
 def deliveries_state(_: object, table: str, home: Home) -> list[FileState]:
-    """The files that lie there, hidden ones left out."""
+    """The visible files that lie there."""
     files = (file for file in sorted((home.deliveries / table).rglob("*")) if file.is_file())
-    return [state_of_file(file, home) for file in files if file.name[:1] != "."]
+    return [state_of_file(file, home) for file in files if is_visible(file)]
 
 
 def state_of_file(file: Path, home: Home) -> FileState:
@@ -87,12 +87,8 @@ def name_of(file: Path, home: Home) -> str:
 
 
 def visible(folder: Path, pattern: str) -> list[Path]:
-    """Entries of a folder, but for hidden files, markers (Spark's ``_SUCCESS``) and unfinished ones."""
-    return sorted(
-        entry
-        for entry in folder.glob(pattern)
-        if not entry.name.startswith((".", "_")) and not entry.name.endswith(UNFINISHED)
-    )
+    """The visible entries of a folder."""
+    return sorted(filter(is_visible, folder.glob(pattern)))
 
 
 def _part(file: Path, table: str, day: date, home: Home) -> Part:
