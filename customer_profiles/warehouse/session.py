@@ -47,9 +47,9 @@ class Session:
         return nw.from_native(self._connection.sql(f"select {names} from {table.name}{condition}"))
 
     def lend(self, name: str, rows: pl.DataFrame) -> nw.LazyFrame[Any]:
-        """A frame as a lazy table of the engine, to join others with. Gone with the session.
+        """A frame copied into the engine, to join others with as often as need be. Gone with the session.
 
-        A later one of the same name takes its place.
+        A later one of the same name takes its place. What is read once ``rows_of`` leaves where it is.
         """
         with self._incoming(_Handed(rows)):
             self._connection.execute(f"create or replace temp table {quoted(name)} as from incoming")
@@ -83,7 +83,7 @@ class Session:
             return frame
 
     def rows_of(self, frame: pl.DataFrame) -> nw.LazyFrame[Any]:
-        """A Polars frame's rows, for the engine to work on beside its tables."""
+        """A frame's rows, which the engine reads where they lie: each time that they are asked for."""
         rows: nw.LazyFrame[Any] = nw.from_native(self._connection.from_arrow(frame.to_arrow()))
         return rows
 
