@@ -81,7 +81,7 @@ def door_of(folder: Path) -> Door:
     """The platform's door, with secrets of its own."""
     settings = CollectionSettings()
     home = Home(folder, "Asia/Shanghai", START, settings.longest_line_bytes)
-    return Door(home, settings, "Asia/Shanghai", Pseudonyms(b"s" * 32), Seal(b"k" * 32))
+    return Door(home, settings, Pseudonyms(b"s" * 32), Seal(b"k" * 32))
 
 
 def month_of_rows(folder: Path, seed: int) -> dict[str, list[pl.DataFrame]]:

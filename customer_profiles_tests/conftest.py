@@ -153,7 +153,7 @@ class Shop:
     def door_with(self, timezone: str = "Asia/Shanghai", **settings: Any) -> Door:
         limits = CollectionSettings(**settings)
         home = Home(self.deliveries.parent, timezone, DAY, limits.longest_line_bytes)
-        return Door(home, limits, timezone, self.keys, self.seal)
+        return Door(home, limits, self.keys, self.seal)
 
     @property
     def warehouse(self) -> Any:

@@ -185,7 +185,7 @@ def test_a_path_without_any_file_is_an_error_of_a_check_and_of_a_run(
     tmp_path: Path, command: Command
 ) -> None:
     (tmp_path / "sources.yaml").write_text("tables: {orders: [{kind: files, path: 'o_{day}.csv'}]}")
-    reason = f"orders: there is no file at {tmp_path}/o_{{day}}.csv; correct `path`"
+    reason = f"orders: there is no file at {tmp_path}/o_{{day}}.csv that this user may see; correct `path`"
     said = command("sources", "check", "--home", str(tmp_path))
     assert said.code == 1
     assert reason in said.out

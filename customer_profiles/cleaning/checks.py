@@ -13,7 +13,7 @@ from customer_profiles.cleaning.quarantine import held_by_table
 from customer_profiles.cleaning.tables import CLEANED, COUNTS, DRIFT
 from customer_profiles.collection.tables import RAW
 from customer_profiles.contracts import CONTRACTS
-from customer_profiles.contracts.stored import key_columns
+from customer_profiles.contracts.stored import delivered_columns, key_columns
 from customer_profiles.orchestration.checks import contract_check, day_check, drift_check, suite_check
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.quality.claims import Suite
@@ -30,10 +30,10 @@ from customer_profiles.settings import Settings
 from customer_profiles.warehouse import Session
 
 NAMES_CUSTOMERS = [
-    table for table in CONTRACTS if table != "customers" and "customer_id" in CONTRACTS[table].columns()
+    each for each in CONTRACTS if "customer_id" in delivered_columns(each) and each != "customers"
 ]
 NAMES_PRODUCTS = [
-    table for table in CONTRACTS if table != "products" and "product_id" in CONTRACTS[table].columns()
+    each for each in CONTRACTS if "product_id" in delivered_columns(each) and each != "products"
 ]
 MADE_KEYS = ("orders", "events")
 """Tables whose key is often made by the mapping: places of lines, hashes of columns."""

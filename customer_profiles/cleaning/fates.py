@@ -16,8 +16,9 @@ from typing import Any
 
 import narwhals as nw
 
+from customer_profiles.contracts.stored import ROW_PLACE
+
 Rows = nw.LazyFrame[Any]
-PLACE = ("delivery_day", "source", "row_number")
 
 
 def quarantined(raw: Rows) -> Rows:
@@ -61,24 +62,33 @@ def duplicates(raw: Rows, cleaned: Rows, key: Sequence[str], *, versioned: bool)
     Told by the twin: an exact copy, or a sound row that is not stored while its key is, in the same
     delivery or (unless ``versioned``) an earlier one. A row that was lost has no twin and is not here.
     """
-    columns = [*PLACE, *key]
+    columns = [*ROW_PLACE, *key]
     copies = raw.filter(nw.col("exact_copy")).select(columns)
-    absent = _sound(raw).select(columns).join(cleaned.select(PLACE), on=list(PLACE), how="anti")
+    absent = _absent(raw, cleaned, key)
     if versioned:
         twins = absent.join(cleaned.select("delivery_day", *key), on=["delivery_day", *key], how="semi")
     else:
         arrived = cleaned.select(nw.col("delivery_day").alias("arrived"), *key)
         twins = absent.join(arrived, on=list(key)).filter(nw.col("arrived") <= nw.col("delivery_day"))
+        # until days run again, a key can stand on two of them
+        twins = twins.select(columns).unique(list(ROW_PLACE))
     return nw.concat([copies, twins.select(columns)])
 
 
 def without_twin(raw: Rows, cleaned: Rows, key: Sequence[str]) -> Rows:
     """The sound raw rows that are not stored although their key did not arrive by their day."""
     first = cleaned.group_by(*key).agg(nw.col("delivery_day").min().alias("arrived"))
-    absent = _sound(raw).select(*PLACE, *key).join(cleaned.select(PLACE), on=list(PLACE), how="anti")
-    return absent.join(first, on=list(key), how="left").filter(
-        nw.col("arrived").is_null() | (nw.col("arrived") > nw.col("delivery_day"))
+    return (
+        _absent(raw, cleaned, key)
+        .join(first, on=list(key), how="left")
+        .filter(nw.col("arrived").is_null() | (nw.col("arrived") > nw.col("delivery_day")))
     )
+
+
+def _absent(raw: Rows, cleaned: Rows, key: Sequence[str]) -> Rows:
+    """Place and key of the sound raw rows that are not stored."""
+    sound = _sound(raw).select(*ROW_PLACE, *key)
+    return sound.join(cleaned.select(ROW_PLACE), on=list(ROW_PLACE), how="anti")
 
 
 def _sound(raw: Rows) -> Rows:

@@ -20,15 +20,13 @@ from customer_profiles.collection.releasing import ask_release, released_source
 from customer_profiles.collection.tables import DELIVERIES, PLACE, RELEASES
 from customer_profiles.contracts import CONTRACTS, Pii
 from customer_profiles.contracts.columns import columns_of, spellings
-from customer_profiles.contracts.stored import delivered_columns
+from customer_profiles.contracts.stored import ROW_PLACE, delivered_columns
 from customer_profiles.privacy.sealing import Seal, place_of
 from customer_profiles.settings import Mendable
 from customer_profiles.warehouse import Session
 
 PLAIN_KINDS = ("moment", "date", "whole", "decimal", "flag")
 """Kinds of column whose cells are shown unmasked, if they could be read: they hold no words."""
-ROW = ("delivery_day", *PLACE)
-
 
 MEND_THE_FILE = "mend them in their file; the next run takes its new rows, and those alone"
 
@@ -90,8 +88,8 @@ def held_by_table(session: Session, first: date, last: date) -> pl.DataFrame:
 
 def _counts(session: Session, first: date | None, last: date | None) -> pl.DataFrame:
     """Rows held and rows of them released, per day, table and the rules that they break together."""
-    asked = session.read(RELEASES, first, last).select("table_name", *ROW, asked="release")
-    rows = session.read(QUARANTINE, first, last).join(asked, on=["table_name", *ROW], how="left")
+    asked = session.read(RELEASES, first, last).select("table_name", *ROW_PLACE, asked="release")
+    rows = session.read(QUARANTINE, first, last).join(asked, on=["table_name", *ROW_PLACE], how="left")
     counted = rows.group_by("delivery_day", "table_name", "broken_rules").agg(
         rows=nw.len().cast(nw.Int64), released=nw.col("asked").count().cast(nw.Int64)
     )
@@ -106,17 +104,18 @@ def find_rows(session: Session, chosen: Chosen) -> pl.DataFrame:
     """
     if chosen.table not in CONTRACTS:
         raise QuarantineError(f"{chosen.table!r} is no delivered table; they are {', '.join(CONTRACTS)}")
-    held = session.frame(QUARANTINE, chosen.day, chosen.day).filter(table_name=chosen.table)
-    wanted = [pl.lit(value=True)]
+    held = session.read(QUARANTINE, chosen.day, chosen.day).filter(nw.col("table_name") == chosen.table)
+    wanted = held
     if chosen.rule:
-        wanted.append(pl.col("broken_rules").list.contains(chosen.rule))
+        wanted = wanted.filter(nw.col("broken_rules").list.contains(chosen.rule))
     if chosen.rows:
-        wanted.append(pl.col("row_number").is_in(list(chosen.rows)))
+        wanted = wanted.filter(nw.col("row_number").is_in(list(chosen.rows)))
     if chosen.source:
-        wanted.append(pl.col("source") == chosen.source)
-    found = held.filter(*wanted)
+        wanted = wanted.filter(nw.col("source") == chosen.source)
+    found = session.collect(wanted)
     if found.is_empty():
-        rules = ", ".join(sorted(held["broken_rules"].explode().drop_nulls().unique())) or "none"
+        broken = session.collect(held.select("broken_rules"))["broken_rules"]
+        rules = ", ".join(sorted(broken.explode().drop_nulls().unique())) or "none"
         raise QuarantineError(
             f"{chosen}: no such row in quarantine; rules broken there: {rules}. See: "
             f"customer-profiles quarantine list"
@@ -126,9 +125,9 @@ def find_rows(session: Session, chosen: Chosen) -> pl.DataFrame:
     names = pl.struct("source", "release").map_elements(
         lambda row: released_source(row["source"], row["release"]), return_dtype=pl.String
     )
-    asked = asked.select(*ROW, "release").with_columns(came_as=names)
-    marked = found.join(asked.join(came, on="came_as", how="left"), on=list(ROW), how="left")
-    return marked.sort(*PLACE)
+    asked = asked.select(*ROW_PLACE, "release").with_columns(came_as=names)
+    marked = found.join(asked.join(came, on="came_as", how="left"), on=list(ROW_PLACE), how="left")
+    return marked.sort(*PLACE, "delivery_day")
 
 
 class Released(NamedTuple):
@@ -150,7 +149,7 @@ def release_rows(session: Session, chosen: Chosen, now: datetime, *, mapped: boo
         raise QuarantineError(
             f"{chosen}: {found.height:,} lines cannot be split into columns: {MEND_THE_FILE}"
         )
-    released = ask_release(session, chosen.table, whole.select(ROW), now)
+    released = ask_release(session, chosen.table, whole.select(ROW_PLACE), now)
     if not released:
         raise QuarantineError(
             f"{chosen}: these {whole.height:,} rows were released before; a row that "
@@ -188,8 +187,8 @@ def examples_by_rule(
 ) -> dict[date, list[dict[str, Any]]]:
     """Of each day, per table and rule: how many rows of the quarantine, and the first of them, masked."""
     held, of_rule = session.read(QUARANTINE, first, last), ["delivery_day", "table_name", "rule"]
-    broken = held.select("table_name", *ROW, nw.col("broken_rules").alias("rule")).explode("rule")
-    firsts = broken.unique(of_rule, keep="first", order_by=PLACE).join(held, on=["table_name", *ROW])
+    broken = held.select("table_name", *ROW_PLACE, nw.col("broken_rules").alias("rule")).explode("rule")
+    firsts = broken.unique(of_rule, keep="first", order_by=PLACE).join(held, on=["table_name", *ROW_PLACE])
     counted = firsts.join(broken.group_by(of_rule).agg(rows=nw.len()), on=of_rule).sort(of_rule)
     examples: dict[date, list[dict[str, Any]]] = {}
     for row in session.collect(counted).iter_rows(named=True):
@@ -202,7 +201,9 @@ def examples_by_rule(
 def record_reveal(session: Session, rows: pl.DataFrame, who: str, now: datetime) -> None:
     """Note who saw which originals in clear, and when."""
     notes = {"revealed_on": now.date(), "revealed_at": now, "revealed_by": who}
-    seen = rows.select("table_name", *ROW).with_columns(pl.lit(v).alias(name) for name, v in notes.items())
+    seen = rows.select("table_name", *ROW_PLACE).with_columns(
+        pl.lit(v).alias(name) for name, v in notes.items()
+    )
     with session.transaction():
         session.append(REVEALED, seen.select(list(REVEALED.schema)).cast(dict(REVEALED.schema)))  # type: ignore[arg-type]
 

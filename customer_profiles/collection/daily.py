@@ -156,7 +156,7 @@ def _table_day(
         fate={"absent": ABSENT, "late": ABSENT, "refused": REFUSED}.get(own.fate, LOADED),
         rows=_rows_before_late(before, day, own) + late.rows,
         says="; ".join(filter(None, (own.says, late.says))),
-        refused=(*refused, *late.refused),
+        refused=tuple(dict.fromkeys((*refused, *late.refused))),  # a file for all days is refused by both
         warnings=_warnings(before, day, own, again),
         run_again=tuple(again),
         gone=(*own.gone, *late.gone),

@@ -37,11 +37,10 @@ FILES = {
 
 @dataclass(frozen=True)
 class Door:
-    """What every delivery passes: the home that it lies in, the settings, the time zone and the secrets."""
+    """What every delivery passes: the home that it lies in, the settings and the secrets."""
 
     home: Home
     settings: CollectionSettings
-    timezone: str
     pseudonyms: Pseudonyms
     seal: Seal
     partner_secrets: tuple[bytes, ...] = field(default=(), repr=False)
@@ -51,7 +50,7 @@ class Door:
 class Received:
     """Rows behind the door: of whole deliveries, or of a piece of one of their parts.
 
-    ``rows`` has the columns of ``raw_columns``; ``personal`` those of ``personal.VAULT``; ``files`` one row
+    ``rows`` has the columns of ``raw_columns``; ``personal`` those of ``PERSONAL``; ``files`` one row
     for each part of a day in it, for the ledger of deliveries: see ``FILES``.
     """
 
@@ -190,13 +189,15 @@ def _typed(piece: Piece, cells: pl.DataFrame, door: Door) -> pl.DataFrame:
     places = _one_frame([file.places.with_columns(delivery_day=delivery.day) for delivery, file in piece])
     delivered = cells.select(name for name in known if name in every)
     parsed = parse_rows(
-        pl.concat([delivered, places, noted], how="horizontal"), CONTRACTS[table], known, door.timezone
+        pl.concat([delivered, places, noted], how="horizontal"), CONTRACTS[table], known, door.home.timezone
     )
     day_precise = [f"{name}|day_precise" for name in columns_with(table, "kind", "moment")]
     absent = [name for name in day_precise if name not in parsed.columns]
     days = sorted({delivery.day for delivery, _ in piece})
     settings = door.settings
-    known_by_day = circumstances(days, door.timezone, settings.minimum_age, settings.future_tolerance_minutes)
+    known_by_day = circumstances(
+        days, door.home.timezone, settings.minimum_age, settings.future_tolerance_minutes
+    )
     return (
         parsed.with_columns(
             *(pl.lit(False).alias(name) for name in absent),
@@ -240,7 +241,7 @@ def _behind_the_door(
     piece: Piece, judged: pl.DataFrame, door: Door, categories: Mapping[date, Mapping[str, str]]
 ) -> Received:
     table = piece[0][0].table
-    told = derived(table, judged, door.timezone, door.settings.default_phone_region, categories)
+    told = derived(table, judged, door.home.timezone, door.settings.default_phone_region, categories)
     sealed = pseudonymised(table, told, door.pseudonyms, door.partner_secrets, door.seal)
     return Received(
         rows=sealed.select(column.name for column in raw_columns(table)),

@@ -310,3 +310,8 @@ READERS: dict[str, Callable[[Path, Layout, Refuse], tuple[pl.DataFrame, Ragged]]
     "fixed": _read_fixed,
 }
 """Reads a file into its cells and its ragged lines, by its format."""
+
+
+def format_of(name: str) -> str | None:
+    """The format that the ending of a file's name tells, if it tells one."""
+    return next((form for form in READERS if name.lower().endswith("." + form)), None)

@@ -12,7 +12,7 @@ import polars as pl
 from customer_profiles.collection.tables import DAYS, DELIVERIES, RAW
 from customer_profiles.warehouse import Session
 
-Delivered = Mapping[str, frozenset[date]]
+DeliveredDays = Mapping[str, frozenset[date]]
 """Per table the days whose delivery was loaded."""
 LOADED, ABSENT, REFUSED = "loaded", "absent", "refused"
 
@@ -31,7 +31,7 @@ def ledger(
     return entries.filter(pl.any_horizontal(within)).sort("delivery_day", "source")
 
 
-def delivered(warehouse: Session, last: date | None = None) -> Delivered:
+def delivered(warehouse: Session, last: date | None = None) -> DeliveredDays:
     """Per table the days whose delivery was loaded by ``last``: on its day, or later."""
     entries = warehouse.collect(
         warehouse.read(DELIVERIES, None, last).select("table_name", "delivery_day", "file_day").unique()

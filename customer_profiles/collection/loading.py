@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Literal
 
 import polars as pl
 
@@ -26,17 +27,19 @@ from customer_profiles.warehouse import Session
 
 VERSION_DIGITS = 8
 """Leading digits of a file's hash that name a later state of it."""
+Fate = Literal["loaded", "kept", "changed", "late", "absent", "refused"]
+"""``kept`` and ``changed`` were loaded before; ``late`` came after its day was run without it."""
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """What became of a day's delivery: ``fate`` is loaded, kept, changed, late or absent.
+    """What became of a day's delivery in a run.
 
     ``rows`` came in with it; ``refused`` says which changed or late files could not be read, ``gone`` what
     they, or a rewritten day, lost of the rows as loaded.
     """
 
-    fate: str
+    fate: Fate
     rows: int = 0
     says: str = ""
     refused: tuple[str, ...] = ()
@@ -165,9 +168,8 @@ def load_late(
             continue
         stored += came
         says.append(f"{_rows(came):,} new rows of {', '.join(arrival.part.source for arrival in found)}")
-    fate = "late" if says else "kept"
     gone = _gone(table, [*stored, *_cut_off(door, table, day, entries)])
-    return Loaded(fate, _rows(stored), "; ".join(says), tuple(refused), gone)
+    return Loaded("late" if says else "kept", _rows(stored), "; ".join(says), tuple(refused), gone)
 
 
 def _cut_off(door: Door, table: str, day: date, entries: pl.DataFrame) -> list[Entry]:
@@ -176,7 +178,7 @@ def _cut_off(door: Door, table: str, day: date, entries: pl.DataFrame) -> list[E
     First ones go from an export of the last weeks as a matter of course.
     """
     ends: dict[str, date] = {}
-    with suppress(DeliveryError, OSError):  # told already
+    with suppress(DeliveryError):  # told already
         for file_day in delivered_days(door.home, table):
             found = find_delivery(door.home, table, file_day)
             ends |= {part.source: file_day for part in found.parts if part.whole} if found else {}
@@ -204,7 +206,7 @@ def _kept(delivery: Delivery | None, own: pl.DataFrame) -> Loaded:
     rows = int(own.filter(pl.col("delivery_day") == pl.col("file_day"))["rows"].sum())
     if delivery is None:
         return Loaded("kept", rows, "loaded before; its file is gone")
-    if not _new_parts(delivery.parts, _under_present_names(delivery.parts, own)):
+    if not _new_and_known(delivery.parts, own)[0]:
         return Loaded("kept", rows, "loaded before, unchanged")
     return Loaded(
         "changed",
@@ -235,19 +237,20 @@ def _new_parts(parts: Sequence[Part], entries: pl.DataFrame) -> list[Part]:
     return [part for part in parts if is_new(part)]
 
 
-def _under_present_names(parts: Sequence[Part], entries: pl.DataFrame) -> pl.DataFrame:
-    """The entries of a day, those of files that were renamed since under their new names.
+def _new_and_known(parts: Sequence[Part], entries: pl.DataFrame) -> tuple[list[Part], pl.DataFrame]:
+    """A day's new parts, and its entries, those of files that were renamed since under their new names.
 
     Logs are rotated by renaming: what was access.log is access.log.1, and another one has its name.
     """
-    if entries.is_empty():
-        return entries
     new = _new_parts(parts, entries)
+    if not new or entries.is_empty():  # of years of days that are looked at, all but a few
+        return new, entries
     stay = [part.source for part in parts if part not in new]
     names = {part.digest(): part.source for part in new if part.file}
     moved = pl.col("sha256").is_in(list(names)) & ~pl.col("file").is_in(stay)
     present = pl.col("sha256").replace(names)
-    return entries.with_columns(file=pl.when(moved).then(present).otherwise(pl.col("file")))
+    known = entries.with_columns(file=pl.when(moved).then(present).otherwise(pl.col("file")))
+    return _new_parts(parts, known), known
 
 
 def _late_parts(
@@ -265,16 +268,12 @@ def _late_parts(
         own = entries.filter(file_day=file_day)
         try:
             delivery = find_delivery(door.home, table, file_day)
-            parts = delivery.parts if delivery else ()
-            known = _under_present_names(parts, own)
+            new, known = _new_and_known(delivery.parts if delivery else (), own)
             late = [
-                Arrival(_renamed(part, day, file_day, own), day, part.source, file_day, known)
-                for part in _new_parts(parts, known)
+                Arrival(_renamed(part, day, file_day, own), day, part.source, file_day, known) for part in new
             ]
         except DeliveryError as error:
             yield str(error)
-        except OSError as error:
-            yield f"{table} of {file_day}: {error.filename}: it cannot be read ({error.strerror})"
         else:
             if late:
                 yield late

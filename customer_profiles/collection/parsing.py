@@ -22,7 +22,7 @@ ABSENT = ("", "NULL", "null", "\\N", "N/A", "NaT")
 TRUE, FALSE = ("true", "t", "1", "yes", "y", "是"), ("false", "f", "0", "no", "n", "否")
 WHOLE, WHOLE_AS_DECIMAL = r"^[+-]?\d+$", r"^[+-]?\d+\.0+$"
 NON_FINITE = r"(?i)^[+-]?(nan|inf|infinity)$"
-UTC, OFFSET = r"( ?UTC|[zZ])$", r" ?([+-]\d{2}(:?\d{2})?)$"
+AT_UTC, OFFSET = r"( ?UTC|[zZ])$", r" ?([+-]\d{2}(:?\d{2})?)$"
 DATE_ONLY, TIME = r"^\d{4}-\d{1,2}-\d{1,2}$", r"[T ]\d{2}:.*$"
 IN_A_ZONE = r" ?(UTC|[zZ]|[+-]\d{2}(:?\d{2})?)"
 HOURS_IN_A_ZONE = rf"[T ]\d{{2}}:.*{IN_A_ZONE}$"
@@ -138,6 +138,11 @@ def as_text(dtype: pl.DataType, cell: pl.Expr) -> pl.Expr:
     return cell.cast(pl.String)
 
 
+def as_texts(cells: pl.DataFrame) -> pl.DataFrame:
+    """Every cell as text."""
+    return cells.select(as_text(dtype, pl.col(name)).alias(name) for name, dtype in cells.schema.items())
+
+
 def _normalised(name: str, contract: type[Delivered], *, ascii_only: bool) -> pl.Expr:
     """Trimmed NFKC, empty words as NULL. ASCII is its own NFKC, and finding that out is cheaper."""
     text = pl.col(f"{name}|text")
@@ -206,7 +211,7 @@ def _moments(cells: pl.Series, timezone: str) -> pl.Series:
 
 def _in_any_form(cell: pl.Expr, timezone: str) -> pl.Expr:
     day_precise = cell.str.contains(DATE_ONLY)
-    text = cell.str.replace(UTC, "+0000").str.replace("T", " ", literal=True).str.replace(OFFSET, "$1")
+    text = cell.str.replace(AT_UTC, "+0000").str.replace("T", " ", literal=True).str.replace(OFFSET, "$1")
     zoned = text.str.contains(OFFSET) & ~day_precise
     local = pl.coalesce(
         text.str.to_datetime(form, time_unit="us", strict=False)

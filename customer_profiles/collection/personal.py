@@ -6,23 +6,15 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from customer_profiles.collection.tables import PERSONAL
 from customer_profiles.contracts import Pii
-from customer_profiles.contracts.stored import columns_with, key_name, match_name
+from customer_profiles.contracts.stored import ROW_PLACE, columns_with, key_name, match_name
 from customer_profiles.privacy.matching import match_keys
 from customer_profiles.privacy.pseudonyms import Pseudonyms
 from customer_profiles.privacy.sealing import Seal, places_of
 
 KNOWN_BY_ID = ("customers", "orders")
 """Tables of which the vault keeps the ids behind the keys."""
-ROW_PLACE = ("delivery_day", "source", "row_number")
-VAULT = {
-    "delivery_day": pl.Date,
-    "customer_key": pl.String,
-    "source": pl.String,
-    "row_number": pl.Int64,
-    "attribute": pl.String,
-    "sealed": pl.Binary,
-}
 
 
 def pseudonymised(
@@ -66,13 +58,13 @@ def _sealed(table: str, rows: pl.DataFrame, name: str, seal: Seal) -> pl.Series:
 
 
 def for_the_vault(table: str, rows: pl.DataFrame, seal: Seal) -> pl.DataFrame:
-    """The vault's rows: names, addresses and birth dates, and the ids behind the keys.
+    """Rows of ``PERSONAL``: names, addresses and birth dates, and the ids behind the keys.
 
     Rows that break a rule are not opened to the vault: their sealed original is all that is kept.
     """
     personal = columns_with(table, "pii", Pii.VAULT)
     if not personal and table not in KNOWN_BY_ID:
-        return pl.DataFrame(schema=VAULT)
+        return PERSONAL.schema.to_frame()
     sound = rows.filter(pl.col("broken_rules").list.len() == 0)
     kept = dict.fromkeys(personal, sound)
     if table in KNOWN_BY_ID:
@@ -85,4 +77,4 @@ def for_the_vault(table: str, rows: pl.DataFrame, seal: Seal) -> pl.DataFrame:
     ).drop_nulls("text")
     places = cells.select(places_of(table, pl.col("attribute"))).to_series()
     sealed = pl.Series("sealed", seal.seal_all(cells["text"].to_list(), places.to_list()), dtype=pl.Binary)
-    return cells.drop("text").with_columns(sealed).select(list(VAULT))
+    return cells.with_columns(sealed, table_name=pl.lit(table)).select(list(PERSONAL.schema))

@@ -57,6 +57,7 @@ def _csv_pieces(file: Path, layout: Layout, refuse: Refuse) -> Iterator[Piece]:
             csv.open_csv(stream, **csv_options(layout, max(BLOCK, 2 * survey.longest), keep)) as batches,
         ):
             names = tidy_names(batches.schema.names, refuse)
+            rows = pl.DataFrame(schema=dict.fromkeys(names, pl.String))
             for batch in batches:
                 rows = pl.DataFrame(pl.from_arrow(pa.Table.from_batches([batch]).rename_columns(names)))
                 here = _within(ragged, place, rows.height)

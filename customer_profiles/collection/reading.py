@@ -6,8 +6,10 @@ A file that is not what its name says ends in one ``DeliveryError``.
 from __future__ import annotations
 
 import hashlib
+import os
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -99,46 +101,58 @@ def refusal(table: str, day: date | str, source: str) -> Refuse:
     return refuse
 
 
-def digest(file: Path) -> str:
-    """SHA-256 of the file as it lies there."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def digest(file: Path, refuse: Refuse) -> str:
+    """SHA-256 of the file as it lies there. Raises what ``refuse`` makes if it cannot be read."""
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise refuse(f"it cannot be read: {error}; {_advice(error)}") from error
+
+
+@contextmanager
+def left_alone(file: Path, form: str, refuse: Refuse) -> Iterator[os.stat_result]:
+    """The state of a file, for as long as it is read as a ``form``.
+
+    Raises what ``refuse`` makes if it cannot be read so, or was written to meanwhile.
+    """
+    try:
+        before = file.stat()
+        yield before
+        after = file.stat()
+    except (OSError, EOFError, zlib.error) as error:
+        raise refuse(f"it cannot be read as {form}: {error}; {_advice(error)}") from error
+    if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+        raise refuse("it was written to while it was read; run again once it is whole")
+
+
+def _advice(error: Exception) -> str:
+    return "let this user read it" if isinstance(error, PermissionError) else "deliver it again"
 
 
 def read_file(file: Path, source: str, layout: Layout, refuse: Refuse) -> ReadFile:
     """Read one file as it is. Raises ``DeliveryError`` if it is not what its name says."""
-    try:
-        before = file.stat()
-        if before.st_size == 0:
+    with left_alone(file, layout.format, refuse) as state:
+        if state.st_size == 0:
             raise refuse("it is empty (0 bytes); a day without rows is a header, or for NDJSON an empty line")
         cells, ragged = READERS[layout.format](file, layout, refuse)
-        sha256, after = digest(file), file.stat()
-    except (OSError, EOFError, zlib.error) as error:
-        raise refuse(f"it cannot be read as {layout.format}: {error}; deliver it again") from error
-    if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
-        raise refuse("it was written to while it was read; run again once it is whole")
+        sha256 = digest(file, refuse)
     cells, places = placed(cells, ragged, source)
-    return ReadFile(cells, places, source, before.st_size, sha256, of_objects=layout.is_of_objects)
+    return ReadFile(cells, places, source, state.st_size, sha256, of_objects=layout.is_of_objects)
 
 
 def read_pieces(file: Path, source: str, layout: Layout, refuse: Refuse) -> Iterator[ReadFile]:
     """Read one file as it is: a large one piece by piece. Raises ``DeliveryError`` as ``read_file`` does."""
-    try:
-        before = file.stat()
-        if before.st_size < LARGE_FILE or layout.format not in PIECES:
-            yield read_file(file, source, layout, refuse)
+    with left_alone(file, layout.format, refuse) as state:
+        if state.st_size >= LARGE_FILE and layout.format in PIECES:
+            sha256, place = digest(file, refuse), 0
+            for rows, ragged in PIECES[layout.format](file, layout, refuse):
+                cells, places = placed(rows, ragged, source, place)
+                size = state.st_size if place == 0 else 0  # the sizes of its pieces add up to the file's
+                place += places.height
+                yield ReadFile(cells, places, source, size, sha256, of_objects=layout.is_of_objects)
             return
-        sha256, place = digest(file), 0
-        for rows, ragged in PIECES[layout.format](file, layout, refuse):
-            cells, places = placed(rows, ragged, source, place)
-            size = before.st_size if place == 0 else 0  # the sizes of its pieces add up to the file's
-            place += places.height
-            yield ReadFile(cells, places, source, size, sha256, of_objects=layout.is_of_objects)
-        after = file.stat()
-    except (OSError, EOFError, zlib.error) as error:
-        raise refuse(f"it cannot be read as {layout.format}: {error}; deliver it again") from error
-    if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
-        raise refuse("it was written to while it was read; run again once it is whole")
+    yield read_file(file, source, layout, refuse)
 
 
 def placed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
@@ -16,6 +17,8 @@ from customer_profiles.contracts.stored import delivered_columns, required_colum
 ENOUGH_ROWS = 10
 """From how many rows on a column that cannot be read is the file's fault, not a row's."""
 LONGEST_SHAPE = 40
+SHOWN_AS = {"L": "a", "M": "a", "N": "9"}
+"""Of a sign's class in Unicode: letters, the marks that are vowels in many scripts, numbers."""
 AGAIN = "deliver it again"
 MEND_THE_LAYOUT = "mend `format` in sources.yaml, or of a CSV `delimiter`, `quote`, `escape` or `header`"
 OF_TIMES, OF_CHOICES, OF_AMOUNTS = "`date_format`", "`values`", "`minor_units`, `decimal`"
@@ -129,4 +132,4 @@ def _letters(name: str) -> str:
 
 def shape(cell: str) -> str:
     """How a cell is written, without what it says: ``王芳 1a`` -> ``aa 9a``."""
-    return "".join("9" if c.isdigit() else "a" if c.isalpha() else c for c in cell[:LONGEST_SHAPE])
+    return "".join(SHOWN_AS.get(unicodedata.category(sign)[0], sign) for sign in cell[:LONGEST_SHAPE])

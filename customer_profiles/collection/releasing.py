@@ -20,8 +20,9 @@ from customer_profiles.collection.arrivals import Arrival
 from customer_profiles.collection.door import Door
 from customer_profiles.collection.json_cells import json_text
 from customer_profiles.collection.reading import LINE, Part, ReadFile
-from customer_profiles.collection.remapping import Delivered, remapped_rows
-from customer_profiles.collection.tables import PLACE, RAW, RELEASES
+from customer_profiles.collection.remapping import Originals, remapped_rows
+from customer_profiles.collection.tables import RAW, RELEASES
+from customer_profiles.contracts.stored import ROW_PLACE
 from customer_profiles.privacy.sealing import place_of
 from customer_profiles.warehouse import Session
 
@@ -40,7 +41,7 @@ def ask_release(session: Session, table: str, rows: pl.DataFrame, now: datetime)
     A row is released once; if it is still broken it stands in quarantine again, as a row of its new day.
     """
     asked = session.collect(session.read(RELEASES).filter(nw.col("table_name") == table))
-    new = rows.join(asked, on=["delivery_day", *PLACE], how="anti")
+    new = rows.join(asked, on=ROW_PLACE, how="anti")
     # of each day another one: the rows of a query are numbered day by day
     releases = {
         day: hashlib.sha256(f"{now.isoformat()} {day}".encode()).hexdigest()[:ID_DIGITS]
@@ -50,7 +51,7 @@ def ask_release(session: Session, table: str, rows: pl.DataFrame, now: datetime)
     with session.transaction():
         session.append(
             RELEASES,
-            new.select("delivery_day", *PLACE)
+            new.select(ROW_PLACE)
             .with_columns(pl.lit(value).alias(name) for name, value in notes.items())
             .with_columns(release=pl.col("delivery_day").replace_strict(releases, return_dtype=pl.String))
             .select(*RELEASES.schema)
@@ -83,7 +84,7 @@ def waiting_releases(
             continue
         numbers = rows["row_number"].to_list()
         held = partial(_opened, session, door, table, day, str(source))
-        read: Delivered = partial(_as_delivered, str(source), numbers, held)
+        read: Originals = partial(_as_delivered, str(source), numbers, held)
         if table in door.home.tables:
             read = partial(remapped_rows, door, table, of_file, numbers, held, read)
         part = Part(str(source), None, partial(_digest, read), read).renamed(name)
@@ -130,5 +131,5 @@ def _opened(session: Session, door: Door, table: str, day: Any, source: str) -> 
     )
 
 
-def _digest(read: Delivered) -> str:
+def _digest(read: Originals) -> str:
     return next(read()).sha256

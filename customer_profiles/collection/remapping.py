@@ -20,12 +20,12 @@ from customer_profiles.collection.storing import state_of
 ROW = ["row_number", "original"]
 Held = Callable[[], pl.DataFrame]
 """A part's rows in quarantine: ``row_number``, and the ``original`` as the JSON that is sealed."""
-Delivered = Callable[[], Iterator[ReadFile]]
+Originals = Callable[[], Iterator[ReadFile]]
 """The rows that are asked for, as they were delivered."""
 
 
 def remapped_rows(
-    door: Door, table: str, entry: Mapping[str, Any], numbers: list[int], held: Held, delivered: Delivered
+    door: Door, table: str, entry: Mapping[str, Any], numbers: list[int], held: Held, originals: Originals
 ) -> Iterator[ReadFile]:
     """The rows of these numbers, of the part of which the ledger's ``entry`` tells.
 
@@ -36,7 +36,7 @@ def remapped_rows(
     part = _part_now(door, table, entry)
     same = part if part and part.digest() == entry["sha256"] else None
     if same and same.remap:
-        yield from (replace(same.remap(file), filtered={}) for file in delivered())
+        yield from (replace(same.remap(file), filtered={}) for file in originals())
     elif same:
         yield from _of_the_same_part(same, table, entry, numbers, held)
     elif part and (whole := _whole(part, entry, numbers, held)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections.abc import Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -20,17 +20,15 @@ def circumstances(
     days: Sequence[date], timezone: str, minimum_age: int, future_tolerance_minutes: int
 ) -> pl.DataFrame:
     """By ``delivery_day`` the two columns by which a contract's rules know the day (see ``Delivered``)."""
-    closes = [
-        datetime.combine(day + timedelta(days=1), time(), ZoneInfo(timezone))
-        + timedelta(minutes=future_tolerance_minutes)
-        for day in days
-    ]
+    ends = [datetime.combine(day + timedelta(days=1), time(), ZoneInfo(timezone)) for day in days]
+    tolerance = timedelta(minutes=future_tolerance_minutes)
     years = [(day, day.year - minimum_age) for day in days]
     birthdays = [date(year, day.month, min(day.day, monthrange(year, day.month)[1])) for day, year in years]
     return pl.DataFrame(
         {
             "delivery_day": days,
-            "closes_at": [moment.astimezone(ZoneInfo("UTC")) for moment in closes],
+            # added in UTC: on the clock an hour may be left out, or come twice
+            "closes_at": [end.astimezone(UTC) + tolerance for end in ends],
             "adult_born_by": birthdays,
         },
         schema={"delivery_day": pl.Date, "closes_at": pl.Datetime("us", "UTC"), "adult_born_by": pl.Date},

@@ -15,6 +15,7 @@ from customer_profiles.collection.arrivals import Arrival
 from customer_profiles.collection.door import Door, Received, receive_pieces
 from customer_profiles.collection.reading import Delivery, Part
 from customer_profiles.collection.searches import Categories
+from customer_profiles.collection.sources.deliveries import size_and_time
 from customer_profiles.collection.tables import DELIVERIES, PERSONAL, RAW, RELEASES
 from customer_profiles.warehouse import Session
 
@@ -59,8 +60,7 @@ def store(
             if new.personal.height:
                 for day, source in found.keys() - entries.keys():  # left by one who was killed in between
                     vault.delete(PERSONAL, {"delivery_day": day, "table_name": table, "source": source})
-                personal = new.personal.with_columns(table_name=pl.lit(table))
-                vault.append(PERSONAL, personal.sort("delivery_day", *PERSONAL.order))
+                vault.append(PERSONAL, new.personal.sort("delivery_day", *PERSONAL.order))
             warehouse.append(RAW[table], new.rows)
             split |= {day for day, _ in found} & {day for day, _ in entries}
             for part, entry in found.items():
@@ -154,5 +154,5 @@ def _added_up(counts: list[str]) -> list[str]:
 
 def state_of(file: Path) -> dict[str, int | datetime]:
     """Size and time of writing, as the ledger has them: another state is another content."""
-    now = file.stat()
-    return {"bytes": now.st_size, "written_at": EPOCH + timedelta(microseconds=now.st_mtime_ns // 1000)}
+    size, written = size_and_time(file)
+    return {"bytes": size, "written_at": EPOCH + timedelta(microseconds=written // 1000)}

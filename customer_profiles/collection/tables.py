@@ -27,7 +27,7 @@ DELIVERIES = Table(
         ROW[0],
         StoredColumn("table_name", pl.String, False, "delivered table"),
         *FILE_COLUMNS,
-        StoredColumn("file", pl.String, True, "file, relative to the deliveries folder"),
+        StoredColumn("file", pl.String, True, "file or query of which it is a state"),
         StoredColumn("file_day", pl.Date, True, "day for which the file was delivered"),
         StoredColumn("written_at", pl.Datetime("us", "UTC"), True, "when the file was last written to"),
         StoredColumn("known_rows", pl.Int64, True, "rows of it that had been received before"),

@@ -206,8 +206,8 @@ class Delivered(dy.Schema):
     """Whether a key can come again as a newer version. If not, its first arrival alone counts."""
 
     delivery_day = dy.Date(description="day on which the delivery reached us: the partition")
-    source = dy.String(description="file that held the row, relative to the deliveries folder")
-    row_number = dy.Int64(description="place of the row in its file, from 1")
+    source = dy.String(description="origin of the row, as raw/deliveries names it: file or query")
+    row_number = dy.Int64(description="place of the row in its origin, from 1")
     closes_at = dy.Datetime(time_zone="UTC", description="end of the delivery day, with tolerance")
     adult_born_by = dy.Date(description="latest birth date that is of age on the delivery day")
 

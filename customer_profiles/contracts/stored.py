@@ -43,9 +43,11 @@ class StoredColumn:
 
 ROW = (
     StoredColumn("delivery_day", pl.Date, False, "day on which the row reached us: the partition"),
-    StoredColumn("source", pl.String, False, "file that held the row, relative to the deliveries"),
-    StoredColumn("row_number", pl.Int64, False, "place of the row in its file, from 1"),
+    StoredColumn("source", pl.String, False, "origin of the row, as raw/deliveries names it: file or query"),
+    StoredColumn("row_number", pl.Int64, False, "place of the row in its origin, from 1"),
 )
+ROW_PLACE = tuple(column.name for column in ROW)
+"""Tells a row of all that were delivered of its table."""
 REPAIRS = StoredColumn("repairs", pl.List(pl.String), False, "repairs made at the door: column|repair")
 DOOR_NOTES = (
     REPAIRS,

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, time, timedelta
 
 import narwhals as nw
 
-from customer_profiles.features.as_of import AsOf, Frame, Tables
+from customer_profiles.contracts.stored import stem
+from customer_profiles.features.as_of import ARRIVAL, AsOf, Frame, Tables
 
 SAMPLE = 1000
 """Newest rows of each table that are planted again, altered."""
@@ -59,7 +60,7 @@ def planted_future(tables: Tables, as_of: AsOf) -> dict[str, Frame]:
 
 def _planted(table: str, rows: Frame, as_of: AsOf) -> Frame:
     known = rows.filter(nw.col("delivery_day") <= as_of.day)
-    newest = known.sort("delivery_day", "source", "row_number", descending=True).head(SAMPLE)
+    newest = known.sort(*ARRIVAL, descending=True).head(SAMPLE)
     altered = newest.with_columns(**ALTERED[table]) if table in ALTERED else newest
     types = rows.collect_schema()
     names = [*(name for name in types if name.endswith("_id")), *RENAMED.get(table, ())]
@@ -78,9 +79,9 @@ def _told_late(rows: Frame, as_of: AsOf) -> Frame:
 def _happened_late(rows: Frame, as_of: AsOf) -> Frame:
     day = as_of.day + timedelta(days=1)
     noon = datetime.combine(day, time(12), UTC)
-    moments = [name for name in rows.collect_schema() if name.endswith("_at")]
+    moments = [name for name, dtype in rows.collect_schema().items() if dtype == nw.Datetime]
     return rows.with_columns(
         nw.lit(as_of.day, dtype=nw.Date()).alias("delivery_day"),
         *(nw.lit(noon, dtype=nw.Datetime("us", "UTC")).alias(name) for name in moments),
-        *(nw.lit(as_of.number + 1, dtype=nw.Int32()).alias(f"{name[:-3]}_day") for name in moments),
+        *(nw.lit(as_of.number + 1, dtype=nw.Int32()).alias(f"{stem(name)}_day") for name in moments),
     )

@@ -25,8 +25,7 @@ AGE_BANDS = (
 
 
 def _told(name: str, definition: str) -> Trait:
-    told = category(name, definition, nw.col(name), source=SOURCE, undefined="not told")
-    return replace(told, pii="personal")
+    return category(name, definition, nw.col(name), source=SOURCE, undefined="not told")
 
 
 TRAITS = (
@@ -37,7 +36,6 @@ TRAITS = (
         nw.col("age_months") // 12,
         (SOURCE,),
         undefined="birth month or year not told",
-        pii="personal",
     ),
     replace(
         _told("age_band", "band of the completed years"),

@@ -60,7 +60,7 @@ SUMMARY = Table(
     (
         AS_OF,
         StoredColumn("trait", pl.String, False, "the trait described"),
-        StoredColumn("statistic", pl.String, False, "what is told of it: mean, missing_share, correlation"),
+        StoredColumn("statistic", pl.String, False, "what is told of it: mean, missing_share, spearman"),
         StoredColumn("other_trait", pl.String, True, "the trait with which it is correlated"),
         StoredColumn("value", pl.Float64, True, "the statistic's value"),
     ),

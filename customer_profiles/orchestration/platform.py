@@ -96,7 +96,6 @@ class Platform:
         return Door(
             self.home,
             self.settings.collection,
-            self.settings.timezone,
             Pseudonyms(self.secrets.pseudonym),
             Seal(self.secrets.seal),
             load_partner_secrets(self.settings.collection.partner_hmac_variables, self.variables),

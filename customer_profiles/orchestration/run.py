@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 from dagster import DagsterEventType
 
-from customer_profiles.collection.ledger import Delivered, delivered
+from customer_profiles.collection.ledger import DeliveredDays, delivered
 from customer_profiles.collection.reading import DeliveryError
 from customer_profiles.collection.sources.finding import (
     delivered_days,
@@ -111,7 +111,7 @@ def _end(platform: Platform, waiting: Sequence[date]) -> date:
     return max(day for day in days if day not in far)
 
 
-def _loaded(platform: Platform) -> Delivered:
+def _loaded(platform: Platform) -> DeliveredDays:
     """Per table the days that were loaded before; nothing of a home that was never run."""
     if not platform.settings.warehouse_file.is_file():
         return {}

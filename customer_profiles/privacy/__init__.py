@@ -1,1 +1,1 @@
-"""Personal data: keyed pseudonyms, sealing, and the vault."""
+"""Personal data: keyed pseudonyms, hashes by which partners match, sealing, and the secrets of both."""

@@ -38,7 +38,8 @@ def named(table: str, day: date | None) -> Iterator[None]:
         full = "No space left" in str(error) or getattr(error, "errno", None) == errno.ENOSPC
         advice = "the disk is full: free space and run again" if full else "check the disk and run again"
         raise WarehouseError(
-            f"{place} could not be written; {advice} (what was stored before stays): {_first_line(error)}"
+            f"{place} could not be read or written; {advice} (what was stored before stays): "
+            f"{_first_line(error)}"
         ) from error
     except duckdb.Error as error:
         raise WarehouseError(f"{place}: {_first_line(error)}") from error

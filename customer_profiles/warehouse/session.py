@@ -47,9 +47,9 @@ class Session:
         return nw.from_native(self._connection.sql(f"select {names} from {table.name}{condition}"))
 
     def lend(self, name: str, rows: pl.DataFrame) -> nw.LazyFrame[Any]:
-        """A frame as a lazy table of the engine, to join others with. Gone with the session.
+        """A frame copied into the engine, to join others with as often as need be. Gone with the session.
 
-        A later one of the same name takes its place.
+        A later one of the same name takes its place. What is read once ``rows_of`` leaves where it is.
         """
         with self._incoming(_Handed(rows)):
             self._connection.execute(f"create or replace temp table {quoted(name)} as from incoming")
@@ -83,7 +83,7 @@ class Session:
             return frame
 
     def rows_of(self, frame: pl.DataFrame) -> nw.LazyFrame[Any]:
-        """A Polars frame's rows, for the engine to work on beside its tables."""
+        """A frame's rows, which the engine reads where they lie: each time that they are asked for."""
         rows: nw.LazyFrame[Any] = nw.from_native(self._connection.from_arrow(frame.to_arrow()))
         return rows
 
@@ -234,19 +234,25 @@ class Session:
             self._connection.execute(f"delete from {table.name} where {where}", list(partition.values()))
 
     def ensure(self, table: Table) -> None:
-        """Create the table, or add the columns that its definition gained since."""
+        """Create the table, or add the columns that its definition gained since.
+
+        Raises ``WarehouseError``, as often as it is asked, if a stored column has another type now.
+        """
         if table.name in self._ensured:
             return
-        self._ensured.add(table.name)
         stored = self.stored_columns(table)
         wanted = {column.name: SQL_TYPES[column.dtype] for column in table.columns}
         if table.row_hash:
             wanted[HASH] = "UBIGINT"
-        if not stored:
+        if stored:
+            self._add_columns(table, stored, wanted)
+        else:
             columns = ", ".join(f"{quoted(name)} {kind}" for name, kind in wanted.items())
             self._connection.execute(f"create schema if not exists {table.name.split('.')[0]}")
             self._connection.execute(f"create table if not exists {table.name} ({columns})")
-            return
+        self._ensured.add(table.name)
+
+    def _add_columns(self, table: Table, stored: Mapping[str, str], wanted: Mapping[str, str]) -> None:
         for name, kind in wanted.items():
             if name not in stored:
                 self._connection.execute(f"alter table {table.name} add column {quoted(name)} {kind}")

@@ -190,6 +190,15 @@ def test_a_late_delivery_names_the_days_that_must_run_again(shop, sound) -> None
     assert fates(shop, "events", NEXT) == {"accepted": 1, "duplicate": 1}
 
 
+def test_a_row_that_stands_on_two_days_until_they_run_again_makes_one_duplicate_of_another(
+    shop, sound
+) -> None:
+    for day in (NEXT, DAY, LATER):
+        shop.take("events", [sound("events")], day=day)
+    assert days_to_run_again(shop.warehouse, "events", DAY, DAY) == [NEXT]
+    assert fates(shop, "events", LATER) == {"duplicate": 1}
+
+
 def test_days_of_the_same_run_and_versions_need_not_run_again(shop, sound) -> None:
     for day in (NEXT, DAY):
         shop.take("events", [sound("events")], day=day)

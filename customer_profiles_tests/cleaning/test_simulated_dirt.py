@@ -39,7 +39,6 @@ class Retailer:
         self.door = Door(
             Home(home, "Asia/Shanghai", FIRST, CollectionSettings().longest_line_bytes),
             CollectionSettings(),
-            "Asia/Shanghai",
             Pseudonyms(b"s" * 32),
             Seal(b"k" * 32),
         )

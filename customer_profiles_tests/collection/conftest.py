@@ -153,7 +153,7 @@ class OwnData:
     def door(self, **settings: Any) -> Door:
         home = self.home(**settings)
         limits = load_settings(self.folder).collection
-        return Door(home, limits, home.timezone, Pseudonyms(b"s" * 32), SEAL)
+        return Door(home, limits, Pseudonyms(b"s" * 32), SEAL)
 
     def receive(self, table: str = "orders", day: date = OWN_DAY, **settings: Any) -> Received:
         door = self.door(**settings)

@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from customer_profiles.collection.refusals import shape
 from customer_profiles.contracts import CONTRACTS, Delivered, Pii
 from customer_profiles.contracts.columns import text
 
@@ -54,6 +55,14 @@ def test_a_link_to_an_address_joins_the_customer_who_has_it(
 def test_an_identifier_that_is_no_address_is_kept_as_it_is(shop, kind: str, other: str) -> None:
     assert shop.one("identity_links", kind=kind, identifier="ABC")["identifier_key"] == shop.keys.key("ABC")
     assert shop.one("identity_links", kind=other, identifier="x")["identifier_key"] == shop.keys.key("x")
+
+
+@pytest.mark.parametrize(
+    ("cell", "told"),
+    [("王芳 1a", "aa 9a"), ("प्रिया", "aaaaaa"), ("Noël ½²Ⅷ", "aaaa 999"), ("x@y.z", "a@a.a")],
+)
+def test_a_shape_tells_no_letter_and_no_number_of_any_script(cell: str, told: str) -> None:
+    assert shape(cell) == told
 
 
 def test_spellings_of_one_address_have_one_key(shop, sound) -> None:

@@ -1,8 +1,8 @@
-"""Every rule of CONTRACT.md, section 1, on one row that breaks it and one that just does not."""
+"""Every rule of the contracts, on one row that breaks it and one that just does not."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -214,6 +214,14 @@ def test_eighteen_on_the_delivery_day_is_of_age_and_unknown_age_stays(
 def test_the_latest_birth_date_of_age_knows_leap_years(day: date, age: int, adult_born_by: date) -> None:
     found = circumstances([day], "Asia/Shanghai", age, 5)
     assert found["adult_born_by"].item() == adult_born_by
+
+
+@pytest.mark.parametrize("day", [date(2026, 3, 28), date(2026, 10, 24), DAY])
+def test_the_tolerance_is_as_long_in_a_night_in_which_clocks_change(day: date) -> None:
+    none, three_hours = (
+        circumstances([day], "Europe/Berlin", 18, minutes)["closes_at"].item() for minutes in (0, 180)
+    )
+    assert three_hours - none == timedelta(hours=3)
 
 
 def test_minimum_age_and_tolerance_are_settings(shop) -> None:

@@ -216,6 +216,23 @@ def test_a_file_that_is_written_to_while_it_is_read_is_refused(
     assert ["it was written to while it was read" in reason for reason in ran.refused] == [True]
 
 
+def test_a_changed_file_that_may_not_be_read_is_refused_and_its_rows_stay(
+    berlin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = berlin.deliveries / "orders" / f"{DAY}.csv"
+    place.write_text(GOOD)
+    berlin.run("orders", DAY)
+    place.write_text(GOOD + LINE.format(n=500) + "\n")
+
+    def denied(*_: object) -> None:  # by the mode of the file it would not be: root may read all
+        raise PermissionError(13, "Permission denied", str(place))
+
+    monkeypatch.setattr(reading.hashlib, "file_digest", denied)
+    ran = berlin.run("orders", DAY)[DAY]
+    assert (ran.fate, ran.rows) == ("loaded", 12)
+    assert ["cannot be read" in reason and "let this user" in reason for reason in ran.refused] == [True]
+
+
 def test_the_hour_that_comes_twice_is_the_first_of_the_two(berlin) -> None:
     one_more(ordered_at="2025-10-26 02:30:00")(berlin.deliveries / "orders" / f"{DAY}.csv")
     berlin.run("orders", DAY)

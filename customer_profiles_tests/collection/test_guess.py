@@ -268,6 +268,14 @@ def test_members_of_objects_are_paths(tmp_path: Path) -> None:
     assert columns["event_name"]["values"] == {"view_item": "product_view"}
 
 
+@pytest.mark.parametrize("sign", ["\u2028", "\x85"])
+def test_a_line_ends_nowhere_within_a_cell(tmp_path: Path, sign: str) -> None:
+    cell = f"so{sign}good"
+    rows = json.dumps({"review_id": 1, "user_id": 2, "review_text": cell}, ensure_ascii=False)
+    assert guessed(tmp_path, "r.ndjson", rows)[0] == "texts"
+    assert guessed(tmp_path, "r.csv", f"review_id,user_id,review_text\r\n1,2,{cell}\r\n")[0] == "texts"
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [

@@ -52,6 +52,15 @@ def test_what_only_the_whole_file_tells_still_refuses_it(shop, monkeypatch: pyte
         shop.receive("events")
 
 
+def test_a_large_file_none_of_whose_lines_fits_its_header_is_refused(
+    shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_small_pieces(monkeypatch)
+    shop.deliver("events", HEADER + "".join(f"{line.strip()},\n" for line in LINES[4:300]))
+    ran = shop.run("events", DAY)[DAY]
+    assert "296 of 296 lines cannot be split into columns" in ran.refused[0]
+
+
 def test_large_ndjson_may_hold_a_piece_without_an_object(
     shop, sound, monkeypatch: pytest.MonkeyPatch
 ) -> None:

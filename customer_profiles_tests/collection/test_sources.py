@@ -822,7 +822,10 @@ def test_a_path_that_leads_nowhere_is_said(own: OwnData) -> None:
     own.put("in/o_2026-03-03.csv", csv_of([ROW]))
     own.says([{"path": "inn/{day}.csv"}, {"path": "in/o_{day:%d%m%Y}.csv"}, {"path": "in/o_{day}.csv"}])
     nowhere, unread = lacking_sources(own.home())
-    assert nowhere == f"orders: there is no file at {own.folder}/inn/{{day}}.csv; correct `path`"
+    assert (
+        nowhere
+        == f"orders: there is no file at {own.folder}/inn/{{day}}.csv that this user may see; correct `path`"
+    )
     assert unread.startswith("orders: the name o_2026-03-03.csv tells no day as `path`")
     assert lacking_sources(own.home(), "texts") == []
 
@@ -865,6 +868,20 @@ def test_the_columns_of_a_query_are_named_where_a_files_might_be_cells(own: OwnD
         list(delivery.parts[0].read())
 
 
+def test_a_folder_that_may_not_be_entered_holds_nothing_and_stops_no_run(
+    own: OwnData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own.says({"path": "logs/*.csv"})
+
+    def denied(path: Path) -> bool:  # by the folder's mode it would not be: root enters all
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_symlink", denied)
+    assert waiting_days(own.home()) == []
+    (says,) = lacking_sources(own.home())
+    assert "that this user may see" in says
+
+
 def test_a_new_or_changed_file_is_seen_from_outside(own: OwnData) -> None:
     own.says({"path": "in/{day}.csv", "columns": ORDER})
     states = [state_of_sources(own.home())]
@@ -873,6 +890,13 @@ def test_a_new_or_changed_file_is_seen_from_outside(own: OwnData) -> None:
     own.put("in/2026-03-03.csv", csv_of([ROW, ROW]))
     states.append(state_of_sources(own.home()))
     assert states[0] != states[1] != states[2]
+    for name in (
+        "in/2026-03-04.csv.part",
+        "deliveries/texts/2026-03-04.csv.part",
+        "deliveries/texts/_SUCCESS",
+    ):
+        own.put(name, "still being sent")
+    assert state_of_sources(own.home()) == states[2]
 
 
 def test_tables_that_the_file_does_not_name_come_from_the_deliveries_folder(own: OwnData) -> None:

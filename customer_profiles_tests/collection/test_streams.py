@@ -1,5 +1,6 @@
 """Logs and databases that sources.yaml names come through the door: counted, typed, sealed, repeatable."""
 
+import hashlib
 import json
 import sqlite3
 from contextlib import closing
@@ -7,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from textwrap import dedent
+from typing import BinaryIO
 
 import pytest
 
@@ -186,6 +188,23 @@ def test_a_file_that_is_no_log_is_refused(home, log) -> None:
     log("access-20260303.log", *("a,b,c" for _ in range(20)))
     with pytest.raises(DeliveryError, match="20 of 20 lines cannot be split into columns"):
         shop.load("events")
+
+
+def test_a_log_that_may_not_be_read_stops_no_other_day(home, log, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop, days = home(ACCESS), [DAY, DAY + timedelta(days=1)]
+    log("access-20260303.log", line("/", 1))
+    log("access-20260304.log", line("/", 2))
+    digest = hashlib.file_digest
+
+    def denied(stream: BinaryIO, name: str) -> object:  # by the file's mode it would not be: root reads all
+        if "20260304" in stream.name:
+            raise PermissionError(13, "Permission denied", stream.name)
+        return digest(stream, name)
+
+    monkeypatch.setattr(hashlib, "file_digest", denied)
+    ran = shop.run("events", *days)
+    assert [(ran[day].rows, len(ran[day].refused)) for day in days] == [(1, 0), (0, 1)]
+    assert "access-20260304.log: it cannot be read" in ran[days[1]].refused[0]
 
 
 def test_one_log_of_many_days_arrives_by_its_lines(home, log) -> None:

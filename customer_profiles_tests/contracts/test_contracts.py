@@ -1,4 +1,4 @@
-"""The contracts say what CONTRACT.md, section 1, says."""
+"""What every contract says, and what is stored by it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The canary of features: a query that sees the future is caught, and stops what follows."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import narwhals as nw
@@ -10,8 +10,9 @@ import pytest
 from customer_profiles.cleaning.tables import CLEANED
 from customer_profiles.collection.tables import DELIVERIES
 from customer_profiles.features import purchases
-from customer_profiles.features.as_of import AsOf
+from customer_profiles.features.as_of import AsOf, known_by
 from customer_profiles.features.assets import FAMILY_TRAITS
+from customer_profiles.features.canary import planted_future
 from customer_profiles.features.checks import CHECKS
 from customer_profiles.features.compute import compute_customer_features, compute_family
 from customer_profiles.orchestration.partitions import DAILY
@@ -80,6 +81,16 @@ def test_profiles_that_know_no_future_pass(home):
     assert found.passed
     assert "change no profile of 1" in found.description
     assert followed
+
+
+def test_a_table_whose_moments_have_another_ending_is_planted_beyond_both_clocks_too(
+    cleaned, evening, on_polars
+):
+    as_of = evening()
+    price = {"valid_from": datetime(2026, 3, 1, tzinfo=UTC), "valid_from_day": as_of.number - 30}
+    planted = planted_future(on_polars(cleaned(products=[price])), as_of)["products"]
+    known = known_by(planted, as_of, "valid_from_day").collect().to_native()
+    assert (planted.collect().shape[0], known["product_id"].to_list()) == (5, ["x"])
 
 
 def test_a_query_that_sees_later_deliveries_is_caught_and_nothing_follows(home, monkeypatch):

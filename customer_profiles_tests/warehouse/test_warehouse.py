@@ -229,6 +229,16 @@ def test_a_file_damaged_in_a_block_is_not_taken_for_one_that_is_held(warehouse: 
         pass
 
 
+def test_a_column_that_changed_its_type_is_refused_each_time(warehouse: Warehouse) -> None:
+    retyped = Table(NUMBERS.name, (*NUMBERS.columns[:-1], StoredColumn("number", pl.String, True, "")), ())
+    with warehouse.session() as session:
+        session.write(NUMBERS, {"delivery_day": MONDAY}, rows(MONDAY, a=1))
+    with warehouse.session() as session:
+        for day in (MONDAY, TUESDAY):  # a run goes on to its next day in the same session
+            with pytest.raises(WarehouseError, match=r"number is stored as BIGINT but is VARCHAR now"):
+                session.write_days(retyped, day, day, rows(day, a=2).cast({"number": pl.String}))
+
+
 def test_a_table_whose_transaction_could_not_be_committed_is_made_again(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -12,6 +12,7 @@ import polars as pl
 
 from customer_profiles.collection.door import Door, receive
 from customer_profiles.collection.reading import LINE, Delivery, DeliveryError, Part, ReadFile
+from customer_profiles.collection.refusals import shape
 from customer_profiles.collection.sources.cells import UNMAPPED
 from customer_profiles.collection.sources.doubts import doubts_of, unknown_words
 from customer_profiles.collection.sources.files import rows_of_days
@@ -98,7 +99,7 @@ def _checked(
     throwaway = Pseudonyms(secrets.token_bytes(32)), Seal(secrets.token_bytes(32))
     table = delivery.table
     try:
-        received = receive(kept, Door(home, settings, home.timezone, *throwaway))
+        received = receive(kept, Door(home, settings, *throwaway))
     except DeliveryError as error:
         return TableCheck(table, delivery.day, days, str(error), doubts=(*unknown_words(table, files),))
     rows = received.rows
@@ -116,7 +117,7 @@ def _checked(
         whole=whole,
         quarantined_rows=broken.height,
         duplicates=copies,
-        filtered=_added_up(file.filtered for file in files),
+        filtered=sum((Counter(file.filtered) for file in files), Counter()),
         quarantined=_counted(broken["broken_rules"]),
         repaired=_counted(sound["repairs"]),
         unknown_columns=received.unknown_columns,
@@ -149,14 +150,6 @@ def _counted(rules: pl.Series) -> dict[str, int]:
     return dict(counts.iter_rows())
 
 
-def _added_up(counts: Iterator[Mapping[str, int]]) -> dict[str, int]:
-    total: dict[str, int] = {}
-    for count in counts:
-        for rule, rows in count.items():
-            total[rule] = total.get(rule, 0) + rows
-    return total
-
-
 def masked(cells: pl.DataFrame, table: str) -> pl.DataFrame:
     """The table's columns of delivered rows as text; personal data is shown by its shape alone."""
     columns = columns_of(CONTRACTS[table])
@@ -164,7 +157,7 @@ def masked(cells: pl.DataFrame, table: str) -> pl.DataFrame:
     shown = cells.select(pl.col(known).cast(pl.String).str.strip_prefix(UNMAPPED))
     personal = [name for name in known if (columns[name].metadata or {})["pii"] is not Pii.NONE]
     return shown.with_columns(
-        pl.col(name).str.slice(0, LONGEST_SHAPE).str.replace_all(r"\p{L}", "a").str.replace_all(r"\p{N}", "9")
+        pl.col(name).str.slice(0, LONGEST_SHAPE).map_elements(shape, return_dtype=pl.String)
         for name in personal
     )
 

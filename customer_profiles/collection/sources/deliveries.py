@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 from functools import partial
 from pathlib import Path
 
 from customer_profiles.collection.layouts import Layout
-from customer_profiles.collection.reading import (
-    DeliveryError,
-    Part,
-    ReadFile,
-    digest,
-    read_pieces,
-    refusal,
-)
+from customer_profiles.collection.reading import DeliveryError, Part, digest, read_pieces, refusal
 from customer_profiles.collection.sources.home import Home
-from customer_profiles.collection.sources.places import UNFINISHED
+from customer_profiles.collection.sources.places import is_visible
 
 FOLDER_FORMATS = ("csv", "csv.gz", "ndjson", "parquet")
 FileState = tuple[str, int, int]
@@ -64,21 +56,26 @@ def deliveries_days(_: object, table: str, home: Home) -> list[date]:
 
 
 def deliveries_state(_: object, table: str, home: Home) -> list[FileState]:
-    """The files that lie there, hidden ones left out."""
+    """The visible files that lie there."""
     files = (file for file in sorted((home.deliveries / table).rglob("*")) if file.is_file())
-    return [state_of_file(file, home) for file in files if file.name[:1] != "."]
+    return [state_of_file(file, home) for file in files if is_visible(file)]
 
 
 def state_of_file(file: Path, home: Home) -> FileState:
-    """Name, size and time of change: another state is another content.
+    """Name, size and time of change: another state is another content."""
+    return (name_of(file, home), *size_and_time(file))
 
-    A broken link, or a file that has just gone, has one too: who reads it says what is wrong.
+
+def size_and_time(file: Path) -> tuple[int, int]:
+    """Bytes, and nanoseconds since 1970 at which it was last written to.
+
+    A broken link, or a file that has just gone, has both too: who reads it says what is wrong.
     """
     try:
         stat = file.stat()
     except OSError:
-        return (name_of(file, home), -1, -1)
-    return (name_of(file, home), stat.st_size, stat.st_mtime_ns)
+        return -1, -1
+    return stat.st_size, stat.st_mtime_ns
 
 
 def name_of(file: Path, home: Home) -> str:
@@ -90,22 +87,16 @@ def name_of(file: Path, home: Home) -> str:
 
 
 def visible(folder: Path, pattern: str) -> list[Path]:
-    """Entries of a folder, but for hidden files, markers (Spark's ``_SUCCESS``) and unfinished ones."""
-    return sorted(
-        entry
-        for entry in folder.glob(pattern)
-        if not entry.name.startswith((".", "_")) and not entry.name.endswith(UNFINISHED)
-    )
+    """The visible entries of a folder."""
+    return sorted(filter(is_visible, folder.glob(pattern)))
 
 
 def _part(file: Path, table: str, day: date, home: Home) -> Part:
     source = name_of(file, home)
-    layout = Layout(_format(file) or "", home.longest_line)
-
-    def read() -> Iterator[ReadFile]:
-        yield from read_pieces(file, source, layout, refusal(table, day, source))
-
-    return Part(source, file, partial(digest, file), read)
+    layout, refuse = Layout(_format(file) or "", home.longest_line), refusal(table, day, source)
+    return Part(
+        source, file, partial(digest, file, refuse), partial(read_pieces, file, source, layout, refuse)
+    )
 
 
 def _format(file: Path) -> str | None:

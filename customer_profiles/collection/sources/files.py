@@ -76,7 +76,7 @@ def files_lacking(source: Found, home: Home) -> str | None:
     """Why a path leads to nothing on any day; None if it leads to something."""
     files = matches(of_any_day(source.path), home.folder)
     if not files:
-        return f"there is no file at {home.folder / source.path}; correct `path`"
+        return f"there is no file at {home.folder / source.path} that this user may see; correct `path`"
     if tells_days(source.path) and not any(told_by(file, source.path, home.folder) for file in files):
         return f"the name {files[0].name} tells no day as `path` {source.path} says; correct {{day}}"
     return None
@@ -105,7 +105,8 @@ def _part(source: Found, table: str, day: date, file: Path, home: Home) -> Part:
         for rows, dropped in mapped_pieces(source, table, day, file, home):
             yield leave_out(rows, dropped)
 
-    return Part(name_of(file, home), file, partial(digest, file), read)
+    name = name_of(file, home)
+    return Part(name, file, partial(digest, file, refusal(table, day, name)), read)
 
 
 def _histories(source: Found, table: str, home: Home) -> list[History]:

@@ -14,17 +14,19 @@ the table and the home:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from typing import Any, NamedTuple
 
-from customer_profiles.collection.reading import Delivery, DeliveryError, Part
+from customer_profiles.collection.reading import Delivery, DeliveryError, Part, refusal
 from customer_profiles.collection.sources.deliveries import (
     deliveries_days,
     deliveries_parts,
     deliveries_state,
 )
 from customer_profiles.collection.sources.files import files_days, files_lacking, files_parts, files_state
+from customer_profiles.collection.sources.histories import EVERY_DAY
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.sql import sql_days, sql_lacking, sql_parts, sql_state
 from customer_profiles.contracts import CONTRACTS
@@ -49,7 +51,10 @@ KINDS: dict[str, Kind] = {"files": FILES, "log": FILES, "sql": SQL}
 
 def find_delivery(home: Home, table: str, day: date) -> Delivery | None:
     """What one table's sources deliver of a day. Raises ``DeliveryError`` if nobody can tell."""
-    parts = [part for source, kind in _sources(home, table) for part in kind.parts(source, table, day, home)]
+    with _entered(table, day, home):
+        parts = [
+            part for source, kind in _sources(home, table) for part in kind.parts(source, table, day, home)
+        ]
     return Delivery(table, day, _told_apart(parts)) if parts else None
 
 
@@ -64,8 +69,25 @@ def _told_apart(parts: list[Part]) -> tuple[Part, ...]:
 
 
 def delivered_days(home: Home, table: str) -> list[date]:
-    """Days for which any of a table's sources has rows, ascending."""
-    return sorted({day for source, kind in _sources(home, table) for day in kind.days(source, table, home)})
+    """Days for which any of a table's sources has rows, ascending.
+
+    Raises ``DeliveryError`` if nobody can tell.
+    """
+    with _entered(table, EVERY_DAY, home):
+        return sorted(
+            {day for source, kind in _sources(home, table) for day in kind.days(source, table, home)}
+        )
+
+
+@contextmanager
+def _entered(table: str, day: date | str, home: Home) -> Iterator[None]:
+    """Refuse a folder, or what lies in it, that this user may not look at."""
+    try:
+        yield
+    except OSError as error:
+        raise refusal(table, day, str(error.filename or home.folder))(
+            f"it cannot be read ({error.strerror})"
+        ) from error
 
 
 def waiting_days(home: Home) -> list[date]:

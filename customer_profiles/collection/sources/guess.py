@@ -79,13 +79,7 @@ def guess_source(file: Path, home: Path, table: str | None = None, header: Seque
     if asked is None and few and NOT_FOUND in columns.values():
         unsure = f"{table}: the file holds few of its columns; is it that? --table names another"
         notes.insert(0, f"{unsure}, and a file of details is joined to the one whose rows it tells more of")
-    if "header" in layout and not header:
-        notes.insert(0, "header: no line names its columns; guess again with --header NAME,NAME,... in order")
-    if lines := layout.get("skip_lines"):
-        notes.insert(0, f"skip_lines: the columns' names stand in line {lines + 1}, below {lines} of remarks")
-    if not (encoding := layout.get("encoding", "utf-16")).startswith("utf-16"):
-        notes.insert(0, f"encoding: it is not UTF-8, and {encoding} is a guess; {OTHERS}")
-    notes += _lists(cells)
+    notes = [*_of_its_layout(layout, header), *notes, *_lists(cells)]
     source = {"kind": "files", "path": _path(file, home), **layout, **({"drop": drop} if drop else {})}
     source["columns"] = columns
     computed = [columns[name] for name in ("amount_minor", "status") if name in columns]
@@ -101,13 +95,7 @@ def guess_source(file: Path, home: Path, table: str | None = None, header: Seque
         notes.append(
             "path: one file for all days; if its name tells a day, write {day} or {day:%d%m%Y} there"
         )
-    keys = [name for name, how in columns.items() if isinstance(how, dict) and how.keys() & MADE_KEYS]
-    mapped = {name: how for name, how in columns.items() if name not in keys}
-    keyed = [name for name in cells.columns if name in _named(columns) - _named(mapped)]
-    left = [name for name in cells.columns if name not in _named(columns)]
-    notes += [f"not mapped, only part of a made key: {', '.join(keyed)}"] if keyed else []
-    notes += [f"not mapped, kept sealed: {', '.join(left)}"] if left else []
-    return "".join(f"# {note}\n" for note in notes) + text
+    return "".join(f"# {note}\n" for note in (*notes, *_not_mapped(columns, cells))) + text
 
 
 def _table_of(cells: pl.DataFrame) -> str:
@@ -121,6 +109,28 @@ class _NoAnchors(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:
         """Never."""
         return True
+
+
+def _of_its_layout(layout: dict[str, Any], header: Sequence[str]) -> list[str]:
+    """What a person must look at in how a file seems to be laid out."""
+    notes = []
+    if not (encoding := layout.get("encoding", "utf-16")).startswith("utf-16"):
+        notes.append(f"encoding: it is not UTF-8, and {encoding} is a guess; {OTHERS}")
+    if lines := layout.get("skip_lines"):
+        notes.append(f"skip_lines: the columns' names stand in line {lines + 1}, below {lines} of remarks")
+    if "header" in layout and not header:
+        notes.append("header: no line names its columns; guess again with --header NAME,NAME,... in order")
+    return notes
+
+
+def _not_mapped(columns: dict[str, Any], cells: pl.DataFrame) -> list[str]:
+    """What can be said of a file's columns that no column of the table is taken from."""
+    keys = [name for name, how in columns.items() if isinstance(how, dict) and how.keys() & MADE_KEYS]
+    mapped = {name: how for name, how in columns.items() if name not in keys}
+    keyed = [name for name in cells.columns if name in _named(columns) - _named(mapped)]
+    left = [name for name in cells.columns if name not in _named(columns)]
+    said = {"only part of a made key": keyed, "kept sealed": left}
+    return [f"not mapped, {why}: {', '.join(names)}" for why, names in said.items() if names]
 
 
 def _lists(cells: pl.DataFrame) -> list[str]:

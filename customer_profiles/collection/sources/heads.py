@@ -16,9 +16,9 @@ import polars as pl
 
 from customer_profiles.collection.access_logs import COMBINED
 from customer_profiles.collection.escapes import PARTED
-from customer_profiles.collection.formats import ONE_A_LINE, READERS, UNREAD, no_workbook, plain
+from customer_profiles.collection.formats import ONE_A_LINE, UNREAD, format_of, no_workbook, plain
 from customer_profiles.collection.json_cells import json_text
-from customer_profiles.collection.parsing import as_text
+from customer_profiles.collection.parsing import as_texts
 from customer_profiles.collection.sources.cells import bare
 from customer_profiles.collection.text_files import open_bytes, unmarked_utf16, why_no_text
 from customer_profiles.settings import Mendable
@@ -31,6 +31,8 @@ NO_NAME = re.compile(r"[-+]?[\d.,:/ -]*|\\N|(?i:null)|.*@.*\..*")
 """What is a cell, and no column's name."""
 LIST = re.compile(r"\s*\[\s*\{")
 RULER = re.compile(r"[-=+| ]{3,}")
+LINE_END = re.compile(r"\r\n?|\n")
+"""Nothing else ends a line: in cells stand signs at which ``str.splitlines`` would part them too."""
 
 
 class GuessError(Mendable, ValueError):
@@ -42,8 +44,7 @@ def head_of(file: Path, header: Sequence[str]) -> tuple[dict[str, Any], pl.DataF
 
     ``header`` names the columns of a CSV that has no header line. Raises ``GuessError`` if it cannot be read.
     """
-    name = file.name.lower()
-    form = next((form for form in READERS if name.endswith("." + form)), None)
+    form = format_of(file.name)
     try:
         if form == "parquet":
             return {}, _as_texts(pl.read_parquet(file, n_rows=HEAD_ROWS))
@@ -53,7 +54,7 @@ def head_of(file: Path, header: Sequence[str]) -> tuple[dict[str, Any], pl.DataF
         told: dict[str, Any] = {} if encoding == "utf-8" else {"encoding": encoding}
         if not text.strip():
             raise GuessError("it is empty")
-        lines = text.splitlines()
+        lines = LINE_END.split(text.rstrip("\r\n"))
         if form not in ("csv", "csv.gz") and LIST.match(text):
             raise GuessError(f"it is one JSON list; {ONE_A_LINE}")
         if form in ("ndjson", "ndjson.gz") or (form is None and lines[0].lstrip().startswith("{")):
@@ -224,5 +225,4 @@ def _text(file: Path) -> tuple[str, str]:
 
 
 def _as_texts(rows: pl.DataFrame) -> pl.DataFrame:
-    flat = rows.select(plain(rows[name]) for name in rows.columns)
-    return flat.select(as_text(dtype, pl.col(name)).alias(name) for name, dtype in flat.schema.items())
+    return as_texts(rows.select(plain(rows[name]) for name in rows.columns))

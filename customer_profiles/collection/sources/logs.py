@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from customer_profiles.collection.access_logs import (
 )
 from customer_profiles.collection.layouts import Ragged, Refuse
 from customer_profiles.collection.log_rules import EVENT_COLUMNS, REQUEST_FIELDS
-from customer_profiles.collection.reading import ReadFile, digest, placed
+from customer_profiles.collection.reading import ReadFile, digest, left_alone, placed
 from customer_profiles.collection.repeats import Repeats
 from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.mapping import Above, mapped_rows, maps_piece_by_piece, path_into
@@ -39,22 +38,20 @@ def read_log(
     Lines that are none stay as ragged rows. Where an expression looks at other rows than its own it gets all
     of them at once. Raises what ``refuse`` makes if the file cannot be read.
     """
-    before, sha256, place, above = file.stat(), digest(file), 0, Above()
-    pieces = _pieces(source, file, home, refuse)
-    for rows, ragged in pieces if maps_piece_by_piece(source) else iter([_together(list(pieces))]):
-        cells, places = placed(rows, ragged, name, place)
-        size = before.st_size if place == 0 else 0  # the sizes of its pieces add up to the file's
-        place += places.height
-        own = cells.drop(RULE, WORDS)
-        read = ReadFile(own, places, name, size, sha256, of_objects=source.format == "ndjson")
-        mapped, dropped = mapped_rows(source, table, read, above, home, refuse)
-        used = {*_helpers(source), *source.fields.values()} - set(EVENT_COLUMNS)
-        events = mapped.cells.select(name for name in mapped.cells.columns if name not in used)
-        rules = pl.select(pl.coalesce(cells[RULE], dropped)).to_series()
-        yield replace(mapped, cells=events, originals=cells.select(line=WORDS)), rules
-    after = file.stat()
-    if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
-        raise refuse("it was written to while it was read; run again once it is whole")
+    place, above = 0, Above()
+    with left_alone(file, "a log", refuse) as state:
+        sha256, pieces = digest(file, refuse), _pieces(source, file, home, refuse)
+        for rows, ragged in pieces if maps_piece_by_piece(source) else iter([_together(list(pieces))]):
+            cells, places = placed(rows, ragged, name, place)
+            size = state.st_size if place == 0 else 0  # the sizes of its pieces add up to the file's
+            place += places.height
+            own = cells.drop(RULE, WORDS)
+            read = ReadFile(own, places, name, size, sha256, of_objects=source.format == "ndjson")
+            mapped, dropped = mapped_rows(source, table, read, above, home, refuse)
+            used = {*_helpers(source), *source.fields.values()} - set(EVENT_COLUMNS)
+            events = mapped.cells.select(name for name in mapped.cells.columns if name not in used)
+            rules = pl.select(pl.coalesce(cells[RULE], dropped)).to_series()
+            yield replace(mapped, cells=events, originals=cells.select(line=WORDS)), rules
 
 
 def _pieces(
@@ -64,17 +61,14 @@ def _pieces(
     seen = Repeats()
     nothing = _nothing(source)
     empty = True
-    try:
-        for lines, cells, broken in READERS[source.format](file, home.longest_line, refuse):
-            requests = _requests(source, cells)
-            events, rules = events_of(lines, requests, source, seen)
-            own = cells.drop(*_helpers(source), *events.columns, strict=False)
-            words = pl.DataFrame({RULE: rules, WORDS: lines})
-            parts = [own, requests.select(_helpers(source)), events, words]
-            yield pl.concat([nothing, pl.concat(parts, how="horizontal")], how="diagonal"), broken
-            empty = False
-    except (OSError, EOFError, zlib.error) as error:
-        raise refuse(f"it cannot be read as a log: {error}; deliver it again") from error
+    for lines, cells, broken in READERS[source.format](file, home.longest_line, refuse):
+        requests = _requests(source, cells)
+        events, rules = events_of(lines, requests, source, seen)
+        own = cells.drop(*_helpers(source), *events.columns, strict=False)
+        words = pl.DataFrame({RULE: rules, WORDS: lines})
+        parts = [own, requests.select(_helpers(source)), events, words]
+        yield pl.concat([nothing, pl.concat(parts, how="horizontal")], how="diagonal"), broken
+        empty = False
     if empty:
         yield nothing, []
 

@@ -17,7 +17,7 @@ import polars as pl
 
 from customer_profiles.collection.formats import plain
 from customer_profiles.collection.layouts import Refuse
-from customer_profiles.collection.parsing import as_text
+from customer_profiles.collection.parsing import as_text, as_texts
 from customer_profiles.collection.reading import LINE, ReadFile
 from customer_profiles.collection.refusals import what_it_has
 from customer_profiles.collection.sources.cells import (
@@ -87,9 +87,7 @@ def mapped_rows(
     The rows are those of a piece, the next one below what lies ``above``. ``beside`` are columns that were
     joined to them: what nobody maps of these is not kept.
     """
-    cells = read.cells.select(
-        as_text(dtype, pl.col(name)).alias(name) for name, dtype in read.cells.schema.items()
-    )
+    cells = as_texts(read.cells)
     rows = _with_paths(source, table, cells, read.of_objects, refuse)
     renamed = {column.column for column in source.columns.values()} - set(required_columns(table))
     of_the_same_name = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import date, datetime
 from fnmatch import translate
 from glob import escape
@@ -42,14 +43,18 @@ def _from(path: str, folder: Path) -> Path:
 
 
 def matches(pattern: str, folder: Path) -> list[Path]:
-    """Files, and what cannot be read as one, that a glob finds; unfinished and hidden ones left out."""
+    """Files, and what cannot be read as one, that a glob finds, as far as it is visible."""
     whole = _from(pattern, folder)
     found = sorted(Path(whole.anchor).glob(str(whole.relative_to(whole.anchor))))
-    if (folder / pattern).is_symlink():
-        found = [folder / pattern]  # a broken link too: a glob without a star passes it over
-    return [
-        path for path in found if not path.name.endswith(UNFINISHED) and not path.name.startswith((".", "_"))
-    ]
+    with suppress(PermissionError):  # in a folder that this user may not enter a glob finds nothing either
+        if (folder / pattern).is_symlink():
+            found = [folder / pattern]  # a broken link too: a glob without a star passes it over
+    return [path for path in found if is_visible(path)]
+
+
+def is_visible(file: Path) -> bool:
+    """Whether a file is no hidden one, no marker (Spark's ``_SUCCESS``) and not still being sent."""
+    return not file.name.startswith((".", "_")) and not file.name.endswith(UNFINISHED)
 
 
 def told_by(file: Path, path: str, folder: Path) -> date | None:

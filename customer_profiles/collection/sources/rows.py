@@ -14,10 +14,10 @@ from typing import Any
 
 import polars as pl
 
-from customer_profiles.collection.formats import READERS
+from customer_profiles.collection.formats import READERS, format_of
 from customer_profiles.collection.json_cells import json_text
 from customer_profiles.collection.layouts import Layout, Refuse
-from customer_profiles.collection.parsing import as_text
+from customer_profiles.collection.parsing import as_texts
 from customer_profiles.collection.reading import LINE, ReadFile, read_file, read_pieces, refusal
 from customer_profiles.collection.refusals import what_it_has
 from customer_profiles.collection.sources.cells import bare
@@ -48,26 +48,22 @@ ENTRY_PLACE = ".#"
 def layout_of(source: FilesSource, file: Path, home: Home) -> Layout | None:
     """How a file is laid out; None if neither the source nor the file's name tells."""
     told: str | None = source.format or ("fixed" if source.fixed else None)
-    form = told or _by_ending(file.name)
+    form = told or format_of(file.name)
     if form is None:
         return None
     return Layout(
         form,
         home.longest_line,
-        source.encoding,
-        source.delimiter,
-        source.quote,
-        source.escape,
-        source.header,
-        source.skip_lines,
-        source.fixed,
-        source.sheets,
-        source.decimal,
+        encoding=source.encoding,
+        delimiter=source.delimiter,
+        quote=source.quote,
+        escape=source.escape,
+        header=source.header,
+        skip_lines=source.skip_lines,
+        fixed=source.fixed,
+        sheets=source.sheets,
+        decimal=source.decimal,
     )
-
-
-def _by_ending(name: str) -> str | None:
-    return next((form for form in READERS if name.lower().endswith("." + form)), None)
 
 
 Mapped = tuple[ReadFile, pl.Series]
@@ -98,7 +94,7 @@ def mapped_pieces(source: Found, table: str, day: date | str, file: Path, home: 
     for piece in read(file, name, layout, refuse):
         rows = _in_rows_of(source, table, piece, before, refuse)
         before += rows.places.height
-        own = _filled_down(source, table, _texts(rows.cells), above, refuse)
+        own = _filled_down(source, table, as_texts(rows.cells), above, refuse)
         cells = own
         for join, others in zip(source.join, beside, strict=True):
             cells = _joined(cells, join, others, refusal(table, day, join.path))
@@ -122,14 +118,14 @@ def rows_beside(source: FilesSource, join: Join, table: str, day: date | str, ho
         raise refuse("it is joined, but there is no such file; correct `path` of `join`")
     said = {key: getattr(join, key) for key in join.model_fields_set & set(FilesSource.model_fields)}
     # a CSV file can stand beside a fixed-width one
-    own: dict[str, Any] = {"format": None, "fixed": {}} if _by_ending(path) else {}
+    own: dict[str, Any] = {"format": None, "fixed": {}} if format_of(path) else {}
     laid_out = source.model_copy(update=own | said)
     frames = []
     for file in files:
         layout = layout_of(laid_out, file, home)
         if layout is None:
             raise refuse("its name does not tell its format; say `format` of `join`")
-        frames.append(_texts(read_file(file, name_of(file, home), layout, refuse).cells))
+        frames.append(as_texts(read_file(file, name_of(file, home), layout, refuse).cells))
     others = pl.concat(frames, how="diagonal")
     if missing := [name for name in join.on.values() if name not in others.columns]:
         raise refuse(f"it cannot be joined on {missing}: it has no such columns; correct `on`")
@@ -178,10 +174,6 @@ def _joined(cells: pl.DataFrame, join: Join, others: pl.DataFrame, refuse: Refus
         bare(cells[name]).alias(key) for key, name in zip(joined_on, join.on, strict=True)
     )
     return own.join(last, on=joined_on, how="left", maintain_order="left").drop(joined_on)
-
-
-def _texts(cells: pl.DataFrame) -> pl.DataFrame:
-    return cells.select(as_text(dtype, pl.col(name)).alias(name) for name, dtype in cells.schema.items())
 
 
 def _in_rows_of(source: FilesSource, table: str, read: ReadFile, before: int, refuse: Refuse) -> ReadFile:
