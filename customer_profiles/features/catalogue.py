@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import polars as pl
+
 from customer_profiles.features import (
     behaviour,
     campaigns,
@@ -30,3 +32,25 @@ _FAMILIES: dict[str, tuple[Callable[[Tables, AsOf], Frame], tuple[Trait, ...]]] 
 COMPUTED_BY = {family: compute for family, (compute, _) in _FAMILIES.items()}
 FAMILY_TRAITS = {family: traits for family, (_, traits) in _FAMILIES.items()}
 TRAITS: dict[str, Trait] = {trait.name: trait for traits in FAMILY_TRAITS.values() for trait in traits}
+
+
+def catalogue() -> pl.DataFrame:
+    """One row per trait: what it is, in words that a reader of the profile needs."""
+    rows = [
+        {
+            "family": family,
+            "trait": trait.name,
+            "definition": trait.definition,
+            "unit": trait.unit,
+            "window_days": trait.window,
+            "null_means": trait.null_means,
+            "sources": ", ".join((*trait.sources, *trait.beside)),
+            "pii": trait.pii,
+            "kind": trait.kind,
+            "dtype": str(trait.dtype),
+            "model_input": trait.model_input,
+        }
+        for family, traits in FAMILY_TRAITS.items()
+        for trait in traits
+    ]
+    return pl.DataFrame(rows, infer_schema_length=None)

@@ -32,6 +32,7 @@ TRAITS = (
         undefined="nothing of the list is told of the customer, or it has expired",
         kind="category",
         dtype=pl.String,
+        pii="personal",
         model_input=False,
     ),
 )

@@ -25,7 +25,8 @@ AGE_BANDS = (
 
 
 def _told(name: str, definition: str) -> Trait:
-    return category(name, definition, nw.col(name), source=SOURCE, undefined="not told")
+    told = category(name, definition, nw.col(name), source=SOURCE, undefined="not told")
+    return replace(told, pii="personal")
 
 
 TRAITS = (
@@ -36,6 +37,7 @@ TRAITS = (
         nw.col("age_months") // 12,
         (SOURCE,),
         undefined="birth month or year not told",
+        pii="personal",
     ),
     replace(
         _told("age_band", "band of the completed years"),

@@ -21,6 +21,7 @@ from polars.datatypes import DataType, DataTypeClass
 from customer_profiles.features.as_of import AsOf, Frame
 
 Kind = Literal["number", "category", "flag"]
+PiiClass = Literal["none", "pseudonymous", "personal", "sensitive"]
 
 ENGINE_TYPES: dict[DataType | DataTypeClass, nw.dtypes.DType] = {
     pl.Int64: nw.Int64(),
@@ -51,6 +52,7 @@ class Trait:
     undefined: str = ""
     kind: Kind = "number"
     dtype: DataType | DataTypeClass = pl.Int64
+    pii: PiiClass = "pseudonymous"
     model_input: bool = True
 
     @property
