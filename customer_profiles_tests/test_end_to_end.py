@@ -268,7 +268,9 @@ def test_the_newest_day_is_published_with_a_row_for_every_customer(home: tuple[P
     assert rows["customer_key"].is_unique().all()
     assert set(rows["customer_key"]) == set(stored(home[0], FAMILIES["personal"], LAST)["customer_key"])
     assert rows.height > 0.7 * CUSTOMERS
-    assert len(set(TRAITS) & set(rows.columns)) >= 60
+    told = pl.read_parquet(published / "current" / "traits.parquet")["trait"]
+    assert set(told) == set(TRAITS) & set(rows.columns)
+    assert len(told) >= 60
 
 
 def test_a_champion_scores_or_the_report_says_that_none_does(home: tuple[Path, Any]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from customer_profiles.features.assets import as_of_days
+from customer_profiles.features.catalogue import catalogue
 from customer_profiles.orchestration.metadata import about_table, row_count
 from customer_profiles.orchestration.partitions import ALL_DAYS_IN_ONE_RUN, DAILY, store_days
 from customer_profiles.orchestration.platform import Platform
@@ -83,6 +84,7 @@ def customer_profiles(context: dg.AssetExecutionContext, platform: dg.ResourcePa
                 tables = {
                     "customer_profiles": warehouse.frame(CUSTOMER_PROFILES, day, day),
                     "merged_ids": merged_ids(warehouse, day),
+                    "traits": catalogue(),
                 }
                 published = publish(settings.published, day, tables)
                 metadata["published"] = f"{settings.published / published['folder']}"
