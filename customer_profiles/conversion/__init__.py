@@ -15,8 +15,8 @@ their types. The baselines of ``conversion.baselines`` have the same ``fit`` and
 """
 
 from customer_profiles.conversion.batches import Batch, TooFewExamples
-from customer_profiles.conversion.columns import InputsError
 from customer_profiles.conversion.evaluation import Evaluation, evaluate
+from customer_profiles.conversion.frames import InputsError
 from customer_profiles.conversion.network import ConversionModel, ModelFileError
 
 __all__ = [

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import polars as pl
 
 from customer_profiles.conversion.baselines import BaseRate, BoostedTrees, Logistic, Model, RfmRule
-from customer_profiles.conversion.columns import InputsError
+from customer_profiles.conversion.frames import InputsError
 from customer_profiles.conversion.inputs import DESCRIPTION
 from customer_profiles.conversion.network import ConversionModel
 from customer_profiles.conversion.page import Page

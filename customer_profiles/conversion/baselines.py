@@ -17,7 +17,8 @@ import polars as pl
 from customer_profiles.conversion import backend
 from customer_profiles.conversion.batches import binary
 from customer_profiles.conversion.calibration import sigmoid
-from customer_profiles.conversion.columns import as_frame, column_kinds, require, with_numbers
+from customer_profiles.conversion.columns import column_kinds, require, with_numbers
+from customer_profiles.conversion.frames import as_frame
 from customer_profiles.conversion.inputs import DESCRIPTION, Inputs
 from customer_profiles.conversion.trees import TreeInputs, Trees
 from customer_profiles.projection.matrix import filled, numeric_matrix

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from narwhals.dependencies import is_pandas_dataframe, is_pandas_series
 
-from customer_profiles.conversion.columns import InputsError
+from customer_profiles.conversion.frames import InputsError
 from customer_profiles.settings import Mendable
 
 FEWEST = 10

@@ -11,12 +11,12 @@ import numpy as np
 import polars as pl
 
 from customer_profiles.conversion.columns import (
-    InputsError,
     require,
     texts,
     with_numbers,
 )
 from customer_profiles.conversion.encodings import bends, dealt, normal_scores, ramps
+from customer_profiles.conversion.frames import InputsError
 from customer_profiles.projection.matrix import columns_that_vary, filled, numeric_matrix
 from customer_profiles.projection.projection import Projection
 

@@ -26,28 +26,16 @@ from customer_profiles.conversion.batches import (
 )
 from customer_profiles.conversion.calibration import Calibration, fit_calibration
 from customer_profiles.conversion.columns import (
-    InputsError,
-    as_frame,
     column_kinds,
     measures_among,
-    mistakable,
     require_measures,
     require_spelling,
     unread,
-    with_numbers,
 )
 from customer_profiles.conversion.days import days_among, with_days
-from customer_profiles.conversion.examples import Examples
-from customer_profiles.conversion.importance import importance
+from customer_profiles.conversion.doubts import doubts_of_columns, doubts_of_model
+from customer_profiles.conversion.frames import InputsError, as_frame
 from customer_profiles.conversion.inputs import DESCRIPTION, Inputs
-from customer_profiles.conversion.leaks import (
-    MOST_NAMED,
-    model_is_not_too_good,
-    no_feature_is_too_good,
-    no_number_is_the_mean_label,
-    no_value_gives_the_label_away,
-    roc_auc,
-)
 from customer_profiles.conversion.learnt import BoostedShape, Learnt, Network, learn_network, learn_trees
 from customer_profiles.conversion.members import AT_ONCE, Recipe, require_sound
 from customer_profiles.conversion.shapes import (
@@ -68,12 +56,6 @@ from customer_profiles.warehouse.artefacts import damaged_files, write_checksums
 
 SAMPLE = 100_000
 """Rows on which inputs are fitted and passes are judged, and up to which a table is held as a matrix."""
-LOOKED_AT = 10_000
-"""Rows, about so many, in which a column that gives the label away is looked for."""
-LOOKED_AT_RARE = 500
-"""Rows of the rarer class, about so many, that are then looked at: of three buyers any column tells two."""
-WORTH_A_LOOK = 0.80
-"""AUC of a column alone that is allowed, and rarely one of what is known beforehand."""
 PART = 50_000
 """Rows of a larger table that are turned into inputs at once."""
 PARAMETERS = (
@@ -255,6 +237,12 @@ class ConversionModel:
         """Whether columns are chosen by their types."""
         return self.numeric is None and self.categories is None
 
+    def _tell(self, doubts: Iterator[str]) -> None:
+        """Report doubts of columns that nobody named."""
+        if self._unnamed and self.report is not None:
+            for says in doubts:
+                self.report(says)
+
     def _fit_parts(
         self, read: Callable[[], Iterable[Part]], sample: Part, sizes: list[int], positives: float
     ) -> Self:
@@ -269,8 +257,7 @@ class ConversionModel:
         odd = unread(sample.frame) if self._unnamed else []
         if len(odd) == len(sample.frame.columns):
             raise InputsError(f"there is no column to learn from; not read: {', '.join(odd) or 'none'}")
-        if self._unnamed and self.report is not None:
-            _tell_odd_columns(sample, odd, self.report)
+        self._tell(doubts_of_columns(sample, odd))
 
     def _fit_whole(self, rows: Part, as_of: np.ndarray) -> Self:
         """Learn the shapes from ``rows`` and blend them."""
@@ -330,8 +317,7 @@ class ConversionModel:
         logit = _mean({shape: learnt[shape].course.logit for shape in weights}, weights)
         self.calibration_ = fit_calibration(logit, sample.target, sample.newest, sample.fold)
         self.out_of_fold_ = self.calibration_.apply(logit)
-        if self._unnamed and self.report is not None:
-            _tell_too_good(self, sample, self.report)
+        self._tell(doubts_of_model(self, self.out_of_fold_, sample))
         return self
 
     def predict(self, table: Any) -> np.ndarray:
@@ -417,53 +403,6 @@ class ConversionModel:
                 f" ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}); train again"
             ) from error
         return model
-
-
-def _tell_odd_columns(sample: Part, odd: Sequence[str], tell: Callable[[str], None]) -> None:
-    """Report the ``odd`` columns, which are not read, and those better converted or too good to be true.
-
-    Of the last, ``train`` stops a model; but here nobody is judged.
-    """
-    if odd:
-        tell(f"not read, neither numbers nor categories: {', '.join(odd)}")
-    if text := mistakable(sample.frame):
-        tell(f"read as categories, convert them if they are amounts or days: {', '.join(text)}")
-    numeric, categories = column_kinds(sample.frame)
-    every, rare = _examples(sample, numeric), int(min(sample.target.sum(), (1 - sample.target).sum()))
-    step = max(1, min(len(every) // LOOKED_AT, rare // LOOKED_AT_RARE))
-    some = every.where(np.arange(len(every)) % step == 0)
-    times = [name for name, what in measures_among(sample.frame, numeric).items() if what == "time"]
-    strongest = no_feature_is_too_good(some, numeric, categories)
-    if strongest.passed and strongest.value is not None and strongest.value > WORTH_A_LOOK:
-        tell(f"{strongest.says}: have a look whether it is known beforehand")
-    findings = (
-        strongest,
-        no_value_gives_the_label_away(some, numeric, categories, times),
-        no_number_is_the_mean_label(every, numeric),
-    )
-    for finding in findings:
-        if not finding.passed:
-            tell(finding.says)
-
-
-def _tell_too_good(model: ConversionModel, sample: Part, tell: Callable[[str], None]) -> None:
-    """Report inputs that give the label away together, though none of them does alone."""
-    numeric, categories = column_kinds(sample.frame)
-
-    def leans_on() -> list[str]:
-        step = max(1, len(sample.target) // LOOKED_AT)
-        some = _examples(sample.at(np.arange(0, len(sample.target), step)), [])
-        return importance(model, some, [*numeric, *categories], rounds=1)["input"].head(MOST_NAMED).to_list()
-
-    finding = model_is_not_too_good(roc_auc(sample.target, model.out_of_fold_), leans_on)
-    if not finding.passed:
-        tell(finding.says)
-
-
-def _examples(rows: Part, numeric: Sequence[str]) -> Examples:
-    """The rows as leaks are looked for in them: every row is a customer of its own, of no day."""
-    nobody = np.arange(len(rows.target))
-    return Examples(with_numbers(rows.frame, numeric), rows.target, nobody, nobody, nobody)
 
 
 def _has_ramps(learnt: Learnt) -> bool:

@@ -10,9 +10,9 @@ from typing import cast
 import polars as pl
 
 from customer_profiles.conversion.baselines import BASELINES, BoostedTrees, Model, RfmRule, rfm_applies
-from customer_profiles.conversion.columns import InputsError
 from customer_profiles.conversion.evaluation import Evaluation, evaluate
 from customer_profiles.conversion.examples import CUSTOMER, Examples, Split
+from customer_profiles.conversion.frames import InputsError
 from customer_profiles.conversion.importance import importance
 from customer_profiles.conversion.leaks import (
     leaks_in,

@@ -11,7 +11,8 @@ from typing import Any, Self
 import numpy as np
 import polars as pl
 
-from customer_profiles.conversion.columns import InputsError, require, with_numbers, words
+from customer_profiles.conversion.columns import require, with_numbers, words
+from customer_profiles.conversion.frames import InputsError
 from customer_profiles.projection.matrix import columns_that_vary, numeric_matrix
 
 ARRAYS = "trees.npz"

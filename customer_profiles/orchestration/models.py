@@ -18,8 +18,8 @@ from customer_profiles.conversion.artefacts import (
     taken_out,
     versions,
 )
-from customer_profiles.conversion.columns import InputsError
 from customer_profiles.conversion.evaluation import evaluate
+from customer_profiles.conversion.frames import InputsError
 from customer_profiles.conversion.labels import DEFINITIONS
 from customer_profiles.conversion.metrics import Economics
 from customer_profiles.conversion.page import Page

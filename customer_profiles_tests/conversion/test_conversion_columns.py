@@ -10,14 +10,13 @@ import pytest
 
 from customer_profiles.conversion import ConversionModel
 from customer_profiles.conversion.columns import (
-    InputsError,
-    as_frame,
     column_kinds,
     require,
     texts,
     with_numbers,
 )
 from customer_profiles.conversion.days import days_among, with_days
+from customer_profiles.conversion.frames import InputsError, as_frame
 
 
 def kinds(**columns):

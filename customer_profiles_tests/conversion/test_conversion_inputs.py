@@ -4,8 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from customer_profiles.conversion.columns import InputsError
 from customer_profiles.conversion.encodings import bends
+from customer_profiles.conversion.frames import InputsError
 from customer_profiles.conversion.inputs import MOST_RAMPS, OTHER, Inputs
 
 NUMERIC, CATEGORIES = ["spend", "visits", "returning"], ["city"]

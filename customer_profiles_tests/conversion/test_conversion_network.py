@@ -10,7 +10,7 @@ import pytest
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 
-from customer_profiles.conversion import Batch, ConversionModel, InputsError, ModelFileError, network
+from customer_profiles.conversion import Batch, ConversionModel, InputsError, ModelFileError, doubts, network
 from customer_profiles.conversion.batches import TooFewExamples, folds, snapshots
 from customer_profiles.conversion.calibration import fit_calibration, logit_of, sigmoid
 from customer_profiles.conversion.leaks import roc_auc
@@ -278,7 +278,7 @@ def test_columns_that_give_the_label_away_are_told():
 
 def test_of_a_few_buyers_among_many_no_column_gives_the_label_away_by_chance(monkeypatch):
     """Every twentieth row would show three of them, whom one of twenty columns tells from the others."""
-    monkeypatch.setattr(network, "LOOKED_AT", 100)
+    monkeypatch.setattr(doubts, "LOOKED_AT", 100)
     draw, told = np.random.default_rng(0), []
     frame = pl.DataFrame(draw.normal(size=(2_000, 20)))
     model = ConversionModel(shapes=["stepped"], report=told.append)

@@ -1,0 +1,76 @@
+"""What a table to learn from, whose columns nobody named, gives cause to doubt: sentences for ``report``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from customer_profiles.conversion.baselines import Model
+from customer_profiles.conversion.batches import Part
+from customer_profiles.conversion.columns import column_kinds, measures_among, mistakable, with_numbers
+from customer_profiles.conversion.examples import Examples
+from customer_profiles.conversion.importance import importance
+from customer_profiles.conversion.leaks import (
+    MOST_NAMED,
+    model_is_not_too_good,
+    no_feature_is_too_good,
+    no_number_is_the_mean_label,
+    no_value_gives_the_label_away,
+    roc_auc,
+)
+
+LOOKED_AT = 10_000
+"""Rows, about so many, in which a column that gives the label away is looked for."""
+LOOKED_AT_RARE = 500
+"""Rows of the rarer class, about so many, that are then looked at: of three buyers any column tells two."""
+WORTH_A_LOOK = 0.80
+"""AUC of a column alone that is allowed, and rarely one of what is known beforehand."""
+
+
+def doubts_of_columns(rows: Part, unread: Sequence[str]) -> Iterator[str]:
+    """Columns that are ``unread``, that are better converted, or that are too good to be true.
+
+    Of the last, ``train`` stops a model; but here nobody is judged.
+    """
+    if unread:
+        yield f"not read, neither numbers nor categories: {', '.join(unread)}"
+    if text := mistakable(rows.frame):
+        yield f"read as categories, convert them if they are amounts or days: {', '.join(text)}"
+    numeric, categories = column_kinds(rows.frame)
+    every, rare = _examples(rows, numeric), int(min(rows.target.sum(), (1 - rows.target).sum()))
+    step = max(1, min(len(every) // LOOKED_AT, rare // LOOKED_AT_RARE))
+    some = every.where(np.arange(len(every)) % step == 0)
+    times = [name for name, what in measures_among(rows.frame, numeric).items() if what == "time"]
+    strongest = no_feature_is_too_good(some, numeric, categories)
+    if strongest.passed and strongest.value is not None and strongest.value > WORTH_A_LOOK:
+        yield f"{strongest.says}: have a look whether it is known beforehand"
+    findings = (
+        strongest,
+        no_value_gives_the_label_away(some, numeric, categories, times),
+        no_number_is_the_mean_label(every, numeric),
+    )
+    yield from (finding.says for finding in findings if not finding.passed)
+
+
+def doubts_of_model(model: Model, out_of_fold: np.ndarray, rows: Part) -> Iterator[str]:
+    """Columns that give the label away together, though none of them does alone.
+
+    ``out_of_fold`` (rows,) are the model's chances of rows that it did not learn from.
+    """
+    numeric, categories = column_kinds(rows.frame)
+
+    def leans_on() -> list[str]:
+        step = max(1, len(rows.target) // LOOKED_AT)
+        some = _examples(rows.at(np.arange(0, len(rows.target), step)), [])
+        return importance(model, some, [*numeric, *categories], rounds=1)["input"].head(MOST_NAMED).to_list()
+
+    finding = model_is_not_too_good(roc_auc(rows.target, out_of_fold), leans_on)
+    if not finding.passed:
+        yield finding.says
+
+
+def _examples(rows: Part, numeric: Sequence[str]) -> Examples:
+    """The rows as leaks are looked for in them: every row is a customer of its own, of no day."""
+    nobody = np.arange(len(rows.target))
+    return Examples(with_numbers(rows.frame, numeric), rows.target, nobody, nobody, nobody)
