@@ -30,6 +30,7 @@ from customer_profiles.orchestration.destinations import (
     require_known,
     send,
 )
+from customer_profiles.orchestration.drift_report import measured_columns
 from customer_profiles.orchestration.instance import InstanceError, dead_runs, open_instance
 from customer_profiles.orchestration.jobs import DAILY_SCHEDULE, TRAINING_SCHEDULE
 from customer_profiles.orchestration.observations import log_name, newest_event
@@ -38,7 +39,7 @@ from customer_profiles.orchestration.watch import heartbeats, is_awaited, late, 
 from customer_profiles.privacy.secrets import FINGERPRINT_FILE, SecretError, load_secrets
 from customer_profiles.quality.alerts import Message
 from customer_profiles.settings import NO_HOME, Settings
-from customer_profiles.warehouse import HeldError, Warehouse, WarehouseError
+from customer_profiles.warehouse import HeldError, Session, Warehouse, WarehouseError
 from customer_profiles.warehouse.outbox import OutboxError
 
 State = Literal["ok", "warn", "error"]
@@ -162,10 +163,19 @@ def _files(settings: Settings) -> Iterator[Line]:
             yield Line("ok", file.name, "not there yet: the first run makes it")
             continue
         try:
-            with Warehouse(file, lock_wait_seconds=0).session():
+            with Warehouse(file, lock_wait_seconds=0).session() as session:
                 yield Line("ok", file.name, f"{file.stat().st_size / 1e6:,.0f} MB, nobody holds it")
+                if file == settings.warehouse_file and settings.drift.columns:
+                    yield from _thresholds(session, settings)
         except WarehouseError as error:
             yield Line("warn" if isinstance(error, HeldError) else "error", file.name, str(error))
+
+
+def _thresholds(session: Session, settings: Settings) -> Iterator[Line]:
+    measured = measured_columns(session)
+    if measured and (idle := [name for name in settings.drift.columns if name not in measured]):
+        says = f"no drift was ever measured of {', '.join(idle)}: correct the name, a table's and a column's"
+        yield Line("warn", "drift.columns", says)
 
 
 def _addresses(environ: Mapping[str, str]) -> Iterator[Line]:

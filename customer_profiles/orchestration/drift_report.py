@@ -10,10 +10,20 @@ from customer_profiles.orchestration.platform import Platform
 from customer_profiles.profiles.tables import DRIFT as PROFILES
 from customer_profiles.quality.drift_table import worst_first
 from customer_profiles.settings import Mendable
+from customer_profiles.warehouse import Session
+
+NAMED = ("table_name", "column_name")
 
 
 class NoDriftError(Mendable, LookupError):
     """Nothing was measured on a day. The message says which days there are."""
+
+
+def measured_columns(warehouse: Session) -> frozenset[str]:
+    """What drift was ever measured of, as ``drift.columns`` names it: table.column. Makes no table."""
+    there = [table for table in (DELIVERIES, PROFILES) if warehouse.stored_columns(table)]
+    rows = [warehouse.collect(warehouse.read(table).select(*NAMED).unique()) for table in there]
+    return frozenset(f"{table}.{column}" for part in rows for table, column in part.iter_rows())
 
 
 def drift_of(platform: Platform, day: date | None) -> tuple[date, list[dict[str, Any]]]:

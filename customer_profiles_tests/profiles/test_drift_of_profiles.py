@@ -15,6 +15,7 @@ from rich.console import Console
 
 from customer_profiles.conversion.tables import SCORES
 from customer_profiles.features.tables import CUSTOMER_FEATURES
+from customer_profiles.orchestration.doctor import examine
 from customer_profiles.orchestration.drift_report import NoDriftError, drift_of
 from customer_profiles.orchestration.partitions import DAILY, RANGE_END, RANGE_START
 from customer_profiles.orchestration.platform import Platform
@@ -109,6 +110,21 @@ def test_on_80_columns_the_drift_of_a_day_names_its_columns_whole_and_in_the_wor
     assert "frozen" not in body
     assert "trailing" not in body
     assert "chance: above its threshold, but no more than sampling" in " ".join(body.split())
+
+
+def test_the_doctor_names_thresholds_of_columns_that_nobody_measured(platform):
+    mistyped = {"customer_features.spend_minor_30": {"warn": 0.2}, "customer_features.spent": {"warn": 0.2}}
+    settings = load_settings(platform.settings.home, drift={"columns": mistyped})
+
+    def told():
+        return [line.says for line in examine(settings, {}) if line.about == "drift.columns"]
+
+    with platform.warehouse():
+        assert told() == []
+    run(platform, {TODAY: "stable"})
+    assert told() == [
+        "no drift was ever measured of customer_features.spent: correct the name, a table's and a column's"
+    ]
 
 
 def test_where_no_drift_was_measured_a_run_is_named(platform):
