@@ -21,6 +21,7 @@ from customer_profiles.collection.sources.finding import (
     delivered_days,
     find_delivery,
     lacking_sources,
+    lies_there,
     state_of_sources,
     waiting_days,
 )
@@ -880,6 +881,22 @@ def test_a_folder_that_may_not_be_entered_holds_nothing_and_stops_no_run(
     assert waiting_days(own.home()) == []
     (says,) = lacking_sources(own.home())
     assert "that this user may see" in says
+
+
+def test_what_lies_in_a_folder_that_may_be_listed_but_not_entered_is_there(
+    own: OwnData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own.put("deliveries/texts/2026-03-03.csv", "text_id\n")
+    stat = Path.stat
+
+    def entered(path: Path, **said: bool) -> object:  # by the folder's mode it would be: root enters all
+        if path.parent.name == "texts":
+            raise PermissionError(13, "Permission denied", str(path))
+        return stat(path, **said)
+
+    monkeypatch.setattr(Path, "stat", entered)
+    assert [lies_there(own.home(), table) for table in ("texts", "events")] == [True, False]
+    assert [("texts/2026-03-03.csv", -1, -1)] in state_of_sources(own.home())
 
 
 def test_a_new_or_changed_file_is_seen_from_outside(own: OwnData) -> None:
