@@ -969,7 +969,8 @@ MISTAKES = {
     MAPPED + "status:": "line 6: .*status.column: .*at least 1 character",
     FILE
     + "      path: x\n      delivery_day: [order_at]": "line 5: .*order_at: .* did you mean 'ordered_at'",
-    FILE + "      path: x\n      delivery_day: 2026-13-45": "line 5: .*2026-13-45: there is no such column",
+    FILE + "      path: x\n      delivery_day: 2026-13-45": "line 5: .*there is no such day; .*2026-13-45",
+    FILE + "      path: x\n      delivery_day: tomorrow": "line 5: .*tomorrow: there is no such column",
     FILE + "      path: x\n      join: [{path: 'o_{day}', on: a}]": "line 3: .*but `path` has none",
     MAPPED
     + "status: {column: A, values: {x: done}}": "line 6: .*status.values.x: 'done' is none of placed, paid",
