@@ -29,6 +29,7 @@ from customer_profiles.conversion.columns import (
     InputsError,
     as_frame,
     column_kinds,
+    hardly_repeating,
     measures_among,
     mistakable,
     require_measures,
@@ -420,11 +421,11 @@ class ConversionModel:
 
 
 def _tell_odd_columns(sample: Part, odd: Sequence[str], tell: Callable[[str], None]) -> None:
-    """Report the ``odd`` columns, which are not read, and those better converted or too good to be true.
+    """Report columns that are not read, ``odd`` ones too, and those better converted or too good to be true.
 
     Of the last, ``train`` stops a model; but here nobody is judged.
     """
-    if odd:
+    if odd := [*odd, *hardly_repeating(sample.frame)]:
         tell(f"not read, neither numbers nor categories: {', '.join(odd)}")
     if text := mistakable(sample.frame):
         tell(f"read as categories, convert them if they are amounts or days: {', '.join(text)}")
