@@ -883,20 +883,32 @@ def test_a_folder_that_may_not_be_entered_holds_nothing_and_stops_no_run(
     assert "that this user may see" in says
 
 
-def test_what_lies_in_a_folder_that_may_be_listed_but_not_entered_is_there(
-    own: OwnData, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    own.put("deliveries/texts/2026-03-03.csv", "text_id\n")
+@pytest.fixture
+def shut(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A folder that may be listed but not entered; its mode would not make it one: root enters all."""
     stat = Path.stat
 
-    def entered(path: Path, **said: bool) -> object:  # by the folder's mode it would be: root enters all
+    def entered(path: Path, **said: bool) -> object:
         if path.parent.name == "texts":
             raise PermissionError(13, "Permission denied", str(path))
         return stat(path, **said)
 
     monkeypatch.setattr(Path, "stat", entered)
+    return "texts"
+
+
+def test_what_lies_in_a_folder_that_may_be_listed_but_not_entered_is_there(own: OwnData, shut: str) -> None:
+    own.put(f"deliveries/{shut}/2026-03-03.csv", "text_id\n")
     assert [lies_there(own.home(), table) for table in ("texts", "events")] == [True, False]
     assert [("texts/2026-03-03.csv", -1, -1)] in state_of_sources(own.home())
+
+
+@pytest.mark.parametrize("name", ["o_{day}.csv", "*_{day}.csv", "o_2026-03-03.csv"])
+def test_a_file_in_such_a_folder_is_refused(own: OwnData, shut: str, name: str) -> None:
+    own.put(f"{shut}/o_2026-03-03.csv", csv_of([ROW]))
+    own.says({"path": f"{shut}/{name}", "columns": ORDER})
+    with pytest.raises(DeliveryError, match=r"orders of 2026-03-03: .*cannot be read.*Permission denied"):
+        own.receive()
 
 
 def test_a_new_or_changed_file_is_seen_from_outside(own: OwnData) -> None:
