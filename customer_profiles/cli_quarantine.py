@@ -119,7 +119,7 @@ def release(
     with platform.warehouse() as warehouse:
         mapped = table in platform.home.tables
         released, left = release_rows(warehouse, chosen, datetime.now(UTC), mapped=mapped)
-        newest = max(days_run(warehouse))
+        newest = days_run(warehouse)[-1]
     forget_state(platform.settings.home)
     where = f" --home {home}" if home else ""
     if left:

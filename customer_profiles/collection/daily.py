@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from customer_profiles.collection.door import Door
-from customer_profiles.collection.ledger import ABSENT, LOADED, REFUSED, days_run, ledger
+from customer_profiles.collection.ledger import ABSENT, LOADED, REFUSED, days_run, delivery_fates, ledger
 from customer_profiles.collection.loading import Loaded, load_day, load_days, load_late
 from customer_profiles.collection.reading import Delivery, DeliveryError
 from customer_profiles.collection.releasing import waiting_releases
@@ -67,7 +67,7 @@ class TableDay:
 
 def before_run(warehouse: Session, table: str, days: list[date], *, rebuild: bool) -> BeforeRun:
     """What is known of a table when a run begins."""
-    entries, run = ledger(warehouse, table), days_run(warehouse, table)
+    entries, run = ledger(warehouse, table), delivery_fates(warehouse, table)
     loaded = dict.fromkeys(entries["file_day"].to_list(), LOADED)
     return BeforeRun(table, days, rebuild, entries, loaded | run, sorted({*days_run(warehouse), *loaded}))
 

@@ -29,6 +29,9 @@ SCRIPTS = {
 SHORTEST_SEARCH, LONGEST_SEARCH = 2, 60
 """Characters: a shorter search tells nothing; a longer one is read so far."""
 HAN = re.compile("[\u3400-\u9fff]")
+BEGIN, END = "\x01", "\x02"
+"""Stand around words of Latin letters and digits where a name is looked for in a search."""
+PLURALS = ("", "s", "es")
 
 
 def derived(
@@ -136,7 +139,9 @@ def category_of_searches(searches: pl.Series, categories: Mapping[str, str]) -> 
 
     ``categories`` maps product and category names to categories. A search that contains a name takes
     the category of the longest one; else the longest of its parts that stands in names tells, by their
-    commonest category. Both directions are one Aho-Corasick pass, linear in the text.
+    commonest category. Latin letters and digits are contained as whole words or their plurals, other
+    scripts, which do not part their words, anywhere. Both directions are one Aho-Corasick pass, linear in
+    the text.
     """
     nothing = pl.Series([None], dtype=pl.String).new_from_index(0, searches.len())
     unique = searches.drop_nulls().unique().sort()
@@ -144,10 +149,14 @@ def category_of_searches(searches: pl.Series, categories: Mapping[str, str]) -> 
         return nothing
     lower = {name.lower(): category for name, category in sorted(categories.items())}
     found = pl.DataFrame({"search": unique, "words": unique.str.to_lowercase()})
+    names = _names_as_words(list(lower))
     holds = (
-        found.with_columns(name=pl.col("words").str.extract_many(list(lower), overlapping=True).list.unique())
-        .explode("name")
-        .drop_nulls("name")
+        found.with_columns(
+            mark=_as_words("words").str.extract_many(names["mark"].to_list(), overlapping=True)
+        )
+        .select("search", pl.col("mark").list.unique())
+        .explode("mark")
+        .join(names, on="mark")
         .sort(pl.col("name").str.len_chars(), "name", descending=[True, False])
         .unique("search", keep="first", maintain_order=True)
         .with_columns(category=pl.col("name").replace_strict(lower, return_dtype=pl.String))
@@ -157,6 +166,22 @@ def category_of_searches(searches: pl.Series, categories: Mapping[str, str]) -> 
     )
     known = pl.concat([holds.select("search", "category"), _parts_of_names(rest, lower)])
     return searches.replace_strict(known["search"], known["category"], default=None, return_dtype=pl.String)
+
+
+def _as_words(name: str) -> pl.Expr:
+    """Text with marks around words of Latin letters and digits; digits may follow a word: "levis501"."""
+    words = pl.col(name).str.replace_all(r"((?:\p{Latin}\p{M}*|\p{Nd})+)", f"{BEGIN}${{1}}{END}")
+    return words.str.replace_all(r"(\p{Latin}\p{M}*)(\p{Nd})", f"${{1}}{END}${{2}}")
+
+
+def _names_as_words(names: list[str]) -> pl.DataFrame:
+    """Each name with what marks it, and its plurals, in marked text: name, mark."""
+    marked = pl.DataFrame({"name": names}).with_columns(mark=_as_words("name"))
+    as_words = pl.col("mark").str.ends_with(END)
+    plurals = pl.concat_list(pl.col("mark").str.strip_suffix(END) + ending + END for ending in PLURALS)
+    return marked.with_columns(
+        mark=pl.when(as_words).then(plurals).otherwise(pl.concat_list("mark"))
+    ).explode("mark")
 
 
 def _parts_of_names(searches: pl.DataFrame, categories: Mapping[str, str]) -> pl.DataFrame:

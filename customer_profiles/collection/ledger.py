@@ -42,11 +42,16 @@ def delivered(warehouse: Session, last: date | None = None) -> DeliveredDays:
     return days
 
 
-def days_run(warehouse: Session, table: str | None = None) -> dict[date, str]:
-    """The days that were run, ascending, each with the fate of a table's own delivery (of any, if none)."""
-    rows = warehouse.collect(warehouse.read(DAYS).select("delivery_day", "table_name", "fate"))
-    of_table = rows if table is None else rows.filter(table_name=table)
-    return dict(of_table.select("delivery_day", "fate").sort("delivery_day").iter_rows())
+def days_run(warehouse: Session) -> list[date]:
+    """The days on which any table was looked for, ascending."""
+    days = warehouse.collect(warehouse.read(DAYS).select("delivery_day").unique())
+    return days["delivery_day"].sort().to_list()
+
+
+def delivery_fates(warehouse: Session, table: str) -> dict[date, str]:
+    """What became of a table's own delivery on each day on which it was looked for."""
+    rows = warehouse.read(DAYS).filter(nw.col("table_name") == table).select("delivery_day", "fate")
+    return dict(warehouse.collect(rows).iter_rows())
 
 
 def refusals(warehouse: Session, first: date, last: date) -> pl.DataFrame:

@@ -142,7 +142,10 @@ def read_file(file: Path, source: str, layout: Layout, refuse: Refuse) -> ReadFi
 
 
 def read_pieces(file: Path, source: str, layout: Layout, refuse: Refuse) -> Iterator[ReadFile]:
-    """Read one file as it is: a large one piece by piece. Raises ``DeliveryError`` as ``read_file`` does."""
+    """Read one file as it is: a large one piece by piece; one without rows is one piece, however large.
+
+    Raises ``DeliveryError`` as ``read_file`` does.
+    """
     with left_alone(file, layout.format, refuse) as state:
         if state.st_size >= LARGE_FILE and layout.format in PIECES:
             sha256, place = digest(file, refuse), 0
@@ -151,7 +154,8 @@ def read_pieces(file: Path, source: str, layout: Layout, refuse: Refuse) -> Iter
                 size = state.st_size if place == 0 else 0  # the sizes of its pieces add up to the file's
                 place += places.height
                 yield ReadFile(cells, places, source, size, sha256, of_objects=layout.is_of_objects)
-            return
+            if place:
+                return
     yield read_file(file, source, layout, refuse)
 
 

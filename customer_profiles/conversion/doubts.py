@@ -8,7 +8,14 @@ import numpy as np
 
 from customer_profiles.conversion.baselines import Model
 from customer_profiles.conversion.batches import Part
-from customer_profiles.conversion.columns import column_kinds, measures_among, mistakable, with_numbers
+from customer_profiles.conversion.columns import (
+    column_kinds,
+    hardly_repeating,
+    measures_among,
+    mistakable,
+    unread,
+    with_numbers,
+)
 from customer_profiles.conversion.examples import Examples
 from customer_profiles.conversion.importance import importance
 from customer_profiles.conversion.leaks import (
@@ -28,13 +35,13 @@ WORTH_A_LOOK = 0.80
 """AUC of a column alone that is allowed, and rarely one of what is known beforehand."""
 
 
-def doubts_of_columns(rows: Part, unread: Sequence[str]) -> Iterator[str]:
-    """Columns that are ``unread``, that are better converted, or that are too good to be true.
+def doubts_of_columns(rows: Part) -> Iterator[str]:
+    """Columns that are not read, that are better converted, or that are too good to be true.
 
     Of the last, ``train`` stops a model; but here nobody is judged.
     """
-    if unread:
-        yield f"not read, neither numbers nor categories: {', '.join(unread)}"
+    if odd := [*unread(rows.frame), *hardly_repeating(rows.frame)]:
+        yield f"not read, neither numbers nor categories: {', '.join(odd)}"
     if text := mistakable(rows.frame):
         yield f"read as categories, convert them if they are amounts or days: {', '.join(text)}"
     numeric, categories = column_kinds(rows.frame)

@@ -257,7 +257,7 @@ class ConversionModel:
         odd = unread(sample.frame) if self._unnamed else []
         if len(odd) == len(sample.frame.columns):
             raise InputsError(f"there is no column to learn from; not read: {', '.join(odd) or 'none'}")
-        self._tell(doubts_of_columns(sample, odd))
+        self._tell(doubts_of_columns(sample))
 
     def _fit_whole(self, rows: Part, as_of: np.ndarray) -> Self:
         """Learn the shapes from ``rows`` and blend them."""

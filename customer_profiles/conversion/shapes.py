@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from customer_profiles.conversion.columns import RARE
+
 DETAILED, SMOOTH, LINEAR = "detailed", "smooth", "linear"
 STEPPED, BRANCHED = "stepped", "branched"
 NETWORKS: dict[str, dict[str, Any]] = {
     DETAILED: {},
     SMOOTH: {"bends": 0},
-    LINEAR: {"bends": 0, "hidden": (), "levels": {"rare_count": 5, "most_levels": 400}},
+    LINEAR: {"bends": 0, "hidden": (), "levels": {"rare_count": RARE, "most_levels": 400}},
 }
 """What a shape sets instead of the model's parameters. The smooth one has no ramps, which wins where there
 is little to learn; the linear one is a logistic regression with scikit-learn's penalty, on normal scores

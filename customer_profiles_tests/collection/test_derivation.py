@@ -136,6 +136,9 @@ CATALOGUE = {
     "shoe polish": "care",
     "手机": "phones",
     "手机壳": "cases",
+    "tea": "drinks",
+    "dress": "fashion",
+    "1": "firsts",
 }
 
 
@@ -156,6 +159,15 @@ CATALOGUE = {
         ("ho or so", None),
         ("s", None),
         ("umbrella", None),
+        ("steak", None),
+        ("teapot", None),
+        ("TEA,green", "drinks"),
+        ("dresses", "fashion"),
+        ("dress42", "fashion"),
+        ("新款tea杯", "drinks"),
+        ("iphone 12", None),
+        ("iphone 1", "firsts"),
+        ("1l bottle of 21", None),
         (None, None),
     ],
 )

@@ -63,6 +63,20 @@ def test_what_stands_on_an_orders_first_line_alone_holds_for_its_other_lines(own
     assert column(own.rows(), "ordered_at")[0] == datetime(2026, 3, 3, 2, tzinfo=UTC)
 
 
+def test_days_since_the_order_before_add_up_to_days(own: OwnData) -> None:
+    own.put("f.csv", "No,who,nth,gap,Paid\n3,u1,10,7.0,1\n1,u1,1,,1\n2,u1,2,15.0,1\n4,u2,1,,1\n")
+    days = "SUM(COALESCE(gap, 0)) OVER (PARTITION BY who ORDER BY nth)"
+    at = {"expression": days, "date_format": "days_since 2026-03-01"}
+    columns = ORDER | {"customer_id": "who", "ordered_at": at, "status_at": at}
+    own.says({"path": "f.csv", "numbers": ["gap", "nth"], "columns": columns})
+    assert delivered_days(own.home(), "orders")[-1] == date(2026, 3, 23)
+    assert [column(own.rows(day=date(2026, 3, day)), "order_id") for day in (1, 16, 23)] == [
+        ["1", "4"],
+        ["2"],
+        ["3"],
+    ]
+
+
 def test_files_are_joined_on_columns_of_other_names_and_in_other_layouts(own: OwnData) -> None:
     own.put("lines_2026-03-03.csv", "order,sku,Paid,status\nA,s1,1.00,packed\nA,s2,2.00,packed\nB,s3,3,\n")
     own.put("orders.txt", "id;buyer;At;status\nA;b1;2026-03-03 10:00:00;paid\nC;b9;2026-03-03;paid\n")

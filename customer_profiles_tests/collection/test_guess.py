@@ -45,6 +45,21 @@ def test_last_words_of_a_column_tell_it_and_a_person_is_asked(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
+    ("header", "how"),
+    [
+        ("Customer ID,First Name,Last Name", {"expression": """CONCAT_WS(' ', "First Name", "Last Name")"""}),
+        ("客户编号,名字,姓氏", {"expression": """CONCAT_WS('', "姓氏", "名字")"""}),
+        ("customer_id,first_name,last_name,full_name", "full_name"),
+        ("customer_id,first_name,email", "first_name"),
+    ],
+)
+def test_a_first_and_a_last_name_are_one_name(tmp_path: Path, header: str, how: object) -> None:
+    _, source, text = guessed(tmp_path, "customers.csv", header + "\n")
+    assert source["columns"]["full_name"] == how
+    assert ("joined; correct it" in text) == isinstance(how, dict)
+
+
+@pytest.mark.parametrize(
     ("header", "table", "unsure"),
     [
         ("household_id,age,marital_status,kids_count", "customers", False),

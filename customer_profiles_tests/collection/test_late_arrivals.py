@@ -8,7 +8,7 @@ import pytest
 
 from customer_profiles.cleaning.clean import days_to_run_again, quarantine_days
 from customer_profiles.cleaning.tables import CLEANED
-from customer_profiles.collection.ledger import delivered, ledger, refusals
+from customer_profiles.collection.ledger import days_run, delivered, delivery_fates, ledger, refusals
 
 DAY = date(2026, 3, 3)
 NEXT, NEWEST = DAY + timedelta(days=1), DAY + timedelta(days=2)
@@ -55,6 +55,15 @@ def test_running_again_lets_nothing_in_twice(shop, sound) -> None:
     shop.run("events", NEWEST)
     assert shop.raw("events", day=NEXT).equals(before)
     assert ledger(shop.warehouse, "events").equals(entries)
+
+
+def test_a_days_fate_is_that_of_one_tables_delivery(shop, sound) -> None:
+    shop.deliver("events", events(sound, 1))
+    shop.run("events", DAY, NEXT)
+    shop.run("orders", DAY)
+    assert days_run(shop.warehouse) == [DAY, NEXT]
+    assert delivery_fates(shop.warehouse, "events") == {DAY: "loaded", NEXT: "absent"}
+    assert delivery_fates(shop.warehouse, "orders") == {DAY: "absent"}
 
 
 def test_each_later_state_of_a_file_brings_its_own_rows(shop, sound) -> None:

@@ -73,6 +73,17 @@ def test_large_ndjson_may_hold_a_piece_without_an_object(
         shop.receive("events")
 
 
+@pytest.mark.parametrize(("form", "head"), [("csv", HEADER), ("ndjson", "")])
+def test_a_large_file_of_blank_lines_is_a_delivery_without_rows(
+    shop, form: str, head: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_small_pieces(monkeypatch)
+    shop.deliver("events", head + "\n" * 9_000, form=form)
+    (part,) = reading_parts(shop)
+    assert [(file.places.height, file.bytes) for file in part.read()] == [(0, len(head) + 9_000)]
+    assert shop.run("events", DAY)[DAY].fate == "loaded"
+
+
 def test_a_large_file_is_asked_for_its_open_quotation_marks_alone(
     shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,6 +21,7 @@ from customer_profiles.collection.sources.finding import (
     delivered_days,
     find_delivery,
     lacking_sources,
+    lies_there,
     state_of_sources,
     waiting_days,
 )
@@ -882,6 +883,34 @@ def test_a_folder_that_may_not_be_entered_holds_nothing_and_stops_no_run(
     assert "that this user may see" in says
 
 
+@pytest.fixture
+def shut(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A folder that may be listed but not entered; its mode would not make it one: root enters all."""
+    stat = Path.stat
+
+    def entered(path: Path, **said: bool) -> object:
+        if path.parent.name == "texts":
+            raise PermissionError(13, "Permission denied", str(path))
+        return stat(path, **said)
+
+    monkeypatch.setattr(Path, "stat", entered)
+    return "texts"
+
+
+def test_what_lies_in_a_folder_that_may_be_listed_but_not_entered_is_there(own: OwnData, shut: str) -> None:
+    own.put(f"deliveries/{shut}/2026-03-03.csv", "text_id\n")
+    assert [lies_there(own.home(), table) for table in ("texts", "events")] == [True, False]
+    assert [("texts/2026-03-03.csv", -1, -1)] in state_of_sources(own.home())
+
+
+@pytest.mark.parametrize("name", ["o_{day}.csv", "*_{day}.csv", "o_2026-03-03.csv"])
+def test_a_file_in_such_a_folder_is_refused(own: OwnData, shut: str, name: str) -> None:
+    own.put(f"{shut}/o_2026-03-03.csv", csv_of([ROW]))
+    own.says({"path": f"{shut}/{name}", "columns": ORDER})
+    with pytest.raises(DeliveryError, match=r"orders of 2026-03-03: .*cannot be read.*Permission denied"):
+        own.receive()
+
+
 def test_a_new_or_changed_file_is_seen_from_outside(own: OwnData) -> None:
     own.says({"path": "in/{day}.csv", "columns": ORDER})
     states = [state_of_sources(own.home())]
@@ -952,7 +981,8 @@ MISTAKES = {
     MAPPED + "status:": "line 6: .*status.column: .*at least 1 character",
     FILE
     + "      path: x\n      delivery_day: [order_at]": "line 5: .*order_at: .* did you mean 'ordered_at'",
-    FILE + "      path: x\n      delivery_day: 2026-13-45": "line 5: .*2026-13-45: there is no such column",
+    FILE + "      path: x\n      delivery_day: 2026-13-45": "line 5: .*there is no such day; .*2026-13-45",
+    FILE + "      path: x\n      delivery_day: tomorrow": "line 5: .*tomorrow: there is no such column",
     FILE + "      path: x\n      join: [{path: 'o_{day}', on: a}]": "line 3: .*but `path` has none",
     MAPPED
     + "status: {column: A, values: {x: done}}": "line 6: .*status.values.x: 'done' is none of placed, paid",

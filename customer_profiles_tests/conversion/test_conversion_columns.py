@@ -118,10 +118,21 @@ def test_a_list_where_the_model_reads_a_number_or_text_is_named():
 
 def test_columns_that_are_not_read_are_told():
     rows = 100
-    frame = pl.DataFrame({"spend": np.arange(rows), "basket": [[1]] * rows, "box": [{"a": 1}] * rows})
+    place = range(rows)
+    frame = pl.DataFrame(
+        {
+            "spend": np.arange(rows),
+            "basket": [[1]] * rows,
+            "box": [{"a": 1}] * rows,
+            "note": [f"note {n // 2}" if n < 60 else f"note {n}" for n in place],
+            "shop": [f"shop {n // 5}" for n in place],
+            "town": [f"town {min(n, 70)}" for n in place],
+        }
+    )
     label, told = np.arange(rows) % 2, []
     ConversionModel(shapes=["stepped"], report=told.append).fit(frame, label)
     assert "not read, neither numbers nor categories: basket (List(Int64)), box (Struct" in told[0]
+    assert told[0].endswith("({'a': Int64})), note (words that hardly repeat)")
     with pytest.raises(InputsError, match=r"no column to learn from; not read: basket \(List"):
         ConversionModel().fit(frame.select("basket"), label)
 
@@ -144,7 +155,8 @@ def test_amounts_and_days_that_are_text_are_told():
     )
     ConversionModel(shapes=["stepped"], report=told.append).fit(frame, label)
     columns = "dirty (1.5), paid (1,000.50), part (0%), since (1/1/2026)"
-    assert told[0] == f"read as categories, convert them if they are amounts or days: {columns}"
+    assert told[0].endswith("categories: postcode (words that hardly repeat), sku (words that hardly repeat)")
+    assert told[1] == f"read as categories, convert them if they are amounts or days: {columns}"
     told.clear()
     ConversionModel(shapes=["stepped"], report=told.append, categories=["sku"], numeric=["spend"]).fit(
         frame, label

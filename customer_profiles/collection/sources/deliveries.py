@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -56,9 +57,15 @@ def deliveries_days(_: object, table: str, home: Home) -> list[date]:
 
 
 def deliveries_state(_: object, table: str, home: Home) -> list[FileState]:
-    """The visible files that lie there."""
-    files = (file for file in sorted((home.deliveries / table).rglob("*")) if file.is_file())
+    """The visible files that lie there, those in a folder that may be listed but not entered too."""
+    files = (file for file in sorted((home.deliveries / table).rglob("*")) if not _is_folder(file))
     return [state_of_file(file, home) for file in files if is_visible(file)]
+
+
+def _is_folder(entry: Path) -> bool:
+    with suppress(PermissionError):  # what lies in a folder that this user may not enter cannot be looked at
+        return entry.is_dir()
+    return False
 
 
 def state_of_file(file: Path, home: Home) -> FileState:

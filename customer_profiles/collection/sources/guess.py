@@ -26,7 +26,7 @@ from customer_profiles.collection.sources.schema_matching import (
     only_times,
     tells,
 )
-from customer_profiles.collection.sources.stand_ins import NOT_FOUND, stand_in
+from customer_profiles.collection.sources.stand_ins import NOT_FOUND, stand_in, whole_name
 from customer_profiles.collection.sources.time_formats import are_iso, swapped, time_format
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.contracts.columns import columns_of, spellings
@@ -166,6 +166,9 @@ def _columns(table: str, cells: pl.DataFrame) -> tuple[dict[str, Any], list[str]
         notes += [f"{main}: taken from {found}, which holds times; is it that?", *more]
     _name_what_is_viewed(columns, cells)
     notes += _told_once(table, columns, cells)
+    if table == "customers" and "full_name" not in columns and (made := whole_name(cells)):
+        columns["full_name"], note = made
+        notes.append(note)
     for name in required:
         if name not in columns:
             columns[name], note = stand_in(table, name, columns, cells)

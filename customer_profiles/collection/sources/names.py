@@ -34,6 +34,8 @@ NAMES: dict[str, str] = {
     "registered_at": "registered_at signup_date sign_up_date created_at created register_time "
     "registration_date join_date 注册时间 注册日期 入会时间",
     "full_name": "full_name name customer_name 姓名 客户姓名 会员姓名",
+    "given_name": "first_name forename 名 名字",
+    "family_name": "last_name surname 姓 姓氏",
     "birth_date": "birth_date birthday date_of_birth dob 出生日期 生日",
     "gender": "gender sex 性别",
     "email": "email e_mail mail email_address 邮箱 电子邮箱",

@@ -46,10 +46,22 @@ def matches(pattern: str, folder: Path) -> list[Path]:
     """Files, and what cannot be read as one, that a glob finds, as far as it is visible."""
     whole = _from(pattern, folder)
     found = sorted(Path(whole.anchor).glob(str(whole.relative_to(whole.anchor))))
-    with suppress(PermissionError):  # in a folder that this user may not enter a glob finds nothing either
-        if (folder / pattern).is_symlink():
-            found = [folder / pattern]  # a broken link too: a glob without a star passes it over
+    if _passed_over(folder / pattern):
+        found = [folder / pattern]
     return [path for path in found if is_visible(path)]
+
+
+def _passed_over(path: Path) -> bool:
+    """Whether a path without a star leads to what a glob passes over, unlike one with a star.
+
+    A broken link, and what lies in a folder that this user may list but not enter. Who reads it says so.
+    """
+    try:
+        return path.is_symlink()
+    except PermissionError:
+        with suppress(OSError):
+            return path in path.parent.iterdir()
+    return False
 
 
 def is_visible(file: Path) -> bool:

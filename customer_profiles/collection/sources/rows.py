@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -77,8 +78,9 @@ def mapped_pieces(source: Found, table: str, day: date | str, file: Path, home: 
     """
     name = name_of(file, home)
     refuse = refusal(table, day, name)
-    if not file.is_file():
-        raise refuse("it is no file that can be read (a folder, or a broken link); correct `path`")
+    with suppress(PermissionError):  # who opens it says that this user may not
+        if not file.is_file():
+            raise refuse("it is no file that can be read (a folder, or a broken link); correct `path`")
     if isinstance(source, LogSource):
         yield from read_log(source, table, file, name, home, refuse)
         return

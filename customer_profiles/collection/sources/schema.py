@@ -116,6 +116,16 @@ def with_minutes(form: str) -> str:
     return form + ":%M" if alone else form
 
 
+def _a_day_or_names(value: Any) -> Any:
+    """What begins with a digit is a day: no column does."""
+    if not isinstance(value, str) or not value[:1].isdigit():
+        return value
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise ValueError("there is no such day; write one as 2026-03-31") from None
+
+
 def _pairs(value: Any) -> Any:
     """``a`` and ``[a, b]`` are short for ``{a: a}`` and ``{a: a, b: b}``."""
     names = _listed(value)
@@ -137,6 +147,7 @@ def _an_expression(text: str) -> str:
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 Formats = Annotated[tuple[Annotated[str, AfterValidator(_a_date_format)], ...], BeforeValidator(_listed)]
+DayOrNames = Annotated[date | Names, Field(union_mode="left_to_right"), BeforeValidator(_a_day_or_names)]
 DayPath = Annotated[str, AfterValidator(_a_path_that_tells_its_day)]
 Zone = Annotated[str, AfterValidator(_a_zone)]
 Expression = Annotated[str, AfterValidator(_an_expression)]
@@ -297,9 +308,8 @@ class FilesSource(_Mapped, _LaidOut):
     join: tuple[Join, ...] = Field(
         (), description="files whose columns are joined to each row; NULL where none is alike"
     )
-    delivery_day: date | Names = Field(
+    delivery_day: DayOrNames = Field(
         (),
-        union_mode="left_to_right",
         description="of a path without {day}: the table's columns of which the latest tells the day on which "
         "a row arrived (by default all its times), or the day on which the whole file did",
     )

@@ -180,6 +180,18 @@ def _is_no_number(found: str, cells: pl.DataFrame) -> bool:
     return letters(found).endswith("name") and not cells[found].str.contains(r"\d\s*$").all()
 
 
+def parts_of_a_name(cells: pl.DataFrame) -> list[str]:
+    """The columns that hold first and last names, in the order in which they are said; none if not both."""
+    given, family = (column_of(part, cells) for part in ("given_name", "family_name"))
+    if given is None or family is None:
+        return []
+    return [given, family] if family.isascii() else [family, given]
+
+
+def _is_a_part_of_a_name(found: str, cells: pl.DataFrame) -> bool:
+    return found in parts_of_a_name(cells)
+
+
 UNIT_PRICES = {"price", "unitprice", "单价", "价格"}
 """Names of an amount that is a piece's where pieces are told, not the line's."""
 BESIDE_THE_AMOUNT = {"discount", "refund", "refunded", "tax", "shipping", "fee"}
@@ -191,6 +203,7 @@ MISTAKEN: dict[str, Callable[[str, pl.DataFrame], bool]] = {
     "quantity": _is_no_number_of_pieces,
     "line_number": _is_no_place,
     "order_id": _is_no_number,
+    "full_name": _is_a_part_of_a_name,
 }
 """How a file's column of a fitting name shows that it is something else."""
 

@@ -13,6 +13,7 @@ from customer_profiles.collection.sources.schema_matching import (
     column_of,
     column_of_own_ids,
     is_a_total,
+    parts_of_a_name,
 )
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.contracts.columns import columns_of
@@ -58,6 +59,15 @@ def stand_in(table: str, name: str, columns: dict[str, Any], cells: pl.DataFrame
     if name.endswith("_id") and name not in ("customer_id", "product_id"):
         return {"hash_of": cells.columns}, f"{name}: made from all columns; name the one that holds it"
     return _made_up(table, name, columns, cells)
+
+
+def whole_name(cells: pl.DataFrame) -> tuple[Any, str] | None:
+    """What a customer's name is made of where first and last name stand apart; None if they do not."""
+    if not (parts := parts_of_a_name(cells)):
+        return None
+    between = "' '" if parts[0].isascii() else "''"
+    how = {"expression": f'CONCAT_WS({between}, "{parts[0]}", "{parts[1]}")'}
+    return how, f"full_name: {parts[0]} and {parts[1]} joined; correct it if names are said in another order"
 
 
 def _by_whom_and_when(columns: dict[str, Any]) -> list[str]:
