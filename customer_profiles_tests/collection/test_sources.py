@@ -975,6 +975,7 @@ MISTAKES = {
     FILE + "      path: x\n      quote: “": r"line 5: tables.orders\[0\].quote: .*\(got '“'\)",
     FILE + "      path: x\n      drop: {a: 'SELEC )'}": "line 5: .*not a Polars-SQL",
     MAPPED + "status: {expression: UPPER(วันที่)}": "line 6: .*name of more than letters.* in double quotes",
+    MAPPED + "status: {expression: LOWER(user)}": "line 6: .*a word of SQL such as user, .* in double quotes",
     "tables:\n  orders: []\n  orders: []": "line 3: 'orders' stands twice in tables; keep one",
     "tables:\n  orders: {kind: files, path: x}": "line 2: tables.orders: it is a list",
     "tables: orders": "line 1: tables: it is lines of `key: value`",

@@ -140,7 +140,7 @@ def _an_expression(text: str) -> str:
         reason = str(error).splitlines()[0]
         raise ValueError(
             f"{text!r} is not a Polars-SQL expression: {reason}; a column's name of more than letters, "
-            f"digits and _ stands in double quotes"
+            f"digits and _, or that is a word of SQL such as user, stands in double quotes"
         ) from error
     return CAST_TO_INT.sub(lambda found: found[1] or f"{found[2]}BIGINT", text)
 
