@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -139,8 +138,7 @@ def learn_trees(inputs: TreeInputs, growth: Mapping[str, Any], part: Part, count
             held = fold == member
             with threadpool_limits(1):
                 trees.set_params(max_iter=grown + MORE_TREES).fit(matrix[~held], target[~held])
-                stages = trees.staged_decision_function(matrix[held])
-                logits[:, held] = np.array([np.ravel(logit) for logit in islice(stages, grown, None)])
+                logits[:, held] = trees.newest_stages(matrix[held])
         for logit in logits:
             course.note(target, logit)
     model = BoostedShape(inputs, Trees.mean([Trees.of(each, course.best) for each in members_of.values()]))
