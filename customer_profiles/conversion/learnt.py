@@ -132,14 +132,14 @@ def learn_trees(inputs: TreeInputs, growth: Mapping[str, Any], part: Part, count
         if (fold == member).any() and len(np.unique(target[fold != member])) == 2
     }
     course = Course()
-    while (grown := len(course.losses)) < MOST_TREES and grown - course.best < MORE_TREES:
-        logits = np.tile(logit_of(target.mean()), (MORE_TREES, len(target)))
-        for member, trees in members_of.items():
-            held = fold == member
-            with threadpool_limits(1):
+    with threadpool_limits(1, user_api="openmp"):  # BLAS' limit would hold, and end, for all threads
+        while (grown := len(course.losses)) < MOST_TREES and grown - course.best < MORE_TREES:
+            logits = np.tile(logit_of(target.mean()), (MORE_TREES, len(target)))
+            for member, trees in members_of.items():
+                held = fold == member
                 trees.set_params(max_iter=grown + MORE_TREES).fit(matrix[~held], target[~held])
                 logits[:, held] = trees.newest_stages(matrix[held])
-        for logit in logits:
-            course.note(target, logit)
+            for logit in logits:
+                course.note(target, logit)
     model = BoostedShape(inputs, Trees.mean([Trees.of(each, course.best) for each in members_of.values()]))
     return Learnt(model, course)
