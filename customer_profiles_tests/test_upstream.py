@@ -463,27 +463,35 @@ def test_apprise_tells_a_refused_connection_from_one_that_was_cut_off() -> None:
     assert "127.0.0.1" in refused.reason
 
 
-def test_trees_grown_in_steps_are_scikit_learns_own_and_cut_columns_once(
+def test_trees_grown_in_steps_are_scikit_learns_own_and_no_step_repeats_anothers_work(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What is overridden is private to scikit-learn."""
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.ensemble._hist_gradient_boosting.binning import _BinMapper
+    from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
     from threadpoolctl import threadpool_limits
 
     draw = np.random.default_rng(1)
     matrix = draw.normal(size=(2_000, 4))
     label = matrix[:, 0] + draw.normal(size=2_000) > 0
     cuts, fit = [], _BinMapper.fit
+    asked, predict = [], TreePredictor.predict_binned
     growth = {"max_leaf_nodes": 8, "max_features": 0.5, "early_stopping": False, "warm_start": True}
     original = HistGradientBoostingClassifier(**growth, random_state=3)
     in_steps = grown_in_steps()(**growth, random_state=3)
+    other = draw.normal(size=(500, 4))
     with threadpool_limits(1):
         for trees in (10, 20, 30):
             original.set_params(max_iter=trees).fit(matrix, label)
         monkeypatch.setattr(_BinMapper, "fit", lambda *rows, **how: cuts.append(1) or fit(*rows, **how))
+        monkeypatch.setattr(
+            TreePredictor, "predict_binned", lambda *rows, **how: asked.append(1) or predict(*rows, **how)
+        )
+        stages = []
         for trees in (10, 20, 30):
-            in_steps.set_params(max_iter=trees).fit(matrix, label)
-        expected = original.decision_function(matrix)
-        assert np.array_equal(in_steps.decision_function(matrix), expected)
-    assert len(cuts) == 1
+            stages.append(in_steps.set_params(max_iter=trees).fit(matrix, label).newest_stages(other))
+        assert np.array_equal(in_steps.decision_function(matrix), original.decision_function(matrix))
+        expected = [np.ravel(logit) for logit in original.staged_decision_function(other)]
+        assert np.array_equal(np.concatenate(stages), expected)
+    assert (len(cuts), len(asked)) == (1, 20)

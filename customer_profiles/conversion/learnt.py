@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -133,15 +132,14 @@ def learn_trees(inputs: TreeInputs, growth: Mapping[str, Any], part: Part, count
         if (fold == member).any() and len(np.unique(target[fold != member])) == 2
     }
     course = Course()
-    while (grown := len(course.losses)) < MOST_TREES and grown - course.best < MORE_TREES:
-        logits = np.tile(logit_of(target.mean()), (MORE_TREES, len(target)))
-        for member, trees in members_of.items():
-            held = fold == member
-            with threadpool_limits(1):
+    with threadpool_limits(1, user_api="openmp"):  # BLAS' limit would hold, and end, for all threads
+        while (grown := len(course.losses)) < MOST_TREES and grown - course.best < MORE_TREES:
+            logits = np.tile(logit_of(target.mean()), (MORE_TREES, len(target)))
+            for member, trees in members_of.items():
+                held = fold == member
                 trees.set_params(max_iter=grown + MORE_TREES).fit(matrix[~held], target[~held])
-                stages = trees.staged_decision_function(matrix[held])
-                logits[:, held] = np.array([np.ravel(logit) for logit in islice(stages, grown, None)])
-        for logit in logits:
-            course.note(target, logit)
+                logits[:, held] = trees.newest_stages(matrix[held])
+            for logit in logits:
+                course.note(target, logit)
     model = BoostedShape(inputs, Trees.mean([Trees.of(each, course.best) for each in members_of.values()]))
     return Learnt(model, course)

@@ -275,10 +275,15 @@ class ConversionModel:
     def _learn_all(self, rows: Part, shapes: Sequence[str]) -> dict[str, Learnt]:
         """Each of ``shapes``; not the smooth one where the detailed one has no ramps: they are the same.
 
-        Trees grow in one thread beside the networks, which do not fill two cores.
+        Trees grow in one thread beside the networks, which do not fill two cores; BLAS has one thread then,
+        in all of the process: with two, sums differ in their last digits.
         """
+        import scipy.linalg  # noqa: F401  (has a BLAS of its own, which a limit finds once it is loaded)
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
         learnt: dict[str, Learnt] = {}
-        with ThreadPoolExecutor(1) as pool:
+        threads = 1 if set(shapes) & set(TREES) else None
+        with threadpool_limits(threads, user_api="blas"), ThreadPoolExecutor(1) as pool:
             beside = {shape: pool.submit(self._learn, shape, rows) for shape in shapes if shape in TREES}
             for shape in shapes:
                 if shape in beside:

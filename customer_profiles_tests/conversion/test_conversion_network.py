@@ -9,11 +9,13 @@ import polars as pl
 import pytest
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_info
 
 from customer_profiles.conversion import Batch, ConversionModel, InputsError, ModelFileError, doubts, network
 from customer_profiles.conversion.batches import TooFewExamples, folds, snapshots
 from customer_profiles.conversion.calibration import fit_calibration, logit_of, sigmoid
 from customer_profiles.conversion.leaks import roc_auc
+from customer_profiles.conversion.learnt import learn_trees
 from customer_profiles.conversion.members import batch_size, passes
 from customer_profiles.conversion.shapes import ONE_OF_EACH, blend
 from customer_profiles.warehouse.artefacts import write_checksums
@@ -226,6 +228,24 @@ def test_trees_draw_a_jump_and_are_stored_without_pickle(tmp_path):
     odd = pl.DataFrame({"x": [None, float("inf"), -1e300], "city": ["never seen", None, ""]})
     assert ConversionModel.load(tmp_path).predict(odd).tolist() == model.predict(odd).tolist()
     assert {path.suffix for path in tmp_path.rglob("*") if path.is_file()} == {".npz", ".json"}
+
+
+def test_sums_have_one_thread_whether_trees_still_grow_or_not_and_their_own_number_afterwards(monkeypatch):
+    def threads():
+        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+    def watched(*given):
+        seen.append(threads())
+        grown = learn_trees(*given)
+        seen.append(threads())
+        return grown
+
+    frame, label, _ = planted(200)
+    seen, before = [], threads()
+    monkeypatch.setattr(network, "learn_trees", watched)
+    ConversionModel(shapes=["stepped"]).fit(frame, label)
+    assert seen == [{1}, {1}]
+    assert threads() == before
 
 
 def test_columns_that_tell_nothing_leave_the_trees_as_they_are():
