@@ -17,8 +17,8 @@ from customer_profiles.orchestration.partitions import (
     DAILY,
     FATE,
     GONE,
-    REFUSED,
     RUN_AGAIN,
+    WHY_REFUSED,
     days_of,
     is_rebuild,
     store_days,
@@ -60,7 +60,7 @@ def raw_asset(table: str) -> dg.AssetsDefinition:
                 notes = {
                     FATE: told.fate,
                     "delivery": told.says,
-                    REFUSED: "; ".join(told.refused),
+                    WHY_REFUSED: "; ".join(told.refused),
                     RUN_AGAIN: ", ".join(map(str, told.run_again)),
                     GONE: "; ".join(told.gone),
                 }

@@ -18,14 +18,6 @@ FEW = 20
 """Text that reads as numbers is a category all the same if it has no more distinct values than this."""
 RARE = 5
 """A category that is seen less often is read by no network."""
-LIKE_AMOUNT_OR_DAY = "|".join(
-    (
-        r"^[-+]?[¥$€£]? ?\d[\d.,' ]*( ?[%¥$€£])?$",
-        r"^\d{4}[-/.]\d\d?[-/.]\d\d?([T ].*)?$",
-        r"^\d\d?[-/.]\d\d?[-/.]\d{2,4}$",
-    )
-)
-"""Text that a person takes for an amount or a day."""
 MILLISECONDS_A_DAY = 86_400_000
 TEXT = (pl.String, pl.Categorical, pl.Enum)
 SPELT = {"True": "true", "TRUE": "true", "False": "false", "FALSE": "false", "": None}
@@ -68,39 +60,6 @@ def unread(frame: pl.DataFrame) -> list[str]:
     """The columns that are neither numbers nor categories, each with its type."""
     read = {name for kind in column_kinds(frame) for name in kind}
     return [f"{name} ({dtype})" for name, dtype in frame.schema.items() if name not in read]
-
-
-def mistakable(frame: pl.DataFrame) -> list[str]:
-    """Categories that are rather amounts or days written as text, each with such a cell.
-
-    A ``%``, a thousands separator or another word keeps a column from being read as numbers, a day whose
-    place nobody can tell from the month's from being read as times; and of text with so many values hardly
-    any is frequent enough to tell something.
-    """
-    cells = {name: _amount_or_day(filled_cells(frame[name])) for name in column_kinds(frame)[1]}
-    return [f"{name} ({cell})" for name, cell in cells.items() if cell is not None]
-
-
-def hardly_repeating(frame: pl.DataFrame) -> list[str]:
-    """Free text and keys: categories of which most cells are their own value, and none is a frequent one.
-
-    Those that are ``mistakable`` are not among them. That a cell is empty is read all the same.
-    """
-    found = []
-    for name in column_kinds(frame)[1]:
-        filled = filled_cells(frame[name])
-        counts: list[int] = filled.value_counts()["count"].to_list()
-        if 2 * len(counts) > len(filled) and max(counts) < RARE and _amount_or_day(filled) is None:
-            found.append(f"{name} (words that hardly repeat)")
-    return found
-
-
-def _amount_or_day(filled: pl.Series) -> str | None:
-    """The first cell of text that is rather amounts or days; None if it is something else."""
-    like = filled.filter(filled.str.contains(LIKE_AMOUNT_OR_DAY))
-    if filled.n_unique() > FEW and len(like) > len(filled) / 2 and not like.str.contains(r"^0\d+$").any():
-        return str(like[0])
-    return None
 
 
 def require(frame: pl.DataFrame, columns: Sequence[str]) -> None:

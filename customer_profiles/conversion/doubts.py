@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import polars as pl
 
 from customer_profiles.conversion.baselines import Model
 from customer_profiles.conversion.batches import Part
 from customer_profiles.conversion.columns import (
+    FEW,
+    RARE,
     column_kinds,
-    hardly_repeating,
+    filled_cells,
     measures_among,
-    mistakable,
     unread,
     with_numbers,
 )
@@ -33,6 +35,14 @@ LOOKED_AT_RARE = 500
 """Rows of the rarer class, about so many, that are then looked at: of three buyers any column tells two."""
 WORTH_A_LOOK = 0.80
 """AUC of a column alone that is allowed, and rarely one of what is known beforehand."""
+LIKE_AMOUNT_OR_DAY = "|".join(
+    (
+        r"^[-+]?[¥$€£]? ?\d[\d.,' ]*( ?[%¥$€£])?$",
+        r"^\d{4}[-/.]\d\d?[-/.]\d\d?([T ].*)?$",
+        r"^\d\d?[-/.]\d\d?[-/.]\d{2,4}$",
+    )
+)
+"""Text that a person takes for an amount or a day."""
 
 
 def doubts_of_columns(rows: Part) -> Iterator[str]:
@@ -40,11 +50,15 @@ def doubts_of_columns(rows: Part) -> Iterator[str]:
 
     Of the last, ``train`` stops a model; but here nobody is judged.
     """
-    if odd := [*unread(rows.frame), *hardly_repeating(rows.frame)]:
-        yield f"not read, neither numbers nor categories: {', '.join(odd)}"
-    if text := mistakable(rows.frame):
-        yield f"read as categories, convert them if they are amounts or days: {', '.join(text)}"
     numeric, categories = column_kinds(rows.frame)
+    filled = {name: filled_cells(rows.frame[name]) for name in categories}
+    mistakable = {name: cell for name in categories if (cell := _amount_or_day(filled[name]))}
+    free = [name for name in categories if name not in mistakable and _hardly_repeats(filled[name])]
+    if odd := [*unread(rows.frame), *(f"{name} (words that hardly repeat)" for name in free)]:
+        yield f"not read, neither numbers nor categories: {', '.join(odd)}"
+    if mistakable:
+        told = ", ".join(f"{name} ({cell})" for name, cell in mistakable.items())
+        yield f"read as categories, convert them if they are amounts or days: {told}"
     every, rare = _examples(rows, numeric), int(min(rows.target.sum(), (1 - rows.target).sum()))
     step = max(1, min(len(every) // LOOKED_AT, rare // LOOKED_AT_RARE))
     some = every.where(np.arange(len(every)) % step == 0)
@@ -75,6 +89,25 @@ def doubts_of_model(model: Model, out_of_fold: np.ndarray, rows: Part) -> Iterat
     finding = model_is_not_too_good(roc_auc(rows.target, out_of_fold), leans_on)
     if not finding.passed:
         yield finding.says
+
+
+def _amount_or_day(filled: pl.Series) -> str | None:
+    """The first of a category's cells that is rather an amount or a day; None if most are something else.
+
+    A ``%``, a thousands separator or a word keeps a column from being read as numbers, a day whose place
+    nobody can tell from the month's from being read as times; and of text with so many values hardly any is
+    frequent enough to tell something.
+    """
+    like = filled.filter(filled.str.contains(LIKE_AMOUNT_OR_DAY))
+    if filled.n_unique() > FEW and len(like) > len(filled) / 2 and not like.str.contains(r"^0\d+$").any():
+        return str(like[0])
+    return None
+
+
+def _hardly_repeats(filled: pl.Series) -> bool:
+    """Whether a category is free text or a key: most cells are a value of their own, and none is frequent."""
+    counts: list[int] = filled.value_counts()["count"].to_list()
+    return 2 * len(counts) > len(filled) and max(counts) < RARE
 
 
 def _examples(rows: Part, numeric: Sequence[str]) -> Examples:

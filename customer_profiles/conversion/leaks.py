@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from customer_profiles.conversion.baselines import Model
+from customer_profiles.conversion.columns import MISSING
 from customer_profiles.conversion.examples import Examples, Split, shared_customers
 from customer_profiles.conversion.labels import label_window
 from customer_profiles.projection.matrix import numeric_matrix
@@ -33,7 +34,6 @@ FEWEST_BY_CHANCE = 5
 """Binomial variance from which the hits among so many rows are about normal."""
 BY_CHANCE = 1e-4
 """Chance with which honest shares lie as close to a number as its own rows' shares do."""
-UNKNOWN = "(missing)"
 SECONDS_A_DAY = 86_400
 BINS = 64
 """Parts of a number's range, of equal rows, in each of which the label may go its own way."""
@@ -112,7 +112,7 @@ def no_value_gives_the_label_away(
         if name in numeric and column.n_unique() > FEW_VALUES:
             ends = _known_or_end(column, train.label, _day if name in times else "{:.10g}".format)
             column = pl.select(pl.when(column.is_not_null()).then(ends)).to_series()
-        alike = pl.DataFrame({"value": column.cast(pl.String).fill_null(UNKNOWN), "positive": positive})
+        alike = pl.DataFrame({"value": column.cast(pl.String).fill_null(MISSING), "positive": positive})
         counted = alike.group_by("value").agg(pl.len().alias("rows"), pl.col("positive").sum())
         given = counted.filter(pl.col("rows") >= FEWEST_ALIKE, pl.col("positive") >= PURE * pl.col("rows"))
         told += [{"input": name, **row} for row in given.sort("value").iter_rows(named=True)]

@@ -329,14 +329,13 @@ class ConversionModel:
         """Return the (rows,) calibrated probability of each row, strictly between 0 and 1.
 
         A category never seen counts as a rare one; an unknown number as the median. Raises
-        ``InputsError`` naming columns that are gone, hold text where there were numbers, or numbers where
-        there were times (or the other way).
+        ``InputsError`` naming columns that are gone, that hold text where there were numbers, that measure
+        something else than in training (a number, a time, a duration), or are written in another way.
         """
         self._require_fitted()
         frame = with_days(as_frame(table), self.days_)
         require_measures(frame, self.measures_)
-        for shape in self.shapes_.values():
-            require_spelling(frame, shape.levels)
+        require_spelling(frame, self._levels())
 
         def answer(start: int) -> np.ndarray:
             rows = frame[start : start + AT_ONCE]
@@ -345,6 +344,14 @@ class ConversionModel:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             parts = list(pool.map(answer, range(0, max(frame.height, 1), AT_ONCE)))
         return self.calibration_.apply(np.concatenate(parts))
+
+    def _levels(self) -> dict[str, set[str]]:
+        """Of each column the categories that any shape knows."""
+        every = [(name, each) for shape in self.shapes_.values() for name, each in shape.levels.items()]
+        known: dict[str, set[str]] = {name: set() for name, _ in every}
+        for name, levels in every:
+            known[name].update(levels)
+        return known
 
     def predict_proba(self, table: Any) -> np.ndarray:
         """Return the (rows, 2) probabilities of 0 and of 1, as scikit-learn's classifiers do."""

@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -39,7 +40,7 @@ from customer_profiles.orchestration.watch import heartbeats, is_awaited, late, 
 from customer_profiles.privacy.secrets import FINGERPRINT_FILE, SecretError, load_secrets
 from customer_profiles.quality.alerts import Message
 from customer_profiles.settings import NO_HOME, Settings
-from customer_profiles.warehouse import HeldError, Session, Warehouse, WarehouseError
+from customer_profiles.warehouse import HeldError, Warehouse, WarehouseError
 from customer_profiles.warehouse.outbox import OutboxError
 
 State = Literal["ok", "warn", "error"]
@@ -75,7 +76,8 @@ def examine(settings: Settings, environ: Mapping[str, str], now: datetime | None
     except SourcesError as error:
         lines.append(Line("error", SOURCES, str(error)))
     lines += [*_zone(settings), *_disk(settings), *(_deliveries(home) if home else ())]
-    lines += [*_secrets(settings, environ), *_files(settings), *_addresses(environ)]
+    lines += [*_secrets(settings, environ), *_files(settings), *_thresholds(settings)]
+    lines += _addresses(environ)
     if not (settings.instance / "dagster.yaml").exists():
         return [
             *lines,
@@ -163,17 +165,22 @@ def _files(settings: Settings) -> Iterator[Line]:
             yield Line("ok", file.name, "not there yet: the first run makes it")
             continue
         try:
-            with Warehouse(file, lock_wait_seconds=0).session() as session:
+            with Warehouse(file, lock_wait_seconds=0).session():
                 yield Line("ok", file.name, f"{file.stat().st_size / 1e6:,.0f} MB, nobody holds it")
-                if file == settings.warehouse_file and settings.drift.columns:
-                    yield from _thresholds(session, settings)
         except WarehouseError as error:
             yield Line("warn" if isinstance(error, HeldError) else "error", file.name, str(error))
 
 
-def _thresholds(session: Session, settings: Settings) -> Iterator[Line]:
-    measured = measured_columns(session)
-    if measured and (idle := [name for name in settings.drift.columns if name not in measured]):
+def _thresholds(settings: Settings) -> Iterator[Line]:
+    """Columns with limits of their own of which nothing was ever measured: a name is mistyped."""
+    columns, file, measured = settings.drift.columns, settings.warehouse_file, frozenset[str]()
+    if columns and file.exists():
+        with (
+            suppress(WarehouseError),
+            Warehouse(file, lock_wait_seconds=0).session() as session,
+        ):  # told above
+            measured = measured_columns(session)
+    if measured and (idle := [name for name in columns if name not in measured]):
         says = f"no drift was ever measured of {', '.join(idle)}: correct the name, a table's and a column's"
         yield Line("warn", "drift.columns", says)
 

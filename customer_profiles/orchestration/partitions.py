@@ -21,7 +21,7 @@ RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_p
 REBUILD_TAG = "customer_profiles/rebuild"
 FATE = "fate of the delivery"
 """Metadata of a day's raw rows: whether its own delivery was loaded, absent or refused."""
-REFUSED = "refused"
+WHY_REFUSED = "refused"
 """Metadata of a day on which files could not be read, its own or late ones: why."""
 RUN_AGAIN = "days to run again"
 """Metadata of a day that changed after later days were run: these days, with commas between."""

@@ -19,7 +19,7 @@ from customer_profiles.collection.sources.rows import joined_files
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.orchestration.instance import ENDED_TAG
 from customer_profiles.orchestration.jobs import DAILY_PROFILES
-from customer_profiles.orchestration.partitions import REFUSED
+from customer_profiles.orchestration.partitions import WHY_REFUSED
 from customer_profiles.orchestration.platform import Platform, mapping_of, watched_home
 from customer_profiles.settings import Settings
 
@@ -172,7 +172,7 @@ def _ran(instance: dg.DagsterInstance, file: Watched) -> datetime | None:
     ).records
     if not records or records[0].asset_materialization is None:
         return None
-    if REFUSED in records[0].asset_materialization.metadata:
+    if WHY_REFUSED in records[0].asset_materialization.metadata:
         return None
     return datetime.fromtimestamp(records[0].timestamp, UTC)
 

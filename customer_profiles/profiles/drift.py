@@ -46,7 +46,7 @@ OF_OTHER_LABELS = {name: f"{SCORED} of {name}" for name in DEFINITIONS}
 """The scores of labels that are trained beside the profile's own, the first, whose are ``SCORED``."""
 OUTPUTS = {
     COMPONENTS: Watched(numbers=("reconstruction_error",)),
-    SCORED: Watched(numbers=("conversion_probability",)),
+    **dict.fromkeys((SCORED, *OF_OTHER_LABELS.values()), Watched(numbers=("conversion_probability",))),
     PARTED: Watched(numbers=("segment_confidence",), categories=("segment", "moved")),
 }
 WATCHED = watched(trait_column(trait) for trait in TRAITS.values() if trait.model_input)
@@ -115,9 +115,8 @@ def store_counts(session: Session, days: Sequence[date], models: Models, label: 
     moved = nw.col("segment") != nw.col("previous_segment")
     scores = session.read(SCORES, days[0], days[-1])
     for name in label.train:
-        of_label = scores.filter(nw.col("label") == name)
         stored_as = SCORED if name == label.train[0] else OF_OTHER_LABELS[name]
-        _store_outputs(session, SCORED, of_label, stored_as=stored_as)
+        _store_outputs(session, stored_as, scores.filter(nw.col("label") == name))
     _store_outputs(session, PARTED, session.read(SEGMENTS, days[0], days[-1]).with_columns(moved=moved))
     known = delivered(session)
     for as_of in session.days(CUSTOMER_FEATURES):
@@ -164,17 +163,14 @@ def _store_components(session: Session, day: date, fitted: Fitted[Projection]) -
     _store_outputs(session, COMPONENTS, session.rows_of(errors))
 
 
-def _store_outputs(session: Session, name: str, rows: nw.LazyFrame[Any], *, stored_as: str = "") -> None:
-    """Count what each version of a model says; ``stored_as`` another name where several say it."""
+def _store_outputs(session: Session, name: str, rows: nw.LazyFrame[Any]) -> None:
+    """Count what each version of a model says."""
     columns = OUTPUTS[name]
     there = rows.collect_schema().names()
     columns = Watched(columns.numbers, tuple(column for column in columns.categories if column in there))
     for version in session.collect(rows.select("model_version").unique())["model_version"]:
         of_version = rows.filter(nw.col("model_version") == version)
-        counted = count(
-            session, of_version, DAY, columns, table_name=stored_as or name, model_version=version
-        )
-        _store(session, counted)
+        _store(session, count(session, of_version, DAY, columns, table_name=name, model_version=version))
 
 
 def _store_labels(session: Session, as_of: date, label: LabelSettings) -> None:

@@ -201,22 +201,23 @@ def _told_once(table: str, columns: dict[str, Any], cells: pl.DataFrame) -> list
         for name, how in columns.items()
         if name in required_columns(table)
     }
-    gaps = {name: int((~tells(cells[found])).sum()) for name, found in mapped.items()}
+    empty_cells = {name: int((~tells(cells[found])).sum()) for name, found in mapped.items()}
+    gaps = {name: empty for name, empty in empty_cells.items() if empty}
     notes = []
     if amount := gaps.pop("amount_minor", 0):
         notes.append(
             f"amount_minor: {mapped['amount_minor']} is empty in {amount} of {cells.height} rows; the "
             f"order's total, which would count once a line if it were repeated? name a line's own amount"
         )
-    if gaps["order_id"]:
-        merged = {mapped[name] for name in gaps if gaps[name] >= gaps["order_id"]}
+    if "order_id" in gaps:
+        merged = {mapped[name] for name, empty in gaps.items() if empty >= gaps["order_id"]}
         down = ", ".join(name for name in cells.columns if name in merged)
         return [
             f"order_id: {order} is empty in {gaps['order_id']} of {cells.height} rows; merged cells? say "
             f"fill_down: [{down}]; or leave out by `drop` what is no order",
             *notes,
         ]
-    for name, empty in ((name, empty) for name, empty in gaps.items() if empty):
+    for name, empty in gaps.items():
         found = mapped[name]
         first = cells.select(pl.col(found).first().over(order)).to_series()
         above = bool((tells(first) & ~tells(cells[found])).any())
