@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import polars as pl
 
 from customer_profiles.collection.escapes import PARTED, as_parted, as_written, unescaped
-from customer_profiles.collection.json_cells import EXACT_FLOAT, json_row, nested_text
+from customer_profiles.collection.json_cells import EXACT_FLOAT, json_rows, nested_text
 from customer_profiles.collection.layouts import Layout, Ragged, Refuse
 from customer_profiles.collection.parsing import as_text
 from customer_profiles.collection.text_files import CHUNK, lines_of, open_text, require_closed, survey_text
@@ -128,26 +128,35 @@ def csv_options(layout: Layout, block: int, keep: Callable[[Any], str]) -> dict[
 
 
 def _read_ndjson(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFrame, Ragged]:
+    return next(ndjson_parts(file, layout, refuse), (pl.DataFrame(), []))
+
+
+def ndjson_parts(
+    file: Path, layout: Layout, refuse: Refuse, most: int | None = None
+) -> Iterator[tuple[pl.DataFrame, Ragged]]:
+    """At ``most`` so many lines at a time, under the names that were met so far.
+
+    The objects of a part may lack some names, or all. Broken lines alone, before any object, show a file of
+    another layout, which is refused.
+    """
     survey_text(file, layout, refuse)
-    cells: dict[str, list[str | None]] = {}
-    height = 0
-    ragged: Ragged = []
+    names: dict[str, None] = {}
+    before = 0
     with open_text(file, layout) as stream:
-        for number, line in enumerate((line for line in lines_of(stream) if line.strip()), start=1):
-            row = json_row(line, layout.decimal)
-            if row is None:
-                ragged.append((number, line.decode("utf-8-sig")))
-                continue
-            for name in [name for name in row if name not in cells]:
-                cells[name] = [None] * height
-            for name, column in cells.items():
-                column.append(row.get(name))
-            height += 1
-    if not cells and (height or ragged):
-        raise refuse(NO_OBJECTS)
-    rows = pl.DataFrame(cells, schema=dict.fromkeys(cells, pl.String))
-    rows.columns = tidy_names(rows.columns, refuse)
-    return rows, ragged
+        lines = (line for line in lines_of(stream) if line.strip())
+        while some := list(islice(lines, most)):
+            cells, sound = json_rows(some, layout.decimal)
+            names |= dict.fromkeys(cells.columns)
+            if not names:
+                raise refuse(NO_OBJECTS)
+            absent = pl.Series([None], dtype=pl.String).new_from_index(0, int(sound.sum()))
+            rows = pl.DataFrame({name: cells.get_column(name, default=absent) for name in names})
+            rows.columns = tidy_names(rows.columns, refuse)
+            yield (
+                rows,
+                [(before + place + 1, some[place].decode("utf-8-sig")) for place in (~sound).arg_true()],
+            )
+            before += len(some)
 
 
 def _read_parquet(file: Path, layout: Layout, refuse: Refuse) -> tuple[pl.DataFrame, Ragged]:

@@ -6,7 +6,7 @@ their place in the file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,11 @@ from typing import Any
 import polars as pl
 
 from customer_profiles.collection.formats import (
-    NO_OBJECTS,
     UNREAD,
     as_meant,
     csv_options,
     fixed_lines,
+    ndjson_parts,
     no_parquet,
     of_arrow,
     plain,
@@ -26,9 +26,8 @@ from customer_profiles.collection.formats import (
     split_fixed,
     tidy_names,
 )
-from customer_profiles.collection.json_cells import json_row
 from customer_profiles.collection.layouts import Layout, Ragged, Refuse
-from customer_profiles.collection.text_files import lines_of, open_text, require_closed, survey_text
+from customer_profiles.collection.text_files import open_text, require_closed, survey_text
 
 LARGE_FILE = 48_000_000
 """Bytes from which on a file is read piece by piece."""
@@ -89,38 +88,7 @@ def _within(ragged: Ragged, place: int, height: int) -> Ragged:
 
 
 def _ndjson_pieces(file: Path, layout: Layout, refuse: Refuse) -> Iterator[Piece]:
-    survey_text(file, layout, refuse)
-    lines: list[dict[str, str | None]] = []
-    ragged: Ragged = []
-    names: dict[str, None] = {}
-    with open_text(file, layout) as stream:
-        for number, line in enumerate((line for line in lines_of(stream) if line.strip()), start=1):
-            row = json_row(line, layout.decimal)
-            if row is None:
-                ragged.append((number, line.decode("utf-8-sig")))
-            else:
-                lines.append(row)
-                names.update(dict.fromkeys(row))
-            if len(lines) + len(ragged) >= ROWS:
-                yield _of_objects(lines, names, refuse), ragged
-                lines, ragged = [], []
-    if lines or ragged:
-        yield _of_objects(lines, names, refuse), ragged
-
-
-def _of_objects(
-    lines: list[dict[str, str | None]], names: Mapping[str, None], refuse: Refuse
-) -> pl.DataFrame:
-    """The objects' cells, under the names that were met so far: the objects of a piece may lack some, or all.
-
-    A piece of broken lines alone, before any object, shows a file of another layout.
-    """
-    if not names:
-        raise refuse(NO_OBJECTS)
-    cells = {name: [row.get(name) for row in lines] for name in names}
-    rows = pl.DataFrame(cells, schema=dict.fromkeys(names, pl.String))
-    rows.columns = tidy_names(rows.columns, refuse)
-    return rows
+    return ndjson_parts(file, layout, refuse, ROWS)
 
 
 def _fixed_pieces(file: Path, layout: Layout, refuse: Refuse) -> Iterator[Piece]:
