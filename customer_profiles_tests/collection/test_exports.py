@@ -521,6 +521,25 @@ def test_an_export_whose_columns_changed_is_two_sources(own: OwnData) -> None:
         own.home()
 
 
+def test_a_list_that_tells_no_time_is_of_the_day_in_its_name(own: OwnData) -> None:
+    columns = {
+        "product_id": "sku",
+        "name": "sku",
+        "category": {"constant": "g"},
+        "valid_from": {"constant": "{day}"},
+    }
+    own.says({"path": "goods/{day:%Y%m%d}.csv", "columns": columns}, "products")
+    for day, price in (("20260302", 5), ("20260303", 6)):
+        own.put(f"goods/{day}.csv", f"sku,list_price_minor\nP1,{price}\n")
+    for day, price in ((date(2026, 3, 2), 5), (OWN_DAY, 6)):
+        (row,) = own.rows("products", day)
+        assert (row["list_price_minor"], row["broken_rules"]) == (price, [])
+        assert row["valid_from"] == datetime(day.year, day.month, day.day, tzinfo=UTC)
+    with pytest.raises(SourcesError, match=r"a constant has \{day\}, and so has to have the `path`"):
+        own.says({"path": "goods/all.csv", "columns": columns}, "products")
+        own.home()
+
+
 @pytest.mark.parametrize("size", [None, 1])
 def test_a_backslash_takes_the_meaning_from_the_sign_behind_it(
     own: OwnData, monkeypatch: pytest.MonkeyPatch, size: int | None

@@ -379,6 +379,30 @@ def test_a_total_is_not_to_be_repeated_on_every_line(tmp_path: Path, numbers: st
     assert not any("实付金额" in line for line in text.splitlines() if "fill_down" in line or "FIRST" in line)
 
 
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("price_paid_gbp", "GBP"),
+        ("revenue_in_usd", "USD"),
+        ("Amount (€)", "EUR"),
+        ("lineTotalUSD", "USD"),
+        ("paid", "CNY"),
+    ],
+)
+def test_an_amount_is_told_by_other_names_and_its_currency_by_the_unit_behind_it(
+    tmp_path: Path, name: str, code: str
+) -> None:
+    _, source, _ = guessed(tmp_path, "o.csv", f"order_id,{name}\nA,9.90\nB,1\n")
+    assert source["columns"]["amount_minor"] == {"column": name, "minor_units": 2}
+    assert source["columns"]["currency"] == {"constant": code}
+
+
+@pytest.mark.parametrize("said", [("true", "false"), ("1", "0"), ("Y", "N")])
+def test_whether_an_order_is_paid_is_no_amount(tmp_path: Path, said: tuple[str, str]) -> None:
+    _, source, _ = guessed(tmp_path, "o.csv", f"order_id,paid\nA,{said[0]}\nB,{said[1]}\n")
+    assert source["columns"]["amount_minor"] == {"constant": ""}
+
+
 @pytest.mark.parametrize(("amount", "code"), [('"9,90 €"', "EUR"), ("12.50 USD", "USD"), ("$12.50", "CNY")])
 def test_the_currency_is_the_one_that_amounts_are_written_in(tmp_path: Path, amount: str, code: str) -> None:
     _, source, _ = guessed(tmp_path, "o.csv", f"order_id,total\nA,{amount}\nB,\n")
@@ -625,6 +649,42 @@ def test_a_list_without_a_time_is_of_one_day(tmp_path: Path) -> None:
     assert (
         "# updated_at: REQUIRED, not found; name the file's column; of a list that tells no time say" in text
     )
+
+
+def test_a_list_without_a_time_whose_name_tells_a_day_is_of_that_day(tmp_path: Path) -> None:
+    _, source, text = guessed(tmp_path, "c_2026-03-03.csv", "customerID,gender,tenure\n7590-VHVEG,Female,1\n")
+    assert source["columns"]["updated_at"] == {"constant": "{day}"}
+    assert "# updated_at: the day of the file, since no time was found" in text
+
+
+def test_columns_that_say_who_consents_are_rows_of_consents(tmp_path: Path) -> None:
+    rows = (
+        "id,created_at,Accepts Marketing,sms_opt_in,同意画像,Subscribed Boxes\n1,2026-03-03,yes,FALSE,是,3\n"
+    )
+    _, _, text = guessed(tmp_path, "customers.csv", rows)
+    assert "# Accepts Marketing, sms_opt_in, 同意画像: told by `consents`: name this file there too" in text
+    text = guess_source(tmp_path / "customers.csv", tmp_path, "consents")
+    parse_sources(text.encode(), tmp_path / "customers.csv")
+    sources = yaml.safe_load(text)["tables"]["consents"]
+    assert [(each["columns"]["purpose"]["constant"], each["columns"]["status"]) for each in sources] == [
+        (
+            "marketing_email",
+            {"column": "Accepts Marketing", "values": {"yes": "granted", "no": "denied"}},
+        ),
+        ("marketing_sms", {"column": "sms_opt_in", "values": {"TRUE": "granted", "FALSE": "denied"}}),
+        ("profiling", {"column": "同意画像", "values": {"是": "granted", "否": "denied"}}),
+    ]
+    assert {each["columns"]["effective_at"] for each in sources} == {"created_at"}
+    assert sources[0]["drop"] == {"not asked": "COALESCE(\"Accepts Marketing\", '') = ''"}
+    assert "not mapped, kept sealed: Subscribed Boxes" in text
+
+
+@pytest.mark.parametrize("table", ["consents", "social_edges", "identity_links"])
+def test_what_stands_in_for_a_column_of_one_table_is_not_said_of_another(tmp_path: Path, table: str) -> None:
+    file = tmp_path / "x.csv"
+    file.write_text("customer_id,at\n1,2026-03-03\n")
+    columns = yaml.safe_load(guess_source(file, tmp_path, table))["tables"][table][0]["columns"]
+    assert columns["status" if table == "consents" else "kind"] == {"constant": ""}
 
 
 def test_a_range_of_products_is_no_line_and_a_lines_id_no_product(tmp_path: Path) -> None:

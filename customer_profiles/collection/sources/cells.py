@@ -26,10 +26,13 @@ GAPS = r"[\s'’]"
 """What people write between the digits of an amount."""
 NO_THOUSANDS = rf"\d{GAPS}+\d{{1,2}}{GAPS}*([^\d\s'’]|$)"
 """A gap that may stand for the decimal sign: ``12'50``, ``12 50``."""
+CURRENCY_CODE = (
+    "AED|ARS|AUD|BGN|BRL|CAD|CHF|CLP|CNY|COP|CZK|DKK|EGP|EUR|GBP|HKD|HUF|IDR|ILS|INR|JPY|KRW|MXN|MYR|NGN|NOK"
+    "|NZD|PEN|PHP|PKR|PLN|RMB|RON|RSD|RUB|SAR|SEK|SGD|THB|TRY|TWD|UAH|USD|VND|ZAR"
+)
 CURRENCY = (
     r"(元|円|원|(?:US|CA|AU|NZ|HK|NT|MX|[RSAC])?\p{Sc}|TL|zł|Kč|kr\.?|Ft|Fr\.?|lei|лв\.?|руб\.?|грн\.?|Rs\.?|RM|Rp\.?"
-    r"|AED|ARS|AUD|BGN|BRL|CAD|CHF|CLP|CNY|COP|CZK|DKK|EGP|EUR|GBP|HKD|HUF|IDR|ILS|INR|JPY|KRW|MXN|MYR|NGN|NOK"
-    r"|NZD|PEN|PHP|PKR|PLN|RMB|RON|RSD|RUB|SAR|SEK|SGD|THB|TRY|TWD|UAH|USD|VND|ZAR)"
+    rf"|{CURRENCY_CODE})"
 )
 """What people write at either end of an amount: no ``k``, ``MIO`` or ``CR``, which change what it says."""
 CODES = {

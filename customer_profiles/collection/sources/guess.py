@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from glob import escape
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from customer_profiles.collection.parsing import ABSENT, MIDNIGHT, WHOLE
 from customer_profiles.collection.sources.cells import undecorated
 from customer_profiles.collection.sources.heads import GuessError, head_of
 from customer_profiles.collection.sources.names import MEANINGS
+from customer_profiles.collection.sources.opt_ins import not_asked, opt_ins
+from customer_profiles.collection.sources.places import tells_days
 from customer_profiles.collection.sources.purchases import as_deed, column_of_deeds, parted
 from customer_profiles.collection.sources.schema_matching import (
     absent_columns,
@@ -73,34 +75,52 @@ def guess_source(file: Path, home: Path, table: str | None = None, header: Seque
     held = held_columns(cells)
     asked, table = table, table or _table_of(held)
     held, drop, notes = parted(table, held)
-    columns, more = _columns(table, held)
-    notes += more
+    path, consents = _path(file, home), opt_ins(held)
+    told = consents if table == "consents" and consents else {"": {}}
+    mapped = {part: _columns(table, held, how, of_a_day=tells_days(path)) for part, how in told.items()}
+    every = {(part, name): how for part, (columns, _) in mapped.items() for name, how in columns.items()}
+    notes += dict.fromkeys(note for _, more in mapped.values() for note in more)
+    notes += _of_opt_ins(table, consents)
     few = 2 * absent_columns(table, held) > len(required_columns(table))
-    if asked is None and few and NOT_FOUND in columns.values():
+    if asked is None and few and NOT_FOUND in every.values():
         unsure = f"{table}: the file holds few of its columns; is it that? --table names another"
         notes.insert(0, f"{unsure}, and a file of details is joined to the one whose rows it tells more of")
     notes = [*_of_its_layout(layout, header), *notes, *_lists(cells)]
-    source = {"kind": "files", "path": _path(file, home), **layout, **({"drop": drop} if drop else {})}
-    source["columns"] = columns
-    computed = [columns[name] for name in ("amount_minor", "status") if name in columns]
-    if numbers := [name for how in computed for name in _roots(how)]:
-        source["numbers"] = list(dict.fromkeys(numbers))
-    if _decimal_comma(cells, columns):
-        source["decimal"] = ","
-    written = {"tables": {table: [source]}}
+    sources = [
+        _source({"kind": "files", "path": path, **layout}, drop | not_asked(part), columns, cells)
+        for part, (columns, _) in mapped.items()
+    ]
     text = yaml.dump(
-        written, Dumper=_NoAnchors, allow_unicode=True, sort_keys=False, width=100, default_flow_style=None
+        {"tables": {table: sources}},
+        Dumper=_NoAnchors,
+        allow_unicode=True,
+        sort_keys=False,
+        width=100,
+        default_flow_style=None,
     )
-    if "{day" not in source["path"] and re.search(r"\d{4}", file.name):
+    if not tells_days(path) and re.search(r"\d{4}", file.name):
         notes.append(
             "path: one file for all days; if its name tells a day, write {day} or {day:%d%m%Y} there"
         )
-    return "".join(f"# {note}\n" for note in (*notes, *_not_mapped(columns, cells))) + text
+    return "".join(f"# {note}\n" for note in (*notes, *_not_mapped(every, cells))) + text
 
 
 def _table_of(cells: pl.DataFrame) -> str:
     """The table that a file feeds: events where words say what was done, else the one that fits best."""
     return "events" if column_of_deeds(cells) else max(GUESSED, key=lambda name: fit(name, cells))
+
+
+def _source(
+    found: dict[str, Any], drop: dict[str, str], columns: dict[str, Any], cells: pl.DataFrame
+) -> dict[str, Any]:
+    """A source as it is written: where it is ``found``, what it drops, and what its columns are made of."""
+    source = {**found, **({"drop": drop} if drop else {}), "columns": columns}
+    computed = [columns[name] for name in ("amount_minor", "status") if name in columns]
+    if numbers := [name for how in computed for name in _roots(how)]:
+        source["numbers"] = list(dict.fromkeys(numbers))
+    if _decimal_comma(cells, columns):
+        source["decimal"] = ","
+    return source
 
 
 class _NoAnchors(yaml.SafeDumper):
@@ -123,7 +143,16 @@ def _of_its_layout(layout: dict[str, Any], header: Sequence[str]) -> list[str]:
     return notes
 
 
-def _not_mapped(columns: dict[str, Any], cells: pl.DataFrame) -> list[str]:
+def _of_opt_ins(table: str, told: Mapping[str, dict[str, Any]]) -> list[str]:
+    """What a person must look at in columns that say who consents."""
+    if table == "consents":
+        return [f"purpose: {name} as {how['purpose']['constant']}; is it that?" for name, how in told.items()]
+    if not told:
+        return []
+    return [f"{', '.join(told)}: told by `consents`: name this file there too, as --table consents says it"]
+
+
+def _not_mapped(columns: Mapping[Any, Any], cells: pl.DataFrame) -> list[str]:
     """What can be said of a file's columns that no column of the table is taken from."""
     keys = [name for name, how in columns.items() if isinstance(how, dict) and how.keys() & MADE_KEYS]
     mapped = {name: how for name, how in columns.items() if name not in keys}
@@ -143,9 +172,11 @@ def _lists(cells: pl.DataFrame) -> list[str]:
     ]
 
 
-def _columns(table: str, cells: pl.DataFrame) -> tuple[dict[str, Any], list[str]]:
-    """The mapping of a table's columns, and what a person must look at."""
-    columns: dict[str, Any] = {}
+def _columns(
+    table: str, cells: pl.DataFrame, told: Mapping[str, Any], *, of_a_day: bool
+) -> tuple[dict[str, Any], list[str]]:
+    """The mapping of a table's columns, of which some may be ``told``, and what a person must look at."""
+    columns = dict(told)
     taken: set[str] = set()
     notes = []
     required = required_columns(table)
@@ -171,7 +202,7 @@ def _columns(table: str, cells: pl.DataFrame) -> tuple[dict[str, Any], list[str]
         notes.append(note)
     for name in required:
         if name not in columns:
-            columns[name], note = stand_in(table, name, columns, cells)
+            columns[name], note = stand_in(table, name, columns, cells, of_a_day=of_a_day)
             notes.append(note)
     return {name: columns[name] for name in delivered_columns(table) if name in columns}, notes
 
@@ -270,7 +301,7 @@ def _decimal_comma(cells: pl.DataFrame, columns: dict[str, Any]) -> bool:
     return any(undecorated(cells[name]).str.contains(DECIMAL_COMMA).any() for name in amounts)
 
 
-def _named(columns: dict[str, Any]) -> set[str]:
+def _named(columns: Mapping[Any, Any]) -> set[str]:
     named: set[str] = set()
     for how in columns.values():
         origins = {"column": how} if isinstance(how, str) else how

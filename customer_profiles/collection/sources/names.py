@@ -5,10 +5,10 @@ from __future__ import annotations
 NAMES: dict[str, str] = {
     "customer_id": "customer_id user_id member_id buyer_id client_id customer_no cust_id uid visitor_id "
     "reviewer_id full_visitor_id household_key household_id hshd_num customer cust_code person card_id "
-    "user_id_hash 客户编号 客户id 会员编号 会员号 会员id 用户编号 用户id 买家id 顾客编号 会员名 "
+    "user_id_hash account_id 客户编号 客户id 会员编号 会员号 会员id 用户编号 用户id 买家id 顾客编号 会员名 "
     "用户标识 下单帐号 下单账号 login_id",
     "order_id": "order_id order_no order_number invoice_no invoice invoice_id transaction_id basket_id "
-    "receipt_no increment_id order name 订单编号 订单号 订单id 交易编号 交易号 小票号",
+    "receipt_no increment_id trans_id txn_id order name 订单编号 订单号 订单id 交易编号 交易号 小票号",
     "line_number": "line_number line_no line item_no order_item_id order_line_number position 行号 "
     "明细行号 序号",
     "ordered_at": "ordered_at order_date order_time invoice_date transaction_date transaction_dt "
@@ -20,7 +20,9 @@ NAMES: dict[str, str] = {
     "件数 购买数量 amount",
     "amount_minor": "amount_minor line_total line_subtotal line_amount amount total price_total total_price "
     "purchase_amount sales_value sales revenue payment price dollars spend actual_amount_paid amount_paid "
-    "total_amount gross 金额 实付金额 订单金额 支付金额 总价 销售额",
+    "total_amount gross extended_price price_paid net_price order_value transaction_value basket_value "
+    "subtotal turnover gmv amt paid 金额 实付金额 订单金额 支付金额 总价 销售额 实付 实付款 实收 成交额 "
+    "交易额 消费额",
     "currency": "currency currency_code 币种 货币 货币种类",
     "product_id": "product_id sku sku_id item_id stock_code article_id product_code prod_code item goods_id "
     "asin 商品编号 商品id 商品编码 货号",
@@ -58,6 +60,7 @@ NAMES: dict[str, str] = {
     "event_name": "event_name event_type event action behavior_type behavior type 事件 行为类型 事件类型 "
     "行为",
     "anonymous_id": "anonymous_id cookie_id device_id visitor_id user_pseudo_id domain_userid 设备id 匿名id",
+    "device": "device device_type device_category 设备 设备类型 终端",
     "session_id": "session_id user_session session 会话id",
     "text_id": "text_id review_id comment_id 评论编号 评论id",
     "body": "body review text message comment content review_text review_body 评论 评论内容 评价内容 内容",

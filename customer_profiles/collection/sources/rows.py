@@ -76,7 +76,7 @@ def mapped_pieces(source: Found, table: str, day: date | str, file: Path, home: 
 
     Files that are joined to it are held in memory.
     """
-    name = name_of(file, home)
+    source, name = _on_its_day(source, day), name_of(file, home)
     refuse = refusal(table, day, name)
     with suppress(PermissionError):  # who opens it says that this user may not
         if not file.is_file():
@@ -102,6 +102,15 @@ def mapped_pieces(source: Found, table: str, day: date | str, file: Path, home: 
             cells = _joined(cells, join, others, refusal(table, day, join.path))
         joined = set(cells.columns) - set(own.columns)
         yield mapped_rows(source, table, replace(rows, cells=cells), above, home, refuse, joined)
+
+
+def _on_its_day(source: Found, day: date | str) -> Found:
+    """The source as it is meant for a file of a day: constants may name it."""
+    told = {
+        name: source.columns[name].model_copy(update={"constant": on_day(constant, day)})
+        for name, constant in source.constants_of_a_day().items()
+    }
+    return source.model_copy(update={"columns": {**source.columns, **told}})
 
 
 def _at_once(file: Path, name: str, layout: Layout, refuse: Refuse) -> Iterator[ReadFile]:

@@ -16,7 +16,7 @@ import polars as pl
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from customer_profiles.collection.log_rules import REQUEST_FIELDS, LogRules
-from customer_profiles.collection.sources.places import day_of, days_alone, on_day
+from customer_profiles.collection.sources.places import day_of, days_alone, on_day, tells_days
 
 EPOCHS = {"epoch_s": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000}
 """Date formats that count from 1970-01-01 UTC, and their ticks a second."""
@@ -163,7 +163,9 @@ class Column(_Strict):
     column: str | None = Field(
         None, min_length=1, description="the file's column; in NDJSON a path such as `buyer.id`"
     )
-    constant: str | None = Field(None, description="the same value in every row")
+    constant: str | None = Field(
+        None, description="the same value in every row; `{day}` in it is the day that the file's path tells"
+    )
     expression: Expression | None = Field(
         None, description="Polars-SQL over the file's columns, all of them text but those under `numbers`"
     )
@@ -237,7 +239,14 @@ class _Mapped(_Strict):
             raise ValueError(
                 "first_day and last_day need a path with {day}; `drop` leaves rows of a file out"
             )
+        if self.constants_of_a_day() and not tells_days(getattr(self, "path", "")):
+            raise ValueError("a constant has {day}, and so has to have the `path` of files; it has none")
         return self
+
+    def constants_of_a_day(self) -> dict[str, str]:
+        """The constants in which ``{day}`` stands for the day of a file, by the table's column."""
+        constants = {name: column.constant for name, column in self.columns.items() if column.constant}
+        return {name: constant for name, constant in constants.items() if tells_days(constant)}
 
 
 class _LaidOut(_Strict):

@@ -7,12 +7,18 @@ from collections.abc import Callable, Set
 
 import polars as pl
 
-from customer_profiles.collection.parsing import ABSENT
+from customer_profiles.collection.parsing import ABSENT, FALSE, TRUE
+from customer_profiles.collection.sources.cells import CURRENCY_CODE
 from customer_profiles.collection.sources.names import MEANINGS, NAMES
 from customer_profiles.collection.sources.time_formats import are_iso, time_format
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.contracts.columns import columns_of, spellings
 from customer_profiles.contracts.stored import delivered_columns, required_columns
+
+_IN_BRACKETS = r"\s*[(（]([^()（）]*)[)）]"
+_CODE = rf"[\s_-]+(?:in[\s_-]+)?((?i:{CURRENCY_CODE}))|(?<=[a-z])({CURRENCY_CODE})"
+UNIT = rf"(?<=.)(?:{_IN_BRACKETS}|{_CODE})\s*$"
+"""The unit behind a name: ``Unit_Price (EUR)``, ``金额（元）``, ``price_usd``, ``PriceUSD``."""
 
 
 def held_columns(cells: pl.DataFrame) -> pl.DataFrame:
@@ -26,8 +32,13 @@ def letters(name: str) -> str:
 
 
 def _without_unit(name: str) -> str:
-    """``Unit_Price (EUR)`` and ``金额（元）`` without what stands in brackets."""
-    return re.sub(r"(?<=.)\s*[(（][^()（）]*[)）]\s*$", "", name)
+    return re.sub(UNIT, "", name)
+
+
+def unit_of(name: str) -> str:
+    """The unit that stands behind a name; empty if none does."""
+    found = re.search(UNIT, name)
+    return next((unit for unit in found.groups() if unit), "").strip() if found else ""
 
 
 def matched(column: str, cells: pl.DataFrame, taken: Set[str] = frozenset()) -> str | None:
@@ -89,12 +100,12 @@ def column_of(column: str, cells: pl.DataFrame) -> str | None:
 
 def _ends_with(name: str, end: str) -> bool:
     if end.isascii():
-        words, last = _words(name), _words(end)
+        words, last = words_of(name), words_of(end)
         return len(last[0]) > 1 and words[-len(last) :] == last
     return len(end) > 1 and name.strip().endswith(end)
 
 
-def _words(name: str) -> list[str]:
+def words_of(name: str) -> list[str]:
     """``Lineitem quantity``, ``lineitem_quantity`` and ``LineitemQuantity`` -> two words."""
     return [word.casefold() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[^\W_A-Z]+", name)] or [""]
 
@@ -141,8 +152,16 @@ def _is_of_a_piece(found: str, cells: pl.DataFrame) -> bool:
 
 def _is_no_amount_of_a_line(found: str, cells: pl.DataFrame) -> bool:
     """Whether an amount is a piece's, an order's, or only what was taken off or added."""
-    beside = not BESIDE_THE_AMOUNT.isdisjoint(_words(_without_unit(found)))
-    return beside or _is_pieces(found, cells) or _is_of_a_piece(found, cells) or _is_of_an_order(found, cells)
+    beside = not BESIDE_THE_AMOUNT.isdisjoint(words_of(_without_unit(found)))
+    if beside or _is_a_flag(cells[found]):
+        return True
+    return _is_pieces(found, cells) or _is_of_a_piece(found, cells) or _is_of_an_order(found, cells)
+
+
+def _is_a_flag(cells: pl.Series) -> bool:
+    """Whether a column says yes or no: ``paid`` may be an amount."""
+    said = cells.filter(tells(cells)).str.strip_chars().str.to_lowercase().unique()
+    return said.len() > 1 and said.is_in([*TRUE, *FALSE]).all()
 
 
 def _is_pieces(found: str, cells: pl.DataFrame) -> bool:

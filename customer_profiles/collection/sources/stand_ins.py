@@ -14,19 +14,20 @@ from customer_profiles.collection.sources.schema_matching import (
     column_of_own_ids,
     is_a_total,
     parts_of_a_name,
+    unit_of,
 )
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.contracts.columns import columns_of
 from customer_profiles.contracts.stored import required_columns
 
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "status": {"constant": "completed"},
-    "currency": {"constant": "CNY"},
-    "quantity": {"constant": "1"},
-    "channel": {"constant": "web"},
-    "event_name": {"constant": "other"},
-    "kind": {"constant": "review"},
-    "category": {"constant": "uncategorised"},
+    "orders.status": {"constant": "completed"},
+    "orders.currency": {"constant": "CNY"},
+    "orders.quantity": {"constant": "1"},
+    "events.channel": {"constant": "web"},
+    "events.event_name": {"constant": "other"},
+    "texts.kind": {"constant": "review"},
+    "products.category": {"constant": "uncategorised"},
 }
 """What stands in for a required column that the file does not hold."""
 A_LIST_OF_ONE_DAY = "; of a list that tells no time say {constant: 2026-03-31} and `delivery_day: 2026-03-31`"
@@ -40,10 +41,13 @@ UNTOLD = {
 """What else to do about a required column that the file does not hold."""
 NOT_FOUND = {"constant": ""}
 """Stands for one that a person must name."""
+OF_ITS_DAY = {"constant": "{day}"}
 
 
-def stand_in(table: str, name: str, columns: dict[str, Any], cells: pl.DataFrame) -> tuple[Any, str]:
-    """What a required column is made of that the file does not hold."""
+def stand_in(
+    table: str, name: str, columns: dict[str, Any], cells: pl.DataFrame, *, of_a_day: bool
+) -> tuple[Any, str]:
+    """What a required column is made of that the file does not hold; ``of_a_day`` if its name tells one."""
     if name == "line_number" and "order_id" in columns:
         how = columns["order_id"]
         within = how if isinstance(how, str) else how["hash_of"]
@@ -58,7 +62,7 @@ def stand_in(table: str, name: str, columns: dict[str, Any], cells: pl.DataFrame
         return {"hash_of": bought}, note
     if name.endswith("_id") and name not in ("customer_id", "product_id"):
         return {"hash_of": cells.columns}, f"{name}: made from all columns; name the one that holds it"
-    return _made_up(table, name, columns, cells)
+    return _made_up(table, name, columns, cells, of_a_day=of_a_day)
 
 
 def whole_name(cells: pl.DataFrame) -> tuple[Any, str] | None:
@@ -77,15 +81,20 @@ def _by_whom_and_when(columns: dict[str, Any]) -> list[str]:
     return told if all(told) else []  # type: ignore[return-value]
 
 
-def _made_up(table: str, name: str, columns: dict[str, Any], cells: pl.DataFrame) -> tuple[Any, str]:
+def _made_up(
+    table: str, name: str, columns: dict[str, Any], cells: pl.DataFrame, *, of_a_day: bool
+) -> tuple[Any, str]:
     """What a required column is made of that is neither held nor numbered: a person must look."""
     times = [how for known, how in columns.items() if known.endswith("_at") and how != NOT_FOUND]
-    if columns_of(CONTRACTS[table])[name].metadata["kind"] == "moment" and times:  # type: ignore[index]
+    is_a_time = columns_of(CONTRACTS[table])[name].metadata["kind"] == "moment"  # type: ignore[index]
+    if is_a_time and times:
         return times[0], f"{name}: taken from another time; correct it"
+    if is_a_time and of_a_day:
+        return OF_ITS_DAY, f"{name}: the day of the file, since no time was found; correct it if there is one"
     if name in OF_OTHERS and (made := OF_OTHERS[name](columns, cells)):
         return made
-    if name in DEFAULTS:
-        return DEFAULTS[name], f"{name}: the same in every row; correct it"
+    if default := DEFAULTS.get(f"{table}.{name}"):
+        return default, f"{name}: the same in every row; correct it"
     return NOT_FOUND, f"{name}: REQUIRED, not found; name the file's column{UNTOLD.get(name, '')}"
 
 
@@ -104,7 +113,8 @@ def _currency(columns: dict[str, Any], cells: pl.DataFrame) -> tuple[Any, str] |
     amount = columns.get("amount_minor")
     if not (isinstance(amount, dict) and "column" in amount):
         return None
-    written = {currency_code(said) for said in currencies(cells[amount["column"]])}
+    said = currencies(cells[amount["column"]]) or {unit_of(amount["column"]).upper()}
+    written = {currency_code(each) for each in said}
     if len(written) != 1 or not (code := written.pop()):
         return None
     return {"constant": code}, f"currency: {code}, as {amount['column']} is written"

@@ -1,0 +1,67 @@
+"""Opt-ins: consent told by columns of a customer's row, each of which is a row of ``consents``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from customer_profiles.collection.parsing import FALSE, TRUE
+from customer_profiles.collection.sources.schema_matching import tells, words_of
+
+ASKED = (
+    "accepts accept accepted consent consents newsletter opt optin permission subscribe subscribed "
+    "subscription 订阅 同意 接受 授权"
+)
+PURPOSES = {
+    "marketing_sms": "sms text mobile 短信",
+    "marketing_push": "push 推送",
+    "profiling": "profiling personalisation personalization 画像 个性化",
+    "ads_sharing": "ads advertising sharing 广告 共享",
+}
+"""Words by which a column names a purpose; the e-mail of marketing is meant where none of them stands."""
+GRANTED = (*TRUE, "subscribed", "subscribed", "granted", "opted_in", "opted in")
+DENIED = (*FALSE, "unsubscribed", "never_subscribed", "denied", "opted_out", "opted out")
+"""Words that decide, beside those that say yes: ``FALSE`` has them in the order of ``TRUE``."""
+
+
+def opt_ins(cells: pl.DataFrame) -> dict[str, dict[str, Any]]:
+    """By the file's column that says yes or no to something, ``purpose`` and ``status`` of ``consents``."""
+    found = {name: _decisions(cells[name]) for name in cells.columns if _names(name, ASKED)}
+    return {
+        name: {"purpose": {"constant": _purpose(name)}, "status": {"column": name, "values": decisions}}
+        for name, decisions in found.items()
+        if decisions
+    }
+
+
+def not_asked(column: str) -> dict[str, str]:
+    """The ``drop`` of customers of whom a column says neither yes nor no; of no column, none."""
+    return {"not asked": f"COALESCE(\"{column}\", '') = ''"} if column else {}
+
+
+def _names(column: str, words: str) -> bool:
+    """Whether a column's name has one of the words; Chinese ones stand anywhere in it."""
+    said = words_of(column)
+    return any(word in (said if word.isascii() else column) for word in words.split())
+
+
+def _purpose(column: str) -> str:
+    named = (purpose for purpose, words in PURPOSES.items() if _names(column, words))
+    return next(named, "marketing_email")
+
+
+def _decisions(cells: pl.Series) -> dict[str, str]:
+    """What each of a column's words decides, and its opposite; nothing if one of them is no decision."""
+    decisions: dict[str, str] = {}
+    for said in cells.filter(tells(cells)).str.strip_chars().unique().sort():
+        pair = next((pair for pair in zip(GRANTED, DENIED, strict=True) if said.lower() in pair), None)
+        if pair is None:
+            return {}
+        for word, decision in zip(pair, ("granted", "denied"), strict=True):
+            decisions[_cased_as(said, word)] = decision
+    return decisions
+
+
+def _cased_as(said: str, word: str) -> str:
+    return word.upper() if said.isupper() else word.capitalize() if said[0].isupper() else word
