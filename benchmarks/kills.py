@@ -47,7 +47,7 @@ def load(home: Path, day: date, started: Connection | None = None) -> None:
 
 
 def stored(home: Path) -> list[Any]:
-    """Everything that a load stores, and how many tables of the second day stand in the ledger."""
+    """Everything that a load stores, but for the moment at which it did."""
     from customer_profiles.cleaning.tables import CLEANED
     from customer_profiles.collection.tables import DAYS, DELIVERIES, PERSONAL, RAW
     from customer_profiles.orchestration.platform import Platform
@@ -55,8 +55,9 @@ def stored(home: Path) -> list[Any]:
 
     platform = Platform(load_settings(home), {})
     with platform.warehouse() as warehouse, platform.vault() as vault:
-        tables = [kind[table] for kind in (RAW, CLEANED) for table in TABLES] + [DELIVERIES]
-        rows = [warehouse.frame(table).hash_rows().to_list() for table in tables]
+        tables = [kind[table] for kind in (RAW, CLEANED) for table in TABLES]
+        frames = [*map(warehouse.frame, tables), warehouse.frame(DELIVERIES).drop("loaded_at")]
+        rows = [frame.hash_rows().to_list() for frame in frames]
         days = sorted(warehouse.frame(DAYS).drop("refusals").rows())
         return [*rows, days, vault.frame(PERSONAL).hash_rows().to_list()]
 

@@ -4,6 +4,7 @@ from datetime import date
 from typing import Any
 
 import dagster as dg
+import polars as pl
 
 from customer_profiles.collection.daily import TableDay, before_run, load_days_from
 from customer_profiles.collection.ledger import record_days
@@ -94,9 +95,14 @@ def deliveries(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Pla
 
     def show(day: date) -> dict[str, Any]:
         files = of_days.get((day,), entries.clear())
-        numbers = files.select("source", "rows", "known_rows", "bytes", "file_day")
-        shown = numbers.with_columns(
-            files["written_at"].dt.strftime("%Y-%m-%d %H:%M UTC"), files["sha256"].str.head(VERSION_DIGITS)
+        shown = files.select(
+            "source",
+            "rows",
+            "known_rows",
+            "bytes",
+            "file_day",
+            pl.col("written_at", "loaded_at").dt.strftime("%Y-%m-%d %H:%M UTC"),
+            pl.col("sha256").str.head(VERSION_DIGITS),
         )
         return {**row_count(files.height), "files": table_of(shown)}
 

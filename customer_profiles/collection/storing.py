@@ -69,7 +69,8 @@ def store(
             sources = sorted({source for _, source in arrived})
             within: dict[str, list[Any]] = {"delivery_day": sorted(split), "source": sources}
             warehouse.flag_repeats(RAW[table], within, ("delivery_day", "fingerprint"), "exact_copy")
-        warehouse.append(DELIVERIES, pl.DataFrame(list(entries.values()), schema=DELIVERIES.schema))
+        told = pl.DataFrame(list(entries.values()), schema=DELIVERIES.schema)
+        warehouse.append(DELIVERIES, told.with_columns(loaded_at=datetime.now(UTC)))
     missing = dict(gone.group_by("source").len().iter_rows())
     return [{**entry, "gone": missing.get(entry["source"], 0)} for entry in entries.values()]
 

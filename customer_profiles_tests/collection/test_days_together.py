@@ -19,7 +19,7 @@ def stored(shop: Any, table: str) -> list[Any]:
     frames = (
         shop.warehouse.frame(RAW[table]),
         shop.vault.frame(PERSONAL),
-        ledger(shop.warehouse, table).drop("written_at"),
+        ledger(shop.warehouse, table).drop("written_at", "loaded_at"),
     )
     return [frame.rows() for frame in frames]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from customer_profiles.collection.ledger import delivered, ledger
 from customer_profiles.collection.searches import category_words
@@ -17,6 +17,16 @@ def test_a_delivery_is_loaded_once(shop, sound) -> None:
     shop.deliver("orders", [sound("orders")])
     assert (shop.load("orders").fate, shop.load("orders").fate) == ("loaded", "kept")
     assert shop.raw("orders").height == 1
+
+
+def test_the_ledger_tells_when_a_delivery_was_loaded_and_when_it_was_rewritten(shop, sound) -> None:
+    moments = [datetime.now(UTC)]
+    shop.deliver("orders", [sound("orders")])
+    for rebuild in (False, False, True):
+        shop.load("orders", rebuild=rebuild)
+        moments.append(ledger(shop.warehouse, "orders", DAY, DAY)["loaded_at"].item())
+    began, loaded, kept, rewritten = moments
+    assert began < loaded == kept < rewritten < datetime.now(UTC)
 
 
 def test_a_changed_file_is_named_and_the_rows_as_loaded_stay(shop, sound) -> None:
