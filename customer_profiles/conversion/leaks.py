@@ -138,10 +138,11 @@ def no_number_is_the_mean_label(train: Examples, numeric: Sequence[str]) -> Find
 
     Categories are often replaced by their mean label (target encoding); taken over the training rows, each
     row's number holds its own label, and later rows' do not. A share that is told beforehand is missed by
-    chance, with the binomial variance; one that was counted on these rows is not missed at all.
+    chance, with the binomial variance; one that was counted on these rows is not missed at all. If a row's
+    own label was left out (leave one out), a category has one number for all who convert and another for
+    the rest: its exact value tells the label, its part of the range does not.
     """
-    found = {name: _chance_of_such_a_fit(train.features[name], train.label) for name in numeric}
-    guilty = [name for name, chance in found.items() if chance < BY_CHANCE]
+    guilty = [name for name in numeric if _is_the_mean_label(train.features[name], train.label)]
     return Finding(
         passed=not guilty,
         value=len(guilty),
@@ -152,6 +153,12 @@ def no_number_is_the_mean_label(train: Examples, numeric: Sequence[str]) -> Find
         else "no number is the mean label of its rows",
         severity="warn",
     )
+
+
+def _is_the_mean_label(column: pl.Series, label: np.ndarray) -> bool:
+    by_value = _category_auc(label, column)
+    alone = by_value > FEATURE_AUC and _number_auc(label, column) <= FEATURE_AUC
+    return alone or _chance_of_such_a_fit(column, label) < BY_CHANCE
 
 
 def _chance_of_such_a_fit(column: pl.Series, label: np.ndarray) -> float:

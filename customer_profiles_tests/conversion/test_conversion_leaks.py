@@ -180,6 +180,18 @@ def test_a_mean_of_the_label_over_the_very_rows_is_named_and_one_over_other_rows
     assert (finding.passed, finding.severity) == (False, "warn")
 
 
+@pytest.mark.parametrize("size", [100, 500])
+def test_a_mean_of_the_label_that_leaves_out_the_row_itself_is_named(size):
+    draw = np.random.default_rng(0)
+    group, label = draw.integers(0, 20_000 // size, 20_000), (draw.random(20_000) < 0.12).astype(int)
+    others = np.bincount(group, label)[group] - label, np.bincount(group)[group] - 1
+    features = pl.DataFrame({"mean": (others[0] / others[1]).round(6), "group": group})
+    train = Examples(features, label, *[np.arange(20_000)] * 3)
+    assert no_feature_is_too_good(train, ["mean", "group"], []).passed
+    finding = no_number_is_the_mean_label(train, ["mean", "group"])
+    assert finding.says.startswith("the mean label of the very rows that have it: mean; take it over other")
+
+
 def test_a_number_that_foretells_well_has_no_cliff():
     draw = np.random.default_rng(0)
     spend = draw.normal(size=4_000)
