@@ -18,8 +18,9 @@ from customer_profiles.privacy.secrets import Secrets, load_partner_secrets, loa
 from customer_profiles.settings import Mendable, Settings
 from customer_profiles.warehouse import Session, Warehouse
 
-SMALL_WAREHOUSE = 1 / 4
-"""Share of the memory limit up to which a warehouse is small: its rows are stored compressed."""
+WORTH_A_THREAD, IN_MEMORY = 64_000_000, 1 / 4
+"""Bytes of a warehouse from which on its queries take longer than they are built, and the share of the memory
+limit up to which it fits into memory: its rows are stored compressed."""
 ZONE_NOTE = "timezone"
 
 
@@ -74,10 +75,15 @@ class Platform:
 
     @property
     def days_at_once(self) -> int:
-        """How many days' queries may run side by side: one, if the warehouse would not fit into memory."""
+        """How many days' queries may run side by side.
+
+        One, if the warehouse would not fit into memory. One too if it is tiny: days whose queries are built
+        side by side wait for each other, and DuckDB binds what is built anew after each write of another.
+        """
         limits, file = self.settings.warehouse, self.settings.warehouse_file
-        small = TypeAdapter(ByteSize).validate_python(limits.memory_limit) * SMALL_WAREHOUSE
-        return limits.threads if not file.exists() or file.stat().st_size <= small else 1
+        most = TypeAdapter(ByteSize).validate_python(limits.memory_limit) * IN_MEMORY
+        size = file.stat().st_size if file.exists() else 0
+        return limits.threads if WORTH_A_THREAD <= size <= most else 1
 
     @cached_property
     def secrets(self) -> Secrets:

@@ -249,7 +249,10 @@ def as_of_numbers(store: Callable[[Session, date], Mapping[str, object]]) -> dg.
     return stored
 
 
-def test_as_of_days_after_the_first_are_stored_side_by_side(platform: Platform) -> None:
+def test_as_of_days_after_the_first_are_stored_side_by_side(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("customer_profiles.orchestration.platform.WORTH_A_THREAD", 0)
     both, sessions = Barrier(2, timeout=30), {}
 
     def store(session: Session, day: date) -> Mapping[str, object]:
@@ -269,7 +272,9 @@ def test_as_of_days_after_the_first_are_stored_side_by_side(platform: Platform) 
         assert warehouse.frame(NUMBERS)["number"].to_list() == [5, 6, 7]
 
 
-def test_a_bad_day_beside_another_stops_it_not(platform: Platform) -> None:
+def test_a_bad_day_beside_another_stops_it_not(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("customer_profiles.orchestration.platform.WORTH_A_THREAD", 0)
+
     def store(session: Session, day: date) -> Mapping[str, object]:
         if day == SIXTH:
             raise WarehouseError(f"numbers of {day}: no space")
@@ -281,11 +286,17 @@ def test_a_bad_day_beside_another_stops_it_not(platform: Platform) -> None:
     assert not done.success
 
 
-def test_a_warehouse_that_does_not_fit_into_memory_computes_one_day_at_a_time(tmp_path: Path) -> None:
-    platform = Platform(load_settings(tmp_path, warehouse={"memory_limit": "4MB", "threads": 3}), {})
-    assert platform.days_at_once == 3
-    platform.settings.warehouse_file.write_bytes(b"." * 1_000_001)
-    assert platform.days_at_once == 1
+@pytest.mark.parametrize(
+    ("size", "days"), [(None, 1), (63_999_999, 1), (64_000_000, 3), (100_000_000, 3), (100_000_001, 1)]
+)
+def test_a_tiny_warehouse_and_one_beyond_memory_compute_one_day_at_a_time(
+    tmp_path: Path, size: int | None, days: int
+) -> None:
+    platform = Platform(load_settings(tmp_path, warehouse={"memory_limit": "400MB", "threads": 3}), {})
+    if size is not None:
+        with platform.settings.warehouse_file.open("wb") as file:
+            file.truncate(size)
+    assert platform.days_at_once == days
 
 
 def test_an_asset_without_partitions_knows_the_days_of_its_run(platform: Platform) -> None:
