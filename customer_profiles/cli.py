@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import socket
 import sys
 import warnings
 from datetime import date, datetime, timedelta
@@ -17,7 +18,7 @@ from rich.markup import escape
 
 from customer_profiles import cli_model, cli_sources
 from customer_profiles.cli_quarantine import quarantine
-from customer_profiles.cli_shared import DAY, HomeOption, settings_of
+from customer_profiles.cli_shared import DAY, HomeOption, platform_of, settings_of
 from customer_profiles.settings import HOME_VARIABLE, Mendable, Settings, load_settings
 
 app = typer.Typer(
@@ -72,10 +73,12 @@ def run(
 @app.command()
 def simulate(
     folder: Annotated[Path, typer.Option("--out", help="Folder for deliveries/ and truth/.")] = Path("data"),
-    customers: Annotated[int, typer.Option(min=20)] = 10_000,
-    days: Annotated[int, typer.Option(min=1)] = 90,
-    start: Annotated[datetime, typer.Option(formats=DAY)] = datetime(2026, 1, 1),  # noqa: DTZ001
-    seed: int = 7,
+    customers: Annotated[int, typer.Option(min=20, help="How many customers.")] = 10_000,
+    days: Annotated[int, typer.Option(min=1, help="How many days.")] = 90,
+    start: Annotated[
+        datetime, typer.Option(formats=DAY, show_default="2026-01-01", help="First day.")
+    ] = datetime(2026, 1, 1),  # noqa: DTZ001
+    seed: Annotated[int, typer.Option(help="Another one makes another shop.")] = 7,
     drift_day: DriftDay = None,
 ) -> None:
     """Write a simulated retailer's deliveries, with the planted truth beside them."""
@@ -85,7 +88,7 @@ def simulate(
         days=days,
         start=start.date(),
         seed=seed,
-        drift_day=_days_after(start.date(), drift_day),
+        drift_day=_days_after(start.date(), days, drift_day),
     )
     out.print(f"next: customer-profiles run --home {folder}", markup=False, soft_wrap=True)
 
@@ -149,11 +152,9 @@ def drift(
 ) -> None:
     """Print what of a day has drifted: from the days before, and from those that the model learned from."""
     from customer_profiles.orchestration.drift_report import drift_of
-    from customer_profiles.orchestration.platform import Platform
     from customer_profiles.orchestration.screen import show_drift
 
-    platform = Platform(settings_of(home), os.environ)
-    show_drift(out, *drift_of(platform, _day(day)), everything=every)
+    show_drift(out, *drift_of(platform_of(home), _day(day)), everything=every)
 
 
 @app.command()
@@ -162,6 +163,7 @@ def ui(home: HomeOption = None, port: Annotated[int, typer.Option(min=1, max=655
     from customer_profiles.orchestration.instance import end_dead_runs, open_instance
 
     settings = settings_of(home)
+    _require_free(port)
     with open_instance(settings.instance) as instance:
         end_dead_runs(instance)  # no other run begins while one of them counts as at work
     environment = {
@@ -193,6 +195,16 @@ def main() -> None:
 def _end(reason: str) -> NoReturn:
     err.print(f"error: {reason}", style="red", markup=False, soft_wrap=True)
     sys.exit(1)
+
+
+def _require_free(port: int) -> None:
+    """End if the webserver could not listen there: it would go down alone, and a daemon without it go on."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the webserver: one just left is free
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            _end(f"port {port} cannot be used ({error.strerror}): choose another one with --port")
 
 
 def _run(
@@ -264,14 +276,18 @@ def _day(moment: datetime | None) -> date | None:
     return None if moment is None else moment.date()
 
 
-def _days_after(start: date, day: str | None) -> int | None:
-    """``2026-03-02`` or ``60`` -> days after the start."""
-    if day is None or day.isdecimal():
-        return None if day is None else int(day)
+def _days_after(start: date, days: int, day: str | None) -> int | None:
+    """``2026-03-02`` or ``60`` -> days after the start, of so many days."""
+    if day is None:
+        return None
     try:
-        return (date.fromisoformat(day) - start).days
+        after = int(day) if day.isdecimal() else (date.fromisoformat(day) - start).days
     except ValueError as error:
         raise typer.BadParameter(f"{day!r} is neither YYYY-MM-DD nor a number of days") from error
+    if not 0 <= after < days:
+        last = start + timedelta(days=days - 1)
+        raise typer.BadParameter(f"--drift-day {day} is none of the simulated days, {start} to {last}")
+    return after
 
 
 if __name__ == "__main__":

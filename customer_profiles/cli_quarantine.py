@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,11 +11,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from customer_profiles.cli_shared import DAY, HomeOption, settings_of, who
+from customer_profiles.cli_shared import DAY, HomeOption, platform_of, who
 
 if TYPE_CHECKING:
     from customer_profiles.cleaning.quarantine import Chosen
-    from customer_profiles.orchestration.platform import Platform
 
 quarantine = typer.Typer(
     name="quarantine",
@@ -42,10 +39,12 @@ def list_rows(
     table: Annotated[str | None, typer.Option(help="Only this delivered table.")] = None,
 ) -> None:
     """Show per day, table and rule how many rows are held, and how many of them were released."""
-    from customer_profiles.cleaning.quarantine import counts_by_rule
+    from customer_profiles.cleaning.quarantine import counts_by_rule, require_delivered
 
+    if table is not None:
+        require_delivered(table)
     chosen = day.date() if day else None
-    with _platform(home).warehouse() as warehouse:
+    with platform_of(home).warehouse() as warehouse:
         counts = counts_by_rule(warehouse, chosen, chosen)
     shown = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
     for title in ("day", "table"):
@@ -75,7 +74,7 @@ def show(
     """Open the originals of quarantined rows; cells that can hold words show their shape alone."""
     from customer_profiles.cleaning.quarantine import find_rows, masked, original, record_reveal
 
-    platform, chosen = _platform(home), _chosen(table, day.date(), rule, row, source)
+    platform, chosen = platform_of(home), _chosen(table, day.date(), rule, row, source)
     with platform.warehouse() as warehouse:
         found = find_rows(warehouse, chosen)
         rows = found.head(limit)
@@ -115,7 +114,7 @@ def release(
     from customer_profiles.collection.ledger import days_run
     from customer_profiles.orchestration.report import forget_state
 
-    platform, chosen = _platform(home), _chosen(table, day.date() if day else None, rule, row, source)
+    platform, chosen = platform_of(home), _chosen(table, day.date() if day else None, rule, row, source)
     with platform.warehouse() as warehouse:
         mapped = table in platform.home.tables
         released, left = release_rows(warehouse, chosen, datetime.now(UTC), mapped=mapped)
@@ -130,12 +129,6 @@ def release(
         markup=False,
         soft_wrap=True,
     )
-
-
-def _platform(home: Path | None) -> Platform:
-    from customer_profiles.orchestration.platform import Platform
-
-    return Platform(settings_of(home), os.environ)
 
 
 def _chosen(

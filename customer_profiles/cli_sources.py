@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -136,6 +136,15 @@ def _show_sample(check: TableCheck) -> None:
     out.print(grid)
 
 
+def _population(absent: Set[str]) -> str:
+    from customer_profiles.features.population import TOLD_BY
+
+    if absent >= TOLD_BY:
+        return f"nobody, for want of {', '.join(sorted(TOLD_BY))}: one of them tells who is a customer"
+    named = "who ordered or did something" if "customers" in absent else "whom customers names, no others"
+    return f"those {named}"
+
+
 def _show_families(checks: list[TableCheck]) -> None:
     """Which families of features have no source."""
     from customer_profiles.features.catalogue import FAMILY_TRAITS
@@ -144,14 +153,14 @@ def _show_families(checks: list[TableCheck]) -> None:
     out.rule("features")
     if absent:
         out.print(f"no source: {', '.join(sorted(absent))}", soft_wrap=True)
-    named = "who ordered or did something" if "customers" in absent else "whom customers names, no others"
-    out.print(f"  profiles: of those {named}")
+    out.print(f"  profiles: of {_population(absent)}", soft_wrap=True)
     for family, traits in FAMILY_TRAITS.items():
         null = [trait for trait in traits if absent & set(trait.sources)]
         because = ", ".join(sorted({table for trait in null for table in trait.sources if table in absent}))
         if not null:
             out.print(f"  {family}: has its sources")
         elif len(null) == len(traits):
-            out.print(f"  {family}: NULL, for want of {because}")
+            out.print(f"  {family}: NULL, for want of {because}", soft_wrap=True)
         else:
-            out.print(f"  {family}: {len(null)} of {len(traits)} traits NULL, for want of {because}")
+            said = f"{len(null)} of {len(traits)} traits NULL, for want of {because}"
+            out.print(f"  {family}: {said}", soft_wrap=True)

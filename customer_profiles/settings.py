@@ -287,6 +287,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="CUSTOMER_PROFILES_",
         env_nested_delimiter="__",
+        env_ignore_empty=True,
         extra="forbid",
         frozen=True,
     )
@@ -381,7 +382,8 @@ def _file(home: Path | str | None) -> Path:
 def load_settings(home: Path | str | None = None, **overrides: Any) -> Settings:
     """Read the settings of a home from arguments, environment and its ``settings.yaml``.
 
-    Raises ``SettingsError`` with every wrong key, its value and what is allowed.
+    Raises ``SettingsError`` for a home that is a file, for a file that only its name keeps from being read,
+    or with every wrong key, its value and what is allowed.
     """
     if home is not None:
         overrides["home"] = Path(home)
@@ -399,4 +401,9 @@ def load_settings(home: Path | str | None = None, **overrides: Any) -> Settings:
     except (ValueError, YAMLError) as error:
         reason = " ".join(str(error).split())
         raise SettingsError(f"{file} cannot be read; it holds lines of `name: value`: {reason}") from error
+    if settings.home.exists() and not settings.home.is_dir():
+        raise SettingsError(f"{settings.home} is a file, and a home is a folder: name another one")
+    for yml in (settings.home / "settings.yml", settings.home / "sources.yml"):
+        if yml.exists() and not yml.with_suffix(".yaml").exists():
+            raise SettingsError(f"{yml} is not read: name it {yml.with_suffix('.yaml').name}")
     return settings.model_copy(update={"home": settings.home.resolve()})

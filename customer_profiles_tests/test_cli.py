@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import stat
 import subprocess
 import sys
@@ -66,6 +67,10 @@ def test_without_a_command_the_help_is_shown(command: Command) -> None:
             ["simulate", "--customers", "5"],
             "Invalid value for '--customers': Input should be greater than or equal to 20",
         ),
+        (
+            ["simulate", "--days", "9", "--drift-day", "2025-12-31"],
+            "--drift-day 2025-12-31 is none of the simulated days, 2026-01-01 to 2026-01-09",
+        ),
         (["key"], "Missing argument 'customer_id'"),
         (
             ["ui", "--port", "99999"],
@@ -77,6 +82,10 @@ def test_a_slip_at_the_keyboard_is_named(command: Command, arguments: list[str],
     said = command(*arguments)
     assert said.code == 2
     assert says in the_one_error(said)
+
+
+def test_days_are_shown_as_they_are_written(command: Command) -> None:
+    assert "[default: (2026-01-01)]" in command("simulate", "--help").out
 
 
 def test_an_option_misspelt_is_suggested(command: Command) -> None:
@@ -94,6 +103,20 @@ def test_a_range_that_ends_before_it_begins_is_refused(command: Command, tmp_pat
     deliver(tmp_path)
     error = the_one_error(command("run", "--home", tmp_path, "--from", "2026-01-03", "--to", "2026-01-02"))
     assert error == "error: --from 2026-01-03 lies after --to 2026-01-02"
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        ("--from 2026-01-03", "--from 2026-01-03 lies after the newest delivered day, 2026-01-01"),
+        ("--to 2025-12-30", "the first delivered day, 2026-01-01, lies after --to 2025-12-30"),
+    ],
+)
+def test_a_range_beyond_what_was_delivered_names_only_options_that_were_given(
+    command: Command, tmp_path: Path, option: str, says: str
+) -> None:
+    deliver(tmp_path)
+    assert the_one_error(command("run", "--home", tmp_path, *option.split())) == f"error: {says}"
 
 
 @pytest.mark.parametrize(
@@ -176,10 +199,14 @@ def test_a_simulation_overwrites_nothing(command: Command, tmp_path: Path) -> No
     assert [file.name for file in tmp_path.iterdir()] == ["deliveries"]
 
 
-def test_a_home_that_cannot_be_written_is_one_line(command: Command, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "words",
+    ["simulate --customers 20 --days 1 --out", "run --home", "demo --home", "model --home", "doctor --home"],
+)
+def test_a_home_that_is_a_file_is_named_as_one(command: Command, tmp_path: Path, words: str) -> None:
     (tmp_path / "file").write_text("")
-    error = the_one_error(command("simulate", "--out", tmp_path / "file", "--customers", "20", "--days", "1"))
-    assert str(tmp_path / "file") in error
+    error = the_one_error(command(*words.split(), tmp_path / "file"))
+    assert error == f"error: {tmp_path / 'file'} is a file, and a home is a folder: name another one"
 
 
 def test_secrets_are_for_their_owner_alone(command: Command, tmp_path: Path) -> None:
@@ -197,6 +224,29 @@ def test_a_home_that_is_not_there_is_named_and_not_made(command: Command, tmp_pa
     error = the_one_error(command(*words.split(), "--home", nowhere))
     assert f"{nowhere}: there is no such folder" in error
     assert not nowhere.exists()
+
+
+def test_a_port_that_is_taken_is_named_and_no_daemon_started(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.execve", lambda *of: pytest.fail("it was started"))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        error = the_one_error(command("ui", "--home", tmp_path, "--port", str(port)))
+    assert error.startswith(f"error: port {port} cannot be used (Address already in use)")
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["drift", "quarantine list", "quarantine show orders 2026-01-01 --reveal", "quarantine release orders"],
+)
+def test_looking_at_a_home_in_which_nothing_ran_makes_nothing_there(
+    command: Command, tmp_path: Path, words: str
+) -> None:
+    error = the_one_error(command(*words.split(), "--home", tmp_path))
+    assert error == f"error: nothing ran in {tmp_path} yet: customer-profiles run"
+    assert not any(tmp_path.iterdir())
 
 
 def test_the_doctor_ends_with_one_if_anything_is_wrong(command: Command, tmp_path: Path) -> None:

@@ -510,8 +510,8 @@ def test_five_days_of_orders_alone_are_green_and_say_that_there_is_no_model(
     said = orders_alone["said"]
     assert said.code == 0, said.out + said.err
     assert " 0 failed" in said.out, said.out
-    assert "conversion model: none yet: No model yet: 0 as-of day(s) have a matured label" in said.out
-    assert "segments: none yet: No model yet" in said.out
+    assert "conversion model: No model yet: no as-of day has a matured label" in said.out
+    assert "segments: No model yet" in said.out
 
 
 def test_what_no_source_tells_is_unknown_and_not_zero(orders_alone: dict[str, Any]) -> None:

@@ -206,3 +206,20 @@ def test_a_source_that_cannot_be_read_is_said_and_the_others_are_checked(
     assert "deliveries" not in said.err
     assert "texts/2026-03-03.csv: 0 rows received" in said.out
     assert "no row came in on this day; look at another one: --day" in said.out
+
+
+def test_a_home_in_which_nobody_can_be_a_customer_says_so(tmp_path: Path, command: Command) -> None:
+    rows = {
+        "texts": "text_id,customer_id,kind,created_at,body\nt1,C1,review,2026-03-03,fine\n",
+        "events": "event_id,event_at,event_name,channel,customer_id\ne1,2026-03-03 10:00:00,login,web,C1\n",
+        "customers": "customer_id,updated_at\nC1,2026-03-03\n",
+    }
+    says = [
+        "profiles: of nobody, for want of customers, events, orders: one of them tells who is a customer",
+        "profiles: of those who ordered or did something",
+        "profiles: of those whom customers names, no others",
+    ]
+    for (table, content), expected in zip(rows.items(), says, strict=True):
+        (tmp_path / f"deliveries/{table}").mkdir(parents=True)
+        (tmp_path / f"deliveries/{table}/2026-03-03.csv").write_text(content)
+        assert expected in command("sources", "check", "--home", str(tmp_path)).out

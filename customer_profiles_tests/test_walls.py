@@ -141,7 +141,7 @@ def test_the_environment_is_read_by_build_and_the_command_line_alone() -> None:
     assert readers == {
         "cli.py",
         "cli_model.py",
-        "cli_quarantine.py",
+        "cli_shared.py",
         "cli_sources.py",
         "definitions.py",
         "settings.py",

@@ -96,14 +96,19 @@ def _counts(session: Session, first: date | None, last: date | None) -> pl.DataF
     return session.collect(counted)
 
 
+def require_delivered(table: str) -> None:
+    """Raise ``QuarantineError`` unless there is such a delivered table."""
+    if table not in CONTRACTS:
+        raise QuarantineError(f"{table!r} is no delivered table; they are {', '.join(CONTRACTS)}")
+
+
 def find_rows(session: Session, chosen: Chosen) -> pl.DataFrame:
     """The chosen rows as ``quarantine.rows`` has them, with ``released_on``: the day on which they came in.
 
     ``release`` is set for a row that was released; it waits while ``released_on`` is empty. Raises
     ``QuarantineError`` if there are none.
     """
-    if chosen.table not in CONTRACTS:
-        raise QuarantineError(f"{chosen.table!r} is no delivered table; they are {', '.join(CONTRACTS)}")
+    require_delivered(chosen.table)
     held = session.read(QUARANTINE, chosen.day, chosen.day).filter(nw.col("table_name") == chosen.table)
     wanted = held
     if chosen.rule:

@@ -53,8 +53,8 @@ def training_days(
         window = label.gap_days + label.horizon_days
         enough = first + timedelta(days=label.smallest_history_days + 2 * window + label.maturity_days)
         return (
-            f"No model yet: {len(snapshots)} as-of day(s) have a matured label ({' and '.join(sources)} "
-            f"delivered on each of its days), two are needed that lie "
+            f"No model yet: {'one as-of day has' if snapshots else 'no as-of day has'} a matured label "
+            f"({' and '.join(sources)} delivered on each of its days), two are needed that lie "
             f"{window} days apart; deliveries from {first} to {max(enough, last)} would give them."
         )
     return TrainingDays(tuple(snapshots[:-1]), snapshots[-1], last)

@@ -96,7 +96,9 @@ def range_of_days(platform: Platform, first: date | None, last: date | None) -> 
         )
     start, end = first or waiting[0], last or _end(platform, waiting)
     if start > end:
-        raise RunError(f"--from {start} lies after --to {end}")
+        begins = f"--from {start}" if first else f"the first delivered day, {start},"
+        ends = f"--to {end}" if last else f"the newest delivered day, {end}"
+        raise RunError(f"{begins} lies after {ends}")
     if start < settings.first_day:
         raise RunError(
             f"{start} lies before first_day {settings.first_day}: set first_day: {start} in "

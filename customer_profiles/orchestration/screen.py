@@ -166,7 +166,7 @@ def _show_model(console: Console, report: Report) -> None:
     if report.models:
         _show_figures(console, report)
     elif "" in untrained or not untrained:
-        console.print(f"conversion model: none yet: {_why_none(report, 'conversion')}", soft_wrap=True)
+        console.print(f"conversion model: {_why_none(report, 'conversion')}", soft_wrap=True)
         return
     for label, why in untrained.items():
         of_label = f" of {label}" if label else ""
@@ -190,8 +190,8 @@ def _show_figures(console: Console, report: Report) -> None:
 
 
 def _why_none(report: Report, model: str) -> str:
-    unsaid = f"see models/{model} in the UI for the reason" if report.succeeded else "see what failed, below"
-    return escape(report.not_trained.get(model, unsaid))
+    seen = f"see models/{model} in the UI for the reason" if report.succeeded else "see what failed, below"
+    return escape(report.not_trained.get(model, f"none yet: {seen}"))
 
 
 def _figure(row: dict[str, Any] | None) -> str:
@@ -200,7 +200,7 @@ def _figure(row: dict[str, Any] | None) -> str:
 
 def _show_segments(console: Console, report: Report) -> None:
     if not report.segments:
-        console.print(f"segments: none yet: {_why_none(report, 'segmentation')}", soft_wrap=True)
+        console.print(f"segments: {_why_none(report, 'segmentation')}", soft_wrap=True)
         return
     table = _table(f"segments of {report.customers:,} customers", "segment")
     table.add_column("customers", justify="right")

@@ -483,6 +483,8 @@ def test_from_the_terminal(
     home = ("--home", tmp_path)
     listed = command("quarantine", "list", *home)
     assert "customer_is_underage" in listed.out, listed.err
+    mistyped = command("quarantine", "list", "--table", "customer", *home)
+    assert (mistyped.code, "'customer' is no delivered table" in mistyped.err) == (1, True)
     (tmp_path / "secrets").mkdir()
     for name, secret in (("pseudonym.secret", b"s" * 32), ("vault.key", b"k" * 32)):
         (tmp_path / "secrets" / name).write_bytes(base64.b64encode(secret))

@@ -2,6 +2,7 @@
 
 import base64
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -270,7 +271,9 @@ def test_the_ui_ends_runs_that_went_down_with_the_daemon_before(
     monkeypatch.setattr(os, "execve", lambda program, words, environment: started.append(words[1]))
     with open_instance(tmp_path / "instance") as instance:
         dead = started_run(instance, os.getpid())
-    assert command("ui", "--home", tmp_path).code == 0
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    assert command("ui", "--home", tmp_path, "--port", str(port)).code == 0
     with open_instance(tmp_path / "instance") as instance:
         ended = instance.get_run_by_id(dead.run_id)
     assert ended is not None
