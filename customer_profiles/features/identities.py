@@ -54,14 +54,20 @@ def links_in_force(told: Frame, as_of: AsOf) -> Frame:
         nw.col("withdrawn_at").is_null() | (nw.col("linked_at") > nw.col("withdrawn_at")),
     )
     links = held.select(*LINK, "linked_at", "method")
-    links = nw.concat([links, _seen_from_the_other_id(links)])
+    links = _each_once(nw.concat([links, _seen_from_the_other_id(links)]))
     members = links.select(*LINK).unique().group_by(*IDENTIFIER).agg(customers=nw.len().cast(nw.Int64()))
     return links.join(members, on=list(IDENTIFIER))
 
 
 def _seen_from_the_other_id(links: Frame) -> Frame:
-    others = links.filter(nw.col("kind") == CUSTOMER).with_columns(member_key=nw.col("identifier_key"))
-    return others.unique([*LINK, "linked_at"], keep="first", order_by=["method"])
+    return links.filter(nw.col("kind") == CUSTOMER).with_columns(member_key=nw.col("identifier_key"))
+
+
+def _each_once(links: Frame) -> Frame:
+    """Of links alike a login: several customer ids linked to one make it a member as often at one time."""
+    declared = (nw.col("method") != PROVEN).cast(nw.Int64())
+    ranked = links.with_columns(declared=declared)
+    return ranked.unique([*LINK, "linked_at"], keep="first", order_by=["declared", "method"]).drop("declared")
 
 
 def proving(links: pl.DataFrame, settings: IdentitySettings, apart: Collection[str] = ()) -> pl.DataFrame:

@@ -89,6 +89,16 @@ def test_a_login_with_another_customer_id_makes_the_two_one(keys):
     assert keys([link("a", "b", kind="customer", method="declared")]) == {"a": "a", "b": "b"}
 
 
+def test_an_id_that_is_linked_to_itself_is_one_link(found):
+    assert found([link("a", "a", kind="customer")]).height == 1
+    assert found([link("a", "a", kind="customer"), link("a", "b", kind="customer")]).height == 2
+
+
+def test_a_declaration_of_the_same_time_hides_no_login_with_another_id(keys):
+    declared = link("a", "b", kind="customer", method="declared")
+    assert keys([declared, link("a", "c", kind="customer")]) == {"a": "a", "b": "b", "c": "a"}
+
+
 def test_a_chain_of_logins_is_one_customer(keys):
     links = [link("1", "a"), link("1", "b"), link("2", "b"), link("2", "c"), link("3", "d"), link("3", "e")]
     assert keys(links) == {"a": "a", "b": "a", "c": "a", "d": "d", "e": "d"}
@@ -231,8 +241,9 @@ def _random_tables(seed: int) -> dict[str, list[dict]]:
         row = link(some("i", 25), some("k", 40), ago(int(rng.integers(-2, 60))))
         row |= {
             "method": str(rng.choice(["login", "declared"])),
-            "kind": str(rng.choice(["cookie", "device"])),
+            "kind": str(rng.choice(["cookie", "device", "customer"])),
         }
+        row |= {"identifier_key": some("k", 40)} if row["kind"] == "customer" else {}
         row |= {"delivery_day": row["linked_day"] + timedelta(days=int(rng.choice([0, 0, 3])))}
         links.append(row)
         if rng.random() < 0.2:
