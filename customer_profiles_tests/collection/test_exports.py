@@ -535,9 +535,44 @@ def test_a_list_that_tells_no_time_is_of_the_day_in_its_name(own: OwnData) -> No
         (row,) = own.rows("products", day)
         assert (row["list_price_minor"], row["broken_rules"]) == (price, [])
         assert row["valid_from"] == datetime(day.year, day.month, day.day, tzinfo=UTC)
-    with pytest.raises(SourcesError, match=r"a constant has \{day\}, and so has to have the `path`"):
+    with pytest.raises(SourcesError, match=r"columns name \{day\}, and so has to do the `path` of files"):
         own.says({"path": "goods/all.csv", "columns": columns}, "products")
         own.home()
+
+
+@pytest.mark.parametrize("size", [None, 1])
+def test_tills_whose_folders_tell_the_shop_and_the_day(
+    own: OwnData, monkeypatch: pytest.MonkeyPatch, size: int | None
+) -> None:
+    if size:
+        monkeypatch.setattr(reading, "LARGE_FILE", size)
+    at = {"expression": "'{day:%d.%m.%Y} ' || Time", "date_format": "%d.%m.%Y %H:%M"}
+    made = {
+        "status_at": at,
+        "ordered_at": at,
+        "order_id": {"expression": "SPLIT_PART(till, '/', 2) || '-' || No"},
+    }
+    source = {
+        "path": "tills/*/{day:%Y}/{day:%m-%d}.csv",
+        "path_column": "till",
+        "columns": ORDER | made,
+        "drop": {"training till": "till LIKE 'tills/99/%'"},
+    }
+    own.says(source)
+    for shop in ("07", "12", "99"):
+        own.put(
+            f"tills/{shop}/2026/03-03.csv",
+            "No,Time,Who,Paid,Clerk\n1,09:30,c1,9.99,Ann\n1,09:30,c1,5.00,Ann\n",
+        )
+    assert own.receive().unknown_columns == ("Clerk",)
+    rows = own.rows()
+    assert column(rows, "order_id") == ["07-1", "07-1", "12-1", "12-1"]
+    assert {(row["ordered_at"], *row["broken_rules"]) for row in rows} == {
+        (datetime(2026, 3, 3, 9, 30, tzinfo=UTC),)
+    }
+    own.says(source | {"path_column": "Who"})
+    with pytest.raises(DeliveryError, match=r"it has a column 'Who' of its own; correct `path_column`"):
+        own.rows()
 
 
 @pytest.mark.parametrize("size", [None, 1])

@@ -97,7 +97,7 @@ def mapped_pieces(source: Found, table: str, day: date | str, file: Path, home: 
         rows = _in_rows_of(source, table, piece, before, refuse)
         before += rows.places.height
         own = _filled_down(source, table, as_texts(rows.cells), above, refuse)
-        cells = own
+        cells = _with_its_path(source.path_column, own, name, refuse)
         for join, others in zip(source.join, beside, strict=True):
             cells = _joined(cells, join, others, refusal(table, day, join.path))
         joined = set(cells.columns) - set(own.columns)
@@ -105,11 +105,12 @@ def mapped_pieces(source: Found, table: str, day: date | str, file: Path, home: 
 
 
 def _on_its_day(source: Found, day: date | str) -> Found:
-    """The source as it is meant for a file of a day: constants may name it."""
-    told = {
-        name: source.columns[name].model_copy(update={"constant": on_day(constant, day)})
-        for name, constant in source.constants_of_a_day().items()
-    }
+    """The source as it is meant for a file of a day: constants and expressions may name it."""
+    told = {}
+    for name, column in source.columns_of_a_day().items():
+        said = {"constant": column.constant, "expression": column.expression}
+        update = {how: on_day(words, day) for how, words in said.items() if words is not None}
+        told[name] = column.model_copy(update=update)
     return source.model_copy(update={"columns": {**source.columns, **told}})
 
 
@@ -185,6 +186,14 @@ def _joined(cells: pl.DataFrame, join: Join, others: pl.DataFrame, refuse: Refus
         bare(cells[name]).alias(key) for key, name in zip(joined_on, join.on, strict=True)
     )
     return own.join(last, on=joined_on, how="left", maintain_order="left").drop(joined_on)
+
+
+def _with_its_path(column: str | None, cells: pl.DataFrame, path: str, refuse: Refuse) -> pl.DataFrame:
+    if column is None:
+        return cells
+    if column in cells.columns:
+        raise refuse(f"it has a column {column!r} of its own; correct `path_column`")
+    return cells.with_columns(pl.lit(path).alias(column))
 
 
 def _in_rows_of(source: FilesSource, table: str, read: ReadFile, before: int, refuse: Refuse) -> ReadFile:

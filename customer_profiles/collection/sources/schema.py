@@ -167,7 +167,9 @@ class Column(_Strict):
         None, description="the same value in every row; `{day}` in it is the day that the file's path tells"
     )
     expression: Expression | None = Field(
-        None, description="Polars-SQL over the file's columns, all of them text but those under `numbers`"
+        None,
+        description="Polars-SQL over the file's columns, all of them text but those under `numbers`; "
+        "`{day}` as in a constant",
     )
     place_in: Names = Field(
         (),
@@ -239,14 +241,17 @@ class _Mapped(_Strict):
             raise ValueError(
                 "first_day and last_day need a path with {day}; `drop` leaves rows of a file out"
             )
-        if self.constants_of_a_day() and not tells_days(getattr(self, "path", "")):
-            raise ValueError("a constant has {day}, and so has to have the `path` of files; it has none")
+        if self.columns_of_a_day() and not tells_days(getattr(self, "path", "")):
+            raise ValueError("columns name {day}, and so has to do the `path` of files; it does not")
         return self
 
-    def constants_of_a_day(self) -> dict[str, str]:
-        """The constants in which ``{day}`` stands for the day of a file, by the table's column."""
-        constants = {name: column.constant for name, column in self.columns.items() if column.constant}
-        return {name: constant for name, constant in constants.items() if tells_days(constant)}
+    def columns_of_a_day(self) -> dict[str, Column]:
+        """The columns in whose constant or expression ``{day}`` stands for the day of a file."""
+        return {
+            name: column
+            for name, column in self.columns.items()
+            if tells_days(column.constant or column.expression or "")
+        }
 
 
 class _LaidOut(_Strict):
@@ -313,6 +318,12 @@ class FilesSource(_Mapped, _LaidOut):
     )
     fill_down: Names = Field(
         (), description="file's columns whose empty cells repeat the one above: merged cells of a sheet"
+    )
+    path_column: str | None = Field(
+        None,
+        min_length=1,
+        description="a name under which `columns` and `drop` find the file's path, where folders tell a shop "
+        "or a channel: `SPLIT_PART(file, '/', 2)`",
     )
     join: tuple[Join, ...] = Field(
         (), description="files whose columns are joined to each row; NULL where none is alike"
