@@ -38,7 +38,7 @@ from customer_profiles.segments.tables import SEGMENTS
 from customer_profiles.settings import load_settings
 from customer_profiles.warehouse import Table, Warehouse
 
-FIRST, DAYS, CUSTOMERS = date(2026, 1, 1), 17, 900
+FIRST, DAYS, CUSTOMERS = date(2026, 1, 1), 17, 600
 LAST, BEFORE_LAST = FIRST + timedelta(days=DAYS - 1), FIRST + timedelta(days=DAYS - 2)
 SNAPSHOT, BAD_DAY = date(2026, 1, 3), date(2026, 1, 2)
 SETTINGS = {

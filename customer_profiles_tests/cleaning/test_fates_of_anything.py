@@ -36,7 +36,7 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(first=ROWS, then=ROWS, changed=ROWS)
 @example(first=[{"channel": "?"}] * 9, then=[{}], changed=[{}])
 def test_fates_add_up_and_a_second_run_changes_nothing(open_shop, first, then, changed) -> None:

@@ -26,8 +26,8 @@ from customer_profiles.settings import CollectionSettings
 from customer_profiles.simulation import simulate
 from customer_profiles.warehouse import Session, Warehouse
 
-FIRST, LAST = date(2026, 1, 1), date(2026, 1, 9)
-DAYS = [FIRST + timedelta(days=n) for n in range(9)]
+FIRST, LAST = date(2026, 1, 1), date(2026, 1, 5)
+DAYS = [FIRST + timedelta(days=n) for n in range(5)]
 PLACE = ["table", "delivery_day", "source", "row_number"]
 
 
@@ -89,7 +89,7 @@ class Retailer:
 @pytest.fixture(scope="module")
 def retailer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Retailer]:
     home = tmp_path_factory.mktemp("retailer")
-    simulate(home, customers=300, days=len(DAYS), start=FIRST)
+    simulate(home, customers=800, days=len(DAYS), start=FIRST)
     with ExitStack() as files:
         warehouse, vault = (
             files.enter_context(Warehouse(home / f"{name}.duckdb").session())
