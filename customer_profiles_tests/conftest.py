@@ -59,6 +59,7 @@ def command() -> Command:
             for name in [name for name in os.environ if name.startswith("CUSTOMER_PROFILES_")]:
                 patch.delenv(name)
             patch.setenv("COLUMNS", "200")
+            patch.setenv("TERM", "xterm")  # on a dumb one rich takes 80 columns for given
             patch.setattr(sys, "argv", ["customer-profiles", *map(str, arguments)])
             try:
                 cli.main()
