@@ -69,7 +69,7 @@ def doubts_of_columns(rows: Part) -> Iterator[str]:
     findings = (
         strongest,
         no_value_gives_the_label_away(some, numeric, categories, times),
-        no_number_is_the_mean_label(every, numeric),
+        no_number_is_the_mean_label(every, numeric, categories),
     )
     yield from (finding.says for finding in findings if not finding.passed)
 

@@ -34,6 +34,11 @@ FEWEST_BY_CHANCE = 5
 """Binomial variance from which the hits among so many rows are about normal."""
 BY_CHANCE = 1e-4
 """Chance with which honest shares lie as close to a number as its own rows' shares do."""
+FEWEST_GROUPS, LOOKED_AT_FIRST = 10, 5_000
+"""Categories that both convert and do not, of which a rule that holds for all is no chance; and rows among
+which a number of another origin shows itself at once."""
+SAME, HITS_OFF, ROUNDED = 1e-9, 0.02, 6e-5
+"""Numbers that are one; positives by which a mean is off, in all and for each row of it: four decimals."""
 SECONDS_A_DAY = 86_400
 BINS = 64
 """Parts of a number's range, of equal rows, in each of which the label may go its own way."""
@@ -133,16 +138,20 @@ def no_value_gives_the_label_away(
     )
 
 
-def no_number_is_the_mean_label(train: Examples, numeric: Sequence[str]) -> Finding:
+def no_number_is_the_mean_label(
+    train: Examples, numeric: Sequence[str], categories: Sequence[str] = ()
+) -> Finding:
     """No number is the share of positives among the very rows that have it: a look, no verdict.
 
     Categories are often replaced by their mean label (target encoding); taken over the training rows, each
     row's number holds its own label, and later rows' do not. A share that is told beforehand is missed by
     chance, with the binomial variance; one that was counted on these rows is not missed at all. If a row's
     own label was left out (leave one out), a category has one number for all who convert and another for
-    the rest: its exact value tells the label, its part of the range does not.
+    the rest: its exact value tells the label, its part of the range does not. Of ``categories`` that stand
+    beside it, however few rows each has, it is told too.
     """
-    guilty = [name for name in numeric if _is_the_mean_label(train.features[name], train.label)]
+    groups = [train.features[name] for name in categories]
+    guilty = [name for name in numeric if _is_the_mean_label(train.features[name], train.label, groups)]
     return Finding(
         passed=not guilty,
         value=len(guilty),
@@ -155,21 +164,55 @@ def no_number_is_the_mean_label(train: Examples, numeric: Sequence[str]) -> Find
     )
 
 
-def _is_the_mean_label(column: pl.Series, label: np.ndarray) -> bool:
+def _is_the_mean_label(column: pl.Series, label: np.ndarray, groups: Sequence[pl.Series]) -> bool:
     by_value = _category_auc(label, column)
-    alone = by_value > FEATURE_AUC and _number_auc(label, column) <= FEATURE_AUC
-    return alone or _chance_of_such_a_fit(column, label) < BY_CHANCE
+    if by_value > FEATURE_AUC and _number_auc(label, column) <= FEATURE_AUC:
+        return True
+    values = pl.Series("value", numeric_matrix(column.to_frame(), [column.name])[:, 0], nan_to_null=True)
+    if values.null_count() == len(values) or values.min() < 0 or values.max() > 1:  # type: ignore[operator]
+        return False
+    if _chance_of_such_a_fit(values, label) < BY_CHANCE:
+        return True
+    return values.n_unique() > FEW_VALUES and any(_encodes(group, values, label) for group in groups)
 
 
-def _chance_of_such_a_fit(column: pl.Series, label: np.ndarray) -> float:
+def _encodes(group: pl.Series, values: pl.Series, label: np.ndarray) -> bool:
+    """Whether numbers are the mean label of a category, smoothed, or without the row itself.
+
+    With n rows, S positives and smoothing by a rows of which b are positive, a mean is (S + b) / (n + a): of
+    all categories S - mean x n = a x mean - b is one line. Without the row itself all positives of a category
+    have one number, all others another: no measure of the world is made so.
+    """
+    rows = pl.DataFrame({"group": group, "positive": label.astype(bool), "value": values}).drop_nulls("value")
+    cell = pl.len().alias("rows"), pl.col("value").min().alias("low"), pl.col("value").max().alias("high")
+    for part in (rows.head(LOOKED_AT_FIRST), rows):
+        cells = part.group_by("group", "positive").agg(*cell)
+        if (cells["high"] - cells["low"]).max() > SAME:  # type: ignore[operator]
+            return False
+    told = cells.group_by("group").agg(
+        pl.col("rows").sum(),
+        pl.col("rows").filter("positive").sum().alias("hits"),
+        pl.col("low").mean().alias("value"),
+        (pl.col("low").max() - pl.col("low").min()).alias("apart"),
+        pl.col("positive").n_unique().alias("labels"),
+    )
+    both = told.filter(labels=2)
+    if both.height < FEWEST_GROUPS or (cells["rows"] > 1).sum() < FEWEST_GROUPS:
+        return False
+    if (both["apart"] > SAME).any():
+        return bool((both["apart"] > SAME).all())
+    mean, count = told["value"].to_numpy(), told["rows"].to_numpy()
+    line, over = np.column_stack([mean, np.ones(told.height)]), told["hits"].to_numpy() - mean * count
+    off = over - line @ np.linalg.lstsq(line, over, rcond=None)[0]
+    return bool((np.abs(off) <= HITS_OFF + ROUNDED * count).all())
+
+
+def _chance_of_such_a_fit(values: pl.Series, label: np.ndarray) -> float:
     """How likely honest shares would lie this close to the share of positives of each value, or closer."""
     from scipy.stats import chi2
 
-    values = numeric_matrix(column.to_frame(), [column.name])[:, 0]
-    known = ~np.isnan(values)
-    if not known.any() or values[known].min() < 0 or values[known].max() > 1:
-        return 1.0
-    share, place = np.unique(values[known], return_inverse=True)
+    known = values.is_not_null().to_numpy()
+    share, place = np.unique(values.drop_nulls().to_numpy(), return_inverse=True)
     rows, hits = np.bincount(place), np.bincount(place, weights=label[known])
     variance = rows * share * (1 - share)
     told = variance >= FEWEST_BY_CHANCE

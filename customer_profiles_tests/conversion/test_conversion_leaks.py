@@ -192,6 +192,37 @@ def test_a_mean_of_the_label_that_leaves_out_the_row_itself_is_named(size):
     assert finding.says.startswith("the mean label of the very rows that have it: mean; take it over other")
 
 
+@pytest.mark.parametrize("size", [4, 15])
+@pytest.mark.parametrize(("prior", "weight", "own"), [(0.12, 20, 1), (0.3, 5, 1), (0.0, 0, 0), (0.12, 10, 0)])
+def test_a_mean_of_few_rows_is_named_beside_its_category_and_one_over_other_rows_is_not(
+    size: int, prior: float, weight: float, own: int
+):
+    """``own``: the row itself counts; else it is left out."""
+    draw = np.random.default_rng(0)
+    city, label, before = draw.integers(0, 6_000 // size, 6_000), *(draw.random((2, 6_000)) < 0.12)
+    city[:6_000:size] = np.arange(6_000 // size)  # none is of one row alone
+    rows = np.bincount(city)[city]
+
+    def mean(of: np.ndarray, own: int) -> np.ndarray:
+        hits = np.bincount(city, of)[city]
+        return (hits - (1 - own) * of + prior * weight) / np.maximum(rows - (1 - own) + weight, 1)
+
+    features = pl.DataFrame(
+        {
+            "mean": mean(label, own).round(6),
+            "honest": mean(before, 1),
+            "of_its_size": 1 / rows,
+            "noise": draw.random(6_000),
+            "city": city.astype(str),
+            "other": draw.integers(0, 300, 6_000).astype(str),
+        }
+    )
+    train = Examples(features, label.astype(int), *[np.arange(6_000)] * 3)
+    numeric, categories = ["mean", "honest", "of_its_size", "noise"], ["other", "city"]
+    finding = no_number_is_the_mean_label(train, numeric, categories)
+    assert finding.says.startswith("the mean label of the very rows that have it: mean; take it over other")
+
+
 def test_a_number_that_foretells_well_has_no_cliff():
     draw = np.random.default_rng(0)
     spend = draw.normal(size=4_000)
