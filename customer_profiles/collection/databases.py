@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from time import monotonic
@@ -46,6 +46,9 @@ SSL_MODES = frozenset({"disable", "allow", "prefer", "require", "verify-ca", "ve
 AS_WRITTEN = ("date", "time", "timetz", "timestamp", "timestamptz", "interval")
 """PostgreSQL's types of which Python cannot hold every value: ``infinity``, ``24:00`` and a month are for the
 door to judge."""
+MYSQL = ("mysql", "mariadb")
+OFFSETS_SINCE = 2000
+"""Year from which on a zone that never changed its offset is that offset to MySQL."""
 NO_CELLS = ("53", "57", "58")
 """Classes of PostgreSQL's errors that quote no cell: it lacks means, was told to stop, or has a fault."""
 
@@ -117,6 +120,8 @@ def _url(variable: str, environ: Mapping[str, str], refuse: Refuse) -> sa.URL:
         raise refuse(f"{form}; / : @ and # in a password are written %2F %3A %40 %23") from None
     if "@" in (url.host or ""):
         raise refuse(f"{form}: an @ in the password is written %40")
+    if url.drivername in MYSQL:
+        url = url.set(drivername=f"{url.drivername}+pymysql")
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
         raise refuse(f"{variable} names an SQLite file that is not there; write sqlite:////absolute/path")
     return url
@@ -134,7 +139,7 @@ def _engine(url: sa.URL, query: Query, refuse: Refuse) -> sa.Engine:
     except NoSuchModuleError:
         raise refuse(
             f"{query.url_variable} names a kind of database that SQLAlchemy does not know; PostgreSQL is "
-            f"postgresql+psycopg://, SQLite is sqlite:///"
+            f"postgresql+psycopg://, MySQL is mysql+pymysql://, SQLite is sqlite:///"
         ) from None
     except ModuleNotFoundError as error:
         raise refuse(
@@ -180,7 +185,9 @@ def _connection(engine: sa.Engine, query: Query, refuse: Refuse, silent: Silent)
             )
             if prepare := PREPARED.get(engine.dialect.name):
                 prepare(connection, query.zone)
-        except (SQLAlchemyError, ImportError, TypeError, ValueError) as error:
+        except UnknownZoneError as error:
+            raise refuse(f"the database of {query.url_variable} {error}") from None
+        except Exception as error:  # of a wrong part of the URL drivers raise what they like
             why = (
                 f"the database of {query.url_variable} cannot be reached{_told(error, engine.url)}; look at "
                 f"its host, port, database, user and password"
@@ -215,9 +222,38 @@ def _prepare_sqlite(connection: sa.Connection, _: str) -> None:
     connection.execute(sa.text("pragma query_only = on"))
 
 
+class UnknownZoneError(ValueError):
+    """A database cannot tell times in a zone."""
+
+
+def _prepare_mysql(connection: sa.Connection, zone: str) -> None:
+    """A ``TIMESTAMP`` is compared and given in the session's zone, a ``DATETIME`` as it stands there.
+
+    Zones have names only where the server's tables of them are filled.
+    """
+    connection.execute(sa.text("set session transaction read only"))
+    offset = _constant_offset(zone)
+    try:
+        connection.execute(sa.text("set time_zone = :zone"), {"zone": offset or zone})
+    except DBAPIError:
+        raise UnknownZoneError(
+            f"does not know the time zone {zone}: fill its tables of zones, mysql_tzinfo_to_sql "
+            f"/usr/share/zoneinfo | mysql mysql, or say `timezone: UTC` if its times are in UTC"
+        ) from None
+
+
+def _constant_offset(zone: str) -> str | None:
+    """``+08:00`` of a zone whose clocks have not been changed for years."""
+    years = range(OFFSETS_SINCE, datetime.now(UTC).year + 2)
+    days = (datetime(year, month, 1, tzinfo=ZoneInfo(zone)) for year in years for month in (1, 7))
+    offsets = {day.isoformat()[-len("+08:00") :] for day in days}
+    return offsets.pop() if len(offsets) == 1 else None
+
+
 PREPARED: Mapping[str, Callable[[sa.Connection, str], None]] = {
     "postgresql": _prepare_postgresql,
     "sqlite": _prepare_sqlite,
+    **dict.fromkeys(MYSQL, _prepare_mysql),
 }
 
 

@@ -20,6 +20,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 import psycopg
+import pymysql
 import pytest
 
 from customer_profiles.collection.door import Door, Received, receive
@@ -31,8 +32,19 @@ from customer_profiles.privacy.sealing import Seal
 from customer_profiles.settings import load_settings
 
 PASSWORD = "geheim-5e1f"
-MUST_RUN = "TESTS_NEED_POSTGRES"
+MUST_RUN = "TESTS_NEED_DATABASES"
 """Set by ``.ci/run``: there a missing server is a failure, not a reason to skip."""
+MARIADB = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
+PREPARED = (
+    "create database shop character set utf8mb4",
+    f"create user shop@'%' identified by '{PASSWORD}'",
+    "grant all on shop.* to shop@'%'",
+    # Berlin: an hour ahead of UTC, on 2026-03-29 01:00 UTC two
+    "insert into time_zone (Time_zone_id) values (1)",
+    "insert into time_zone_name (Name, Time_zone_id) values ('Europe/Berlin', 1)",
+    "insert into time_zone_transition_type values (1, 0, 3600, 0, 'CET'), (1, 1, 7200, 1, 'CEST')",
+    "insert into time_zone_transition values (1, 1761440400, 0), (1, 1774746000, 1)",
+)
 
 
 @dataclass(frozen=True)
@@ -64,7 +76,7 @@ def postgres() -> Iterator[Postgres]:
             pytest.fail("no initdb on this machine: apt install postgresql")
         pytest.skip("no PostgreSQL server on this machine (initdb is not found)")
     folder = Path(tempfile.mkdtemp(prefix="postgres-"))
-    owner = _owner()
+    owner = _owner("postgres")
     (folder / "password").write_text(PASSWORD)
     if owner:
         shutil.chown(folder, owner)
@@ -84,13 +96,12 @@ def _binaries() -> Path | None:
     return Path(found).resolve().parent if found else installed[-1].parent if installed else None
 
 
-def _owner() -> str | None:
-    """Whom the server runs as: initdb refuses root."""
+def _owner(name: str) -> str | None:
+    """Whom a server runs as: as root it would not."""
     if os.geteuid():
         return None
-    return next(
-        user.pw_name for name in ("postgres", "nobody") for user in pwd.getpwall() if user.pw_name == name
-    )
+    known = {user.pw_name for user in pwd.getpwall()}
+    return next(each for each in (name, "nobody") if each in known)
 
 
 def _free_port() -> int:
@@ -121,6 +132,72 @@ def _ready(server: Postgres, started: subprocess.Popen[bytes]) -> Postgres:
         else:
             return server
     pytest.fail(f"the PostgreSQL server ended with {started.returncode}")
+
+
+@dataclass(frozen=True)
+class MariaDB:
+    """A running server. Of the zones that have names it knows Europe/Berlin alone."""
+
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"mysql+pymysql://shop:{PASSWORD}@127.0.0.1:{self.port}/shop"
+
+    def execute(
+        self, *statements: str, user: str = "shop", password: str = PASSWORD, base: str = "shop"
+    ) -> None:
+        with pymysql.connect(
+            host="127.0.0.1", port=self.port, user=user, password=password, database=base, autocommit=True
+        ) as connection:
+            cursor = connection.cursor()
+            for statement in statements:
+                cursor.execute(statement)
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariaDB]:
+    programs = [shutil.which(name, path=MARIADB) for name in ("mariadb-install-db", "mariadbd")]
+    if None in programs:
+        if os.environ.get(MUST_RUN):
+            pytest.fail("no mariadbd on this machine: apt install mariadb-server")
+        pytest.skip("no MariaDB server on this machine (mariadbd is not found)")
+    folder = Path(tempfile.mkdtemp(prefix="mariadb-"))
+    owner = _owner("mysql")
+    if owner:
+        shutil.chown(folder, owner)
+    said: dict[str, Any] = {
+        "user": owner,
+        "stdout": subprocess.DEVNULL,
+        "stderr": subprocess.DEVNULL,
+        "cwd": folder,
+    }
+    data = [f"--datadir={folder / 'data'}"]
+    subprocess.run(
+        [programs[0], "--no-defaults", *data, "--skip-test-db", "--auth-root-authentication-method=normal"],
+        check=True, **said,
+    )  # fmt: skip
+    server = MariaDB(_free_port())
+    started = subprocess.Popen(
+        [programs[1], "--no-defaults", *data, f"--port={server.port}", "--bind-address=127.0.0.1",
+         f"--socket={folder / 'socket'}", f"--pid-file={folder / 'pid'}", "--default-time-zone=-05:00"],
+        **said,
+    )  # fmt: skip
+    try:
+        while started.poll() is None:
+            try:
+                server.execute(*PREPARED, user="root", password="", base="mysql")
+            except pymysql.OperationalError:
+                time.sleep(0.05)
+            else:
+                break
+        else:
+            pytest.fail(f"the MariaDB server ended with {started.returncode}")
+        yield server
+    finally:
+        started.terminate()
+        started.wait(30)
+        shutil.rmtree(folder)
 
 
 OWN_DAY = date(2026, 3, 3)
