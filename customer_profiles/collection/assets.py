@@ -99,6 +99,7 @@ def deliveries(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Pla
             "source",
             "rows",
             "known_rows",
+            "gone_rows",
             "bytes",
             "file_day",
             pl.col("written_at", "loaded_at").dt.strftime("%Y-%m-%d %H:%M UTC"),

@@ -184,16 +184,16 @@ def _cut_off(door: Door, table: str, day: date, entries: pl.DataFrame) -> list[E
             ends |= {part.source: file_day for part in found.parts if part.whole} if found else {}
     end = pl.col("file").replace_strict(ends, default=day, return_dtype=pl.Date)
     after = entries.filter(pl.col("file_day") > end, pl.col("file_day") <= day)
-    return after.with_columns(gone="rows").to_dicts()
+    return after.with_columns(gone_rows="rows").to_dicts()
 
 
 def _gone(table: str, entries: list[Entry]) -> tuple[str, ...]:
     """What files that changed do not hold any more of the rows as loaded: nothing, or one sentence."""
-    lost = [entry for entry in entries if entry["gone"]]
+    lost = [entry for entry in entries if entry["gone_rows"]]
     if not lost:
         return ()
     days, files = sorted({entry["file_day"] for entry in lost}), sorted({entry["file"] for entry in lost})
-    rows, one_day = sum(entry["gone"] for entry in lost), len(days) == 1
+    rows, one_day = sum(entry["gone_rows"] for entry in lost), len(days) == 1
     when, day = (days[0], days[0]) if one_day else (f"{days[0]} to {days[-1]}", "DAY")
     what = files[0] if len(files) == 1 else f"{len(files)} files"
     return (

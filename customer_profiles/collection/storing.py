@@ -37,8 +37,7 @@ def store(
 ) -> list[Entry]:
     """Store the rows of parts, piece by piece, in place of those that ``forget`` names: all, or nothing.
 
-    Returns the ledger's entries of the parts, and with each how many sound rows of the file as it was
-    loaded are ``gone`` from it.
+    Returns the ledger's entries of the parts.
     """
     arrived = {(arrival.day, arrival.part.source): arrival for arrival in arrivals}
     deliveries = [Delivery(table, arrival.day, (arrival.part,)) for arrival in arrivals]
@@ -69,10 +68,11 @@ def store(
             sources = sorted({source for _, source in arrived})
             within: dict[str, list[Any]] = {"delivery_day": sorted(split), "source": sources}
             warehouse.flag_repeats(RAW[table], within, ("delivery_day", "fingerprint"), "exact_copy")
-        told = pl.DataFrame(list(entries.values()), schema=DELIVERIES.schema)
-        warehouse.append(DELIVERIES, told.with_columns(loaded_at=datetime.now(UTC)))
-    missing = dict(gone.group_by("source").len().iter_rows())
-    return [{**entry, "gone": missing.get(entry["source"], 0)} for entry in entries.values()]
+        missing = dict(gone.group_by("source").len().iter_rows())
+        told = [{**entry, "gone_rows": missing.get(entry["source"], 0)} for entry in entries.values()]
+        stored = pl.DataFrame(told, schema=DELIVERIES.schema)
+        warehouse.append(DELIVERIES, stored.with_columns(loaded_at=datetime.now(UTC)))
+    return told
 
 
 def _known(warehouse: Session, table: str, arrivals: Sequence[Arrival]) -> pl.DataFrame:

@@ -31,6 +31,7 @@ DELIVERIES = Table(
         StoredColumn("file_day", pl.Date, True, "day for which the file was delivered"),
         StoredColumn("written_at", pl.Datetime("us", "UTC"), True, "when the file was last written to"),
         StoredColumn("known_rows", pl.Int64, True, "rows of it that had been received before"),
+        StoredColumn("gone_rows", pl.Int64, True, "sound rows of the file as it was before that it lacks"),
         StoredColumn("loaded_at", pl.Datetime("us", "UTC"), True, "when its rows were stored here"),
     ),
     order=("source",),

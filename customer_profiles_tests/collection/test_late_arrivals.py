@@ -103,6 +103,7 @@ def test_rows_that_a_changed_file_lost_are_told_once_and_stay(shop, sound) -> No
     shop.deliver("events", events(sound, 3, 1, 4, 5))
     (gone,) = shop.run("events", NEWEST)[NEWEST].gone
     assert "1 of the rows as loaded" in gone  # E2; a broken one is no loss
+    assert ledger(shop.warehouse, "events").sort("delivery_day")["gone_rows"].to_list() == [0, 2, 1]
 
 
 def test_files_of_several_days_that_lost_rows_are_told_in_one_sentence(shop, sound) -> None:
