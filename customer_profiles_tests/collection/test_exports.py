@@ -77,6 +77,12 @@ def test_days_since_the_order_before_add_up_to_days(own: OwnData) -> None:
     ]
 
 
+def test_a_file_for_all_days_may_have_a_column_of_the_platforms_own_name(own: OwnData) -> None:
+    own.put("f.csv", "No,At,Who,Paid,source\n1,2026-03-03 10:00:00,u1,9.99,newsletter\n")
+    own.says({"path": "f.csv", "columns": ORDER})
+    assert column(own.rows(), "amount_minor") == [999]
+
+
 def test_files_are_joined_on_columns_of_other_names_and_in_other_layouts(own: OwnData) -> None:
     own.put("lines_2026-03-03.csv", "order,sku,Paid,status\nA,s1,1.00,packed\nA,s2,2.00,packed\nB,s3,3,\n")
     own.put("orders.txt", "id;buyer;At;status\nA;b1;2026-03-03 10:00:00;paid\nC;b9;2026-03-03;paid\n")
