@@ -15,9 +15,10 @@ from customer_profiles.collection.parsing import ABSENT, MIDNIGHT, WHOLE
 from customer_profiles.collection.sources.cells import undecorated
 from customer_profiles.collection.sources.heads import GuessError, head_of
 from customer_profiles.collection.sources.names import MEANINGS
-from customer_profiles.collection.sources.opt_ins import not_asked, opt_ins
+from customer_profiles.collection.sources.opt_ins import not_asked, opt_ins, refusals
 from customer_profiles.collection.sources.places import tells_days
 from customer_profiles.collection.sources.purchases import as_deed, column_of_deeds, parted
+from customer_profiles.collection.sources.schema import EPOCHS
 from customer_profiles.collection.sources.schema_matching import (
     absent_columns,
     fit,
@@ -27,6 +28,7 @@ from customer_profiles.collection.sources.schema_matching import (
     matched_by_ending,
     only_times,
     tells,
+    words_of,
 )
 from customer_profiles.collection.sources.stand_ins import NOT_FOUND, stand_in, whole_name
 from customer_profiles.collection.sources.time_formats import are_iso, swapped, time_format
@@ -42,6 +44,8 @@ OTHERS = (
     "cp1254 (Turkish), cp874 (Thai), euc_kr (Korean), shift_jis (Japanese)"
 )
 """Encodings whose letters are others in the same places: no byte tells them apart."""
+OF_GREENWICH = ("utc", "gmt")
+"""Last words of a time's name that tell its zone: ``Created (UTC)``."""
 MADE_KEYS = {"hash_of", "place_in"}
 GUESSED = ("orders", "events", "texts", "customers", "products", "campaign_contacts")
 """Tables that are told from a file's columns; any other is named by ``--table``."""
@@ -146,7 +150,12 @@ def _of_its_layout(layout: dict[str, Any], header: Sequence[str]) -> list[str]:
 def _of_opt_ins(table: str, told: Mapping[str, dict[str, Any]]) -> list[str]:
     """What a person must look at in columns that say who consents."""
     if table == "consents":
-        return [f"purpose: {name} as {how['purpose']['constant']}; is it that?" for name, how in told.items()]
+        asked = [
+            f"purpose: {name} as {how['purpose']['constant']}; is it that?" for name, how in told.items()
+        ]
+        refused = ", ".join(filter(refusals, told))
+        note = f"status: who has not refused ({refused}) is granted; if that is no consent, `drop` them"
+        return [*asked, note] if refused else asked
     if not told:
         return []
     return [f"{', '.join(told)}: told by `consents`: name this file there too, as --table consents says it"]
@@ -269,7 +278,10 @@ def _how(table: str, name: str, found: str, cells: pl.Series) -> tuple[Any, list
             note = f"{name}: {found} is at midnight in all rows, so that its hours say nothing"
             return {"column": found, **told, "day_precise": True}, [note, *swapped(name, form, some)]
         if form is not None or are_iso(some):
-            return ({"column": found, "date_format": form} if form else found), swapped(name, form, some)
+            told = {"date_format": form} if form else {}
+            if form not in EPOCHS and words_of(found)[-1] in OF_GREENWICH:
+                told["timezone"] = "UTC"
+            return ({"column": found, **told} if told else found), swapped(name, form, some)
         return found, [f"{name}: {found} is written in no way known here; say its date_format"]
     if name.endswith("_minor") and not letters(found).endswith("minor"):
         whole = some.n_unique() > FEW_ALIKE and some.str.contains(WHOLE).all()
