@@ -117,6 +117,33 @@ def test_files_are_joined_on_columns_of_other_names_and_in_other_layouts(own: Ow
     assert received.unknown_columns == ("status as delivered",)
 
 
+def test_files_are_joined_on_what_expressions_and_paths_tell(own: OwnData) -> None:
+    lines = ({"No": 1, "At": "2026-03-03T10:00:00Z", "Paid": 5, "by": {"mail": "Ann@X.de"}, "cur": "USD"},)
+    own.put("l_2026-03-03.ndjson", "".join(json.dumps(line) + "\n" for line in lines))
+    own.put("who.csv", "mail,Who\nBob@x.de,2\nANN@x.de,7\n")
+    own.put("rates.csv", "day,cur,rate\n2026-03-02,USD,0.5\n2026-03-03,USD,0.9\n")
+    joins = [
+        {"path": "who.csv", "on": {'LOWER("by.mail")': "LOWER(mail)"}, "format": "csv"},
+        {"path": "rates.csv", "on": {"SUBSTR(At, 1, 10)": "day", "cur": "cur"}, "format": "csv"},
+        {
+            "path": "who.csv",
+            "on": {"by.mail": "REPLACE(mail, 'ANN@x', 'Ann@X')"},
+            "format": "csv",
+            "prefix": "w_",
+        },
+    ]
+    columns = {
+        **ORDER,
+        "amount_minor": {"expression": "Paid * rate", "minor_units": 2},
+        "product_id": "w_Who",
+    }
+    own.says({"path": "l_{day}.ndjson", "numbers": ["Paid", "rate"], "join": joins, "columns": columns})
+    received = own.receive()
+    assert column(received.rows.to_dicts(), "amount_minor") == [450]
+    assert column(received.rows.to_dicts(), "product_id") == ["7"]
+    assert received.rows["customer_key"].is_not_null().all()
+
+
 def test_rows_that_name_nothing_are_joined_to_none(own: OwnData) -> None:
     own.put("l_2026-03-03.csv", "No,Part,At,Paid\n,,2026-03-03,1\n1,,2026-03-03,2\n")
     own.put("o.csv", "No,Part,Who\n,,a totals line\n1,,b\n")

@@ -292,8 +292,9 @@ class Join(_LaidOut):
     path: Annotated[str, AfterValidator(_a_path)] = Field(description="as of a source")
     on: Annotated[Mapping[str, str], BeforeValidator(_pairs)] = Field(
         min_length=1,
-        description="columns that both files have, or `{the rows': the joined file's}`; of rows alike in "
-        "them the last one counts; where all are empty, none is joined",
+        description="columns that both files have, or `{the rows': the joined file's}`, paths and "
+        "expressions too: `{LOWER(Email): LOWER(mail)}`; of rows alike in them the last one counts; where "
+        "all are empty, none is joined",
     )
     prefix: str = Field(
         "", description="stands before the names of its columns; without one, the rows' own of a name stay"
