@@ -429,6 +429,24 @@ def test_reviews_that_name_orders_are_texts(tmp_path: Path) -> None:
     )
 
 
+def test_objects_that_stand_as_text_in_a_cell_are_opened(tmp_path: Path) -> None:
+    lines = [{"sku": "A1", "qty": 2, "total": 10.5}]
+    payload = json.dumps({"order": {"id": "7", "user_id": "u1", "lines": lines}, "currency": "EUR"})
+    line = json.dumps({"offset": 1, "created_at": "2026-03-03T10:00:00Z", "payload": payload})
+    table, source, text = guessed(tmp_path, "k.ndjson", line + "\n")
+    columns = source["columns"]
+    assert (table, columns["order_id"], columns["customer_id"]) == (
+        "orders",
+        "payload.order.id",
+        "payload.order.user_id",
+    )
+    assert "# payload.order.lines holds a list; `rows_of: payload.order.lines` makes" in text
+    rows = 'order_id,at,who,note\n1,2026-03-03,"{""user_id"": ""u1""}","{gift}"\n2,2026-03-04,,{}\n'
+    _, source, text = guessed(tmp_path, "o.csv", rows)
+    assert source["columns"]["customer_id"] == "who.user_id"
+    assert "not mapped, kept sealed: note" in text
+
+
 def test_lists_of_objects_are_named(tmp_path: Path) -> None:
     row = '{"visitId": "1", "hits": [{"hitNumber": "1"}], "helpful": [0, 3]}\n'
     _, _, text = guessed(tmp_path, "sessions.ndjson", row)
