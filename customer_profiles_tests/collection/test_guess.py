@@ -19,6 +19,7 @@ from customer_profiles.collection.sources.heads import GuessError
 from customer_profiles.collection.sources.load import parse_sources
 from customer_profiles.collection.sources.schema import Column
 from customer_profiles.collection.sources.time_formats import FORMATS
+from customer_profiles.contracts.stored import required_columns
 from customer_profiles_tests.collection.conftest import workbook
 
 LINE = '10.0.0.1 - u7 [03/Mar/2026:10:00:00 +0800] "GET /product/12 HTTP/1.1" 200 512 "-" "Mozilla/5.0"\n'
@@ -787,3 +788,27 @@ def test_where_a_contact_lives_is_no_status(tmp_path: Path) -> None:
     assert source["columns"]["province"] == "MailingState"
     (columns,), _ = consents_of(tmp_path, "contacts.csv", rows)
     assert columns["status"] == {"constant": ""}
+
+
+def test_nobody_and_no_campaign_is_made_from_all_columns(tmp_path: Path) -> None:
+    file = tmp_path / "r.csv"
+    file.write_text("id,who,created_at\n1,u2,2026-03-03 10:00:00\n2,u3,2026-03-03 11:00:00\n")
+    for table in ("social_edges", "campaign_contacts", "identity_links"):
+        (source,) = yaml.safe_load(guess_source(file, tmp_path, table))["tables"][table]
+        assert source["columns"][required_columns(table)[0]] == {"constant": ""}
+    assert "campaign_id: REQUIRED, not found; name the file's column; of a file of one campaign say" in (
+        guess_source(file, tmp_path, "campaign_contacts")
+    )
+    file.write_text("customer_id,referred_by,created_at\nu2,u1,2026-03-03 10:00:00\n")
+    (source,) = yaml.safe_load(guess_source(file, tmp_path, "social_edges"))["tables"]["social_edges"]
+    columns = source["columns"]
+    assert (columns["source_customer_id"], columns["target_customer_id"]) == ("referred_by", "customer_id")
+
+
+def test_a_refund_that_stands_on_an_orders_first_line_is_none_of_that_line(tmp_path: Path) -> None:
+    rows = (
+        "Name,Email,Financial Status,Currency,Refunded Amount,Created at,Lineitem quantity,Lineitem price\n"
+        "#1,a@x.de,refunded,EUR,50.00,2026-03-01 10:00:00,1,15.00\n#1,a@x.de,,,,2026-03-01 10:00:00,1,35.00\n"
+    )
+    _, source, _ = guessed(tmp_path, "o.csv", rows)
+    assert "refunded_minor" not in source["columns"]

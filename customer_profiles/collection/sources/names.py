@@ -20,11 +20,11 @@ NAMES: dict[str, str] = {
     "status": "status order_status state 订单状态 状态 交易状态",
     "quantity": "quantity qty qty_ordered quantity_ordered purchase_quantity units pieces count 数量 "
     "件数 购买数量 amount",
-    "amount_minor": "amount_minor line_total line_subtotal line_amount amount total price_total total_price "
-    "purchase_amount sales_value sales revenue payment price dollars spend actual_amount_paid amount_paid "
-    "total_amount gross extended_price price_paid net_price order_value transaction_value basket_value "
-    "subtotal turnover gmv amt paid 买家实际支付金额 金额 实付金额 订单金额 支付金额 总价 销售额 实付 实付款 "
-    "实收 成交额 交易额 消费额",
+    "amount_minor": "amount_minor line_total line_subtotal line_amount item_total amount total price_total "
+    "total_price purchase_amount sales_value sales revenue payment price dollars spend actual_amount_paid "
+    "amount_paid total_amount gross extended_price price_paid net_price order_value transaction_value "
+    "basket_value subtotal turnover gmv amt paid 买家实际支付金额 金额 实付金额 订单金额 支付金额 总价 "
+    "销售额 实付 实付款 实收 成交额 交易额 消费额",
     "currency": "currency currency_code currency_iso_code 币种 货币 货币种类",
     "product_id": "product_id sku sku_id item_id stock_code article_id product_code prod_code item goods_id "
     "asin ean gtin upc barcode 商品编号 商品id 商品编码 货号 规格编码 商家编码 条形码 条码",
@@ -38,7 +38,8 @@ NAMES: dict[str, str] = {
     "updated_at": "updated_at update_time modified_at last_updated last_changed last_modified "
     "last_modified_date date_modified 更新时间 修改时间",
     "registered_at": "registered_at signup_date sign_up_date created_at created register_time "
-    "registration_date join_date created_date date_created member_since 注册时间 注册日期 入会时间",
+    "registration_date join_date created_date create_date date_created member_since customer_since 注册时间 "
+    "注册日期 入会时间",
     "full_name": "full_name name customer_name 姓名 客户姓名 会员姓名",
     "given_name": "first_name forename 名 名字",
     "family_name": "last_name surname 姓 姓氏",
@@ -46,7 +47,7 @@ NAMES: dict[str, str] = {
     "gender": "gender sex 性别",
     "email": "email e_mail mail email_address 邮箱 电子邮箱",
     "phone": "phone mobile telephone phone_number mobile_phone 手机 手机号 电话 联系电话",
-    "country": "country country_code 国家",
+    "country": "country country_code country_region 国家",
     "province": "province state region 省份 省",
     "city": "city town customer_city 城市 市",
     "loyalty_tier": "loyalty_tier tier member_level club_member_status 会员等级 等级",
@@ -59,6 +60,10 @@ NAMES: dict[str, str] = {
     "arm": "arm variation variant test_group",
     "opened_at": "opened_at open_date open_time 打开时间",
     "clicked_at": "clicked_at click_date click_time redemption_date 点击时间",
+    "source_customer_id": "referrer_id referred_by referrer inviter_id invited_by follower_id from_id 邀请人 "
+    "推荐人",
+    "target_customer_id": "referee_id referred_id invitee_id followee_id followed_id to_id customer_id "
+    "user_id member_id 被邀请人 被推荐人",
     "event_id": "event_id message_id insert_id log_id 事件编号 事件id",
     "event_at": "event_at event_time time timestamp event_timestamp ts datetime derived_tstamp "
     "collector_tstamp started_at start_time 事件时间 行为时间 时间",
@@ -67,7 +72,7 @@ NAMES: dict[str, str] = {
     "anonymous_id": "anonymous_id cookie_id device_id visitor_id user_pseudo_id domain_userid 设备id 匿名id",
     "device": "device device_type device_category 设备 设备类型 终端",
     "session_id": "session_id user_session session domain_sessionid visit_id 会话id",
-    "text_id": "text_id review_id comment_id ticket_id response_id 评论编号 评论id",
+    "text_id": "text_id review_id comment_id ticket_id response_id conversation_id 评论编号 评论id",
     "body": "body review text message comment content review_text review_body feedback description 评论 "
     "评论内容 评价内容 内容",
     "rating": "rating stars score review_score overall 评分 星级",
@@ -77,16 +82,17 @@ NAMES: dict[str, str] = {
 }
 
 _STATUS = {
-    "placed": "created pending open new unpaid on_hold awaiting_payment 待付款 等待买家付款 已下单 待支付",
-    "paid": "approved invoiced processing in_process authorized partially_refunded partially_paid 已付款 "
-    "已支付 待发货 买家已付款，等待卖家发货 买家已付款,等待卖家发货 等待出库 备货中",
+    "placed": "created pending open new unpaid on_hold awaiting_payment wc-pending wc-on-hold 待付款 "
+    "等待付款 等待买家付款 已下单 待支付",
+    "paid": "approved invoiced processing in_process authorized wc-processing partially_refunded "
+    "partially_paid 已付款 已支付 待发货 买家已付款，等待卖家发货 买家已付款,等待卖家发货 等待出库 备货中",
     "shipped": "sent dispatched in_transit 已发货 待收货 卖家已发货，等待买家确认 卖家已发货,等待买家确认 "
     "等待确认收货 已发货，待收货",
-    "completed": "complete delivered fulfilled done closed received success 交易成功 交易完成 支付成功 "
-    "已完成 已签收 已收货 完成",
-    "cancelled": "canceled void voided expired unavailable failed 交易关闭 已取消 取消 已关闭 "
-    "已取消，退款成功",
-    "refunded": "refund order_refunded 已退款 退款成功 退款 已发货，退款成功",
+    "completed": "complete wc-completed delivered fulfilled done closed received success 交易成功 交易完成 "
+    "支付成功 已完成 已签收 已收货 完成",
+    "cancelled": "canceled void voided expired unavailable failed wc-cancelled wc-failed (删除)等待付款 "
+    "交易关闭 已取消 取消 已关闭 已取消，退款成功",
+    "refunded": "refund order_refunded wc-refunded 已退款 退款成功 退款 已发货，退款成功",
     "returned": "return 已退货 退货",
 }
 _EVENTS = {

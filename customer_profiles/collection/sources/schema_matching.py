@@ -230,6 +230,7 @@ BESIDE_THE_AMOUNT = {"discount", "refund", "refunded", "tax", "shipping", "fee"}
 MISTAKEN: dict[str, Callable[[str, pl.DataFrame], bool]] = {
     "status": _is_a_place,
     "discount_minor": _is_a_rate,
+    "refunded_minor": _is_of_an_order,
     "amount_minor": _is_no_amount_of_a_line,
     "quantity": _is_no_number_of_pieces,
     "line_number": _is_no_place,
