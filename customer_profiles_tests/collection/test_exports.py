@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import resource
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -208,11 +209,14 @@ def test_a_check_tells_of_a_join_that_finds_nothing(own: OwnData) -> None:
 def test_a_join_on_a_column_that_is_not_there_says_whose_it_is(own: OwnData) -> None:
     own.put("o_2026-03-03.csv", "No\n1\n")
     own.put("more.csv", "id\n1\n")
-    for on, says in (({"No": "nr"}, "it has no such columns"), ({"nr": "id"}, "the rows have no such")):
+    for on, named, says in (
+        ({"No": "nr"}, "nr", "it has no such columns"),
+        ({"nr": "id"}, "nr", "the rows have no such columns"),
+        ({"LOWR(No)": "id"}, "LOWR(No)", "the rows have no such columns, and that is no Polars-SQL over"),
+    ):
         own.says({"path": "o_{day}.csv", "join": [{"path": "more.csv", "on": on}], "columns": ORDER})
-        with pytest.raises(
-            reading.DeliveryError, match=rf"more.csv: it cannot be joined on \['nr'\]: {says}"
-        ):
+        why = f"more.csv: it cannot be joined on ['{named}']: {says}"
+        with pytest.raises(reading.DeliveryError, match=re.escape(why)):
             own.receive()
 
 

@@ -149,7 +149,10 @@ def _keys(cells: pl.DataFrame, names: Sequence[str], who_has: str, refuse: Refus
     """What rows are joined on: columns, paths into them, or what an expression makes of these."""
     keys = {name: _key(name, cells, refuse) for name in names}
     if missing := [name for name, key in keys.items() if key is None]:
-        raise refuse(f"it cannot be joined on {missing}: {who_has} no such columns; correct `on`")
+        raise refuse(
+            f"it cannot be joined on {missing}: {who_has} no such columns, and that is no Polars-SQL over "
+            f"those that are there; correct `on`"
+        )
     return [key.alias(name) for name, key in keys.items() if key is not None]
 
 

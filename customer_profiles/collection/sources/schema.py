@@ -67,7 +67,10 @@ def _a_path(path: str) -> str:
 def _a_path_that_tells_its_day(path: str) -> str:
     days, some = days_alone(_a_path(path)), date(2026, 11, 23)
     if days and day_of(on_day(days, some), days) != some:
-        raise ValueError(f"{path!r}: year, month and day must stand in the name, as in {{day:%Y%m%d}}")
+        raise ValueError(
+            f"{path!r}: year, month and day must stand in the name, as in {{day:%Y%m%d}}; of files of a week "
+            f"or a month write * or ? instead of {{day}}"
+        )
     return path
 
 
