@@ -812,3 +812,10 @@ def test_a_refund_that_stands_on_an_orders_first_line_is_none_of_that_line(tmp_p
     )
     _, source, _ = guessed(tmp_path, "o.csv", rows)
     assert "refunded_minor" not in source["columns"]
+
+
+def test_hours_beside_a_day_are_asked_about(tmp_path: Path) -> None:
+    rows = "Transaction ID,Date,Time,Qty,Gross Sales,Net Sales\nt1,2026-03-01,10:05:00,1,$3.50,$3.00\n"
+    _, source, text = guessed(tmp_path, "items.csv", rows)
+    assert '# Time holds hours without a day; a day beside it is joined to it by expression: "Day"' in text
+    assert source["columns"]["amount_minor"] == {"column": "Net Sales", "minor_units": 2}

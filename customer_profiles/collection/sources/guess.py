@@ -46,6 +46,8 @@ OTHERS = (
 """Encodings whose letters are others in the same places: no byte tells them apart."""
 OF_GREENWICH = ("utc", "gmt")
 """Last words of a time's name that tell its zone: ``Created (UTC)``."""
+HOURS = r"^\d{1,2}:\d{2}(:\d{2})?(\s?[AaPp][Mm])?$"
+"""Hours of a day that stands elsewhere: ``10:05``."""
 MADE_KEYS = {"hash_of", "place_in"}
 GUESSED = ("orders", "events", "texts", "customers", "products", "campaign_contacts")
 """Tables that are told from a file's columns; any other is named by ``--table``."""
@@ -89,7 +91,7 @@ def guess_source(file: Path, home: Path, table: str | None = None, header: Seque
     if asked is None and few and NOT_FOUND in every.values():
         unsure = f"{table}: the file holds few of its columns; is it that? --table names another"
         notes.insert(0, f"{unsure}, and a file of details is joined to the one whose rows it tells more of")
-    notes = [*_of_its_layout(layout, header), *notes, *_lists(cells)]
+    notes = [*_of_its_layout(layout, header), *notes, *_lists(cells), *_hours(cells)]
     sources = [
         _source({"kind": "files", "path": path, **layout}, drop | not_asked(part), columns, cells)
         for part, (columns, _) in mapped.items()
@@ -178,6 +180,16 @@ def _lists(cells: pl.DataFrame) -> list[str]:
         f"and {name}.# for its place in the list"
         for name in cells.columns
         if cells[name].str.contains(r"^\[\s*\{").any()
+    ]
+
+
+def _hours(cells: pl.DataFrame) -> list[str]:
+    """What can be said of columns that hold hours without their day."""
+    return [
+        f"{name} holds hours without a day; a day beside it is joined to it by expression: \"Day\" || ' ' || "
+        f'"{name}", with a date_format'
+        for name in cells.columns
+        if tells(cells[name]).any() and cells[name].filter(tells(cells[name])).str.contains(HOURS).all()
     ]
 
 

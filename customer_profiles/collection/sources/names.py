@@ -21,10 +21,10 @@ NAMES: dict[str, str] = {
     "quantity": "quantity qty qty_ordered quantity_ordered purchase_quantity units pieces count 数量 "
     "件数 购买数量 amount",
     "amount_minor": "amount_minor line_total line_subtotal line_amount item_total amount total price_total "
-    "total_price purchase_amount sales_value sales revenue payment price dollars spend actual_amount_paid "
-    "amount_paid total_amount gross extended_price price_paid net_price order_value transaction_value "
-    "basket_value subtotal turnover gmv amt paid 买家实际支付金额 金额 实付金额 订单金额 支付金额 总价 "
-    "销售额 实付 实付款 实收 成交额 交易额 消费额",
+    "total_price purchase_amount net_sales sales_value sales revenue payment price dollars spend "
+    "actual_amount_paid amount_paid total_amount gross extended_price price_paid net_price order_value "
+    "transaction_value basket_value subtotal turnover gmv amt paid 买家实际支付金额 金额 实付金额 订单金额 "
+    "支付金额 总价 销售额 实付 实付款 实收 成交额 交易额 消费额",
     "currency": "currency currency_code currency_iso_code 币种 货币 货币种类",
     "product_id": "product_id sku sku_id item_id stock_code article_id product_code prod_code item goods_id "
     "asin ean gtin upc barcode 商品编号 商品id 商品编码 货号 规格编码 商家编码 条形码 条码",
