@@ -206,6 +206,19 @@ def test_a_check_tells_of_a_join_that_finds_nothing(own: OwnData) -> None:
         delivered_days(own.home(), "orders")
 
 
+def test_a_check_tells_of_numbers_that_begin_anew_at_every_till(own: OwnData) -> None:
+    own.put(
+        "o_2026-03-03.csv",
+        "Till,No,At,Who,Paid\n1,7,2026-03-03,a,1\n1,7,2026-03-03,a,1\n2,7,2026-03-03,b,2\n",
+    )
+    own.says({"path": "o_{day}.csv", "columns": ORDER})
+    (doubt,) = check.check_table(own.home(), CollectionSettings(), "orders").doubts
+    assert doubt.startswith("1 of 1 orders have several customers; if numbers begin anew in every shop")
+    number = {"order_id": {"expression": "Till || '-' || No"}}
+    own.says({"path": "o_{day}.csv", "columns": ORDER | number})
+    assert check.check_table(own.home(), CollectionSettings(), "orders").doubts == ()
+
+
 def test_a_join_on_a_column_that_is_not_there_says_whose_it_is(own: OwnData) -> None:
     own.put("o_2026-03-03.csv", "No\n1\n")
     own.put("more.csv", "id\n1\n")

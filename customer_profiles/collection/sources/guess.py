@@ -274,7 +274,11 @@ def _told_once(table: str, columns: dict[str, Any], cells: pl.DataFrame) -> list
         first = cells.select(pl.col(found).first().over(order)).to_series()
         above = bool((tells(first) & ~tells(cells[found])).any())
         how = f'expression: FIRST("{found}") OVER (PARTITION BY "{order}")'
-        says = f"told on an order's first line alone? {how}" if above else "they will be quarantined"
+        says = (
+            f"told on an order's first line alone? {how}"
+            if above
+            else "they will be quarantined, unless `drop` leaves them out"
+        )
         notes.append(f"{name}: {found} is empty in {empty} of {cells.height} rows; {says}")
     return notes
 
