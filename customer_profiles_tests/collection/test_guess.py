@@ -819,3 +819,9 @@ def test_hours_beside_a_day_are_asked_about(tmp_path: Path) -> None:
     _, source, text = guessed(tmp_path, "items.csv", rows)
     assert '# Time holds hours without a day; a day beside it is joined to it by expression: "Day"' in text
     assert source["columns"]["amount_minor"] == {"column": "Net Sales", "minor_units": 2}
+
+
+def test_a_products_title_is_its_name_before_its_description(tmp_path: Path) -> None:
+    rows = "id,title,description,price\nA1,Tee,Soft and wide,10.00\nB2,Shoe,Light,35.00\n"
+    table, source, _ = guessed(tmp_path, "feed.csv", rows)
+    assert (table, source["columns"]["name"]) == ("products", "title")

@@ -51,7 +51,7 @@ NAMES: dict[str, str] = {
     "province": "province state region 省份 省",
     "city": "city town customer_city 城市 市",
     "loyalty_tier": "loyalty_tier tier member_level club_member_status 会员等级 等级",
-    "name": "name product_name description title prod_name item_name 商品名称 商品名 名称",
+    "name": "name product_name prod_name item_name title description 商品名称 商品名 名称",
     "brand": "brand manufacturer 品牌",
     "list_price_minor": "list_price price unit_price 标价 单价 价格",
     "valid_from": "valid_from effective_from 生效日期 上架时间",
