@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import resource
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -77,6 +78,12 @@ def test_days_since_the_order_before_add_up_to_days(own: OwnData) -> None:
     ]
 
 
+def test_a_file_for_all_days_may_have_a_column_of_the_platforms_own_name(own: OwnData) -> None:
+    own.put("f.csv", "No,At,Who,Paid,source\n1,2026-03-03 10:00:00,u1,9.99,newsletter\n")
+    own.says({"path": "f.csv", "columns": ORDER})
+    assert column(own.rows(), "amount_minor") == [999]
+
+
 def test_files_are_joined_on_columns_of_other_names_and_in_other_layouts(own: OwnData) -> None:
     own.put("lines_2026-03-03.csv", "order,sku,Paid,status\nA,s1,1.00,packed\nA,s2,2.00,packed\nB,s3,3,\n")
     own.put("orders.txt", "id;buyer;At;status\nA;b1;2026-03-03 10:00:00;paid\nC;b9;2026-03-03;paid\n")
@@ -109,6 +116,33 @@ def test_files_are_joined_on_columns_of_other_names_and_in_other_layouts(own: Ow
     assert column(received.rows.to_dicts(), "status") == ["paid", "paid", None]
     assert received.rows["customer_key"].is_null().to_list() == [False, False, True]
     assert received.unknown_columns == ("status as delivered",)
+
+
+def test_files_are_joined_on_what_expressions_and_paths_tell(own: OwnData) -> None:
+    lines = ({"No": 1, "At": "2026-03-03T10:00:00Z", "Paid": 5, "by": {"mail": "Ann@X.de"}, "cur": "USD"},)
+    own.put("l_2026-03-03.ndjson", "".join(json.dumps(line) + "\n" for line in lines))
+    own.put("who.csv", "mail,Who\nBob@x.de,2\nANN@x.de,7\n")
+    own.put("rates.csv", "day,cur,rate\n2026-03-02,USD,0.5\n2026-03-03,USD,0.9\n")
+    joins = [
+        {"path": "who.csv", "on": {'LOWER("by.mail")': "LOWER(mail)"}, "format": "csv"},
+        {"path": "rates.csv", "on": {"SUBSTR(At, 1, 10)": "day", "cur": "cur"}, "format": "csv"},
+        {
+            "path": "who.csv",
+            "on": {"by.mail": "REPLACE(mail, 'ANN@x', 'Ann@X')"},
+            "format": "csv",
+            "prefix": "w_",
+        },
+    ]
+    columns = {
+        **ORDER,
+        "amount_minor": {"expression": "Paid * rate", "minor_units": 2},
+        "product_id": "w_Who",
+    }
+    own.says({"path": "l_{day}.ndjson", "numbers": ["Paid", "rate"], "join": joins, "columns": columns})
+    received = own.receive()
+    assert column(received.rows.to_dicts(), "amount_minor") == [450]
+    assert column(received.rows.to_dicts(), "product_id") == ["7"]
+    assert received.rows["customer_key"].is_not_null().all()
 
 
 def test_rows_that_name_nothing_are_joined_to_none(own: OwnData) -> None:
@@ -172,14 +206,30 @@ def test_a_check_tells_of_a_join_that_finds_nothing(own: OwnData) -> None:
         delivered_days(own.home(), "orders")
 
 
+def test_a_check_tells_of_numbers_that_begin_anew_at_every_till(own: OwnData) -> None:
+    own.put(
+        "o_2026-03-03.csv",
+        "Till,No,At,Who,Paid\n1,7,2026-03-03,a,1\n1,7,2026-03-03,a,1\n2,7,2026-03-03,b,2\n",
+    )
+    own.says({"path": "o_{day}.csv", "columns": ORDER})
+    (doubt,) = check.check_table(own.home(), CollectionSettings(), "orders").doubts
+    assert doubt.startswith("1 of 1 orders have several customers; if numbers begin anew in every shop")
+    number = {"order_id": {"expression": "Till || '-' || No"}}
+    own.says({"path": "o_{day}.csv", "columns": ORDER | number})
+    assert check.check_table(own.home(), CollectionSettings(), "orders").doubts == ()
+
+
 def test_a_join_on_a_column_that_is_not_there_says_whose_it_is(own: OwnData) -> None:
     own.put("o_2026-03-03.csv", "No\n1\n")
     own.put("more.csv", "id\n1\n")
-    for on, says in (({"No": "nr"}, "it has no such columns"), ({"nr": "id"}, "the rows have no such")):
+    for on, named, says in (
+        ({"No": "nr"}, "nr", "it has no such columns"),
+        ({"nr": "id"}, "nr", "the rows have no such columns"),
+        ({"LOWR(No)": "id"}, "LOWR(No)", "the rows have no such columns, and that is no Polars-SQL over"),
+    ):
         own.says({"path": "o_{day}.csv", "join": [{"path": "more.csv", "on": on}], "columns": ORDER})
-        with pytest.raises(
-            reading.DeliveryError, match=rf"more.csv: it cannot be joined on \['nr'\]: {says}"
-        ):
+        why = f"more.csv: it cannot be joined on ['{named}']: {says}"
+        with pytest.raises(reading.DeliveryError, match=re.escape(why)):
             own.receive()
 
 

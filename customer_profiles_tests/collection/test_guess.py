@@ -19,6 +19,7 @@ from customer_profiles.collection.sources.heads import GuessError
 from customer_profiles.collection.sources.load import parse_sources
 from customer_profiles.collection.sources.schema import Column
 from customer_profiles.collection.sources.time_formats import FORMATS
+from customer_profiles.contracts.stored import required_columns
 from customer_profiles_tests.collection.conftest import workbook
 
 LINE = '10.0.0.1 - u7 [03/Mar/2026:10:00:00 +0800] "GET /product/12 HTTP/1.1" 200 512 "-" "Mozilla/5.0"\n'
@@ -350,7 +351,7 @@ def test_an_empty_column_is_nothing_and_an_address_is_one_customers_however_writ
     rows = "id,Amount,Created (UTC),Customer ID,Customer Email\nch_1,5.00,2024-03-31 19:51:00,,A@b.c\n"
     _, source, _ = guessed(tmp_path, "payments.csv", rows)
     assert source["columns"]["customer_id"] == {"expression": 'LOWER("Customer Email")'}
-    assert source["columns"]["ordered_at"] == "Created (UTC)"
+    assert source["columns"]["ordered_at"] == {"column": "Created (UTC)", "timezone": "UTC"}
 
 
 def test_what_an_orders_first_line_alone_tells_is_asked_about(tmp_path: Path) -> None:
@@ -427,6 +428,24 @@ def test_reviews_that_name_orders_are_texts(tmp_path: Path) -> None:
         "评价内容",
         "订单编号",
     )
+
+
+def test_objects_that_stand_as_text_in_a_cell_are_opened(tmp_path: Path) -> None:
+    lines = [{"sku": "A1", "qty": 2, "total": 10.5}]
+    payload = json.dumps({"order": {"id": "7", "user_id": "u1", "lines": lines}, "currency": "EUR"})
+    line = json.dumps({"offset": 1, "created_at": "2026-03-03T10:00:00Z", "payload": payload})
+    table, source, text = guessed(tmp_path, "k.ndjson", line + "\n")
+    columns = source["columns"]
+    assert (table, columns["order_id"], columns["customer_id"]) == (
+        "orders",
+        "payload.order.id",
+        "payload.order.user_id",
+    )
+    assert "# payload.order.lines holds a list; `rows_of: payload.order.lines` makes" in text
+    rows = 'order_id,at,who,note\n1,2026-03-03,"{""user_id"": ""u1""}","{gift}"\n2,2026-03-04,,{}\n'
+    _, source, text = guessed(tmp_path, "o.csv", rows)
+    assert source["columns"]["customer_id"] == "who.user_id"
+    assert "not mapped, kept sealed: note" in text
 
 
 def test_lists_of_objects_are_named(tmp_path: Path) -> None:
@@ -692,3 +711,117 @@ def test_a_range_of_products_is_no_line_and_a_lines_id_no_product(tmp_path: Path
     _, source, _ = guessed(tmp_path, "o.csv", rows)
     columns = source["columns"]
     assert (columns["line_number"], columns["product_id"]) == ({"place_in": "Invoice ID"}, "sku")
+
+
+def consents_of(folder: Path, name: str, rows: str) -> tuple[list[dict[str, Any]], str]:
+    file = folder / name
+    file.write_text(rows)
+    text = guess_source(file, folder, "consents")
+    return [source["columns"] for source in yaml.safe_load(text)["tables"]["consents"]], text
+
+
+@pytest.mark.parametrize(
+    "name", ["opt_out", "HasOptedOutOfEmail", "email_unsubscribed", "短信退订", "不同意"]
+)
+def test_who_opts_out_denies(tmp_path: Path, name: str) -> None:
+    (columns,), text = consents_of(
+        tmp_path, "c.csv", f"id,created_at,{name}\n1,2026-03-03,1\n2,2026-03-03,0\n"
+    )
+    assert columns["status"] == {"column": name, "values": {"1": "denied", "0": "granted"}}
+    assert f"# status: who has not refused ({name}) is granted" in text
+
+
+def test_who_is_said_to_be_subscribed_is_granted_in_any_column(tmp_path: Path) -> None:
+    rows = "id,created_at,opt_out_status\n1,2026-03-03,subscribed\n2,2026-03-03,unsubscribed\n"
+    (columns,), _ = consents_of(tmp_path, "c.csv", rows)
+    assert columns["status"]["values"] == {"subscribed": "granted", "unsubscribed": "denied"}
+
+
+def test_a_birth_is_not_the_time_of_anything_else(tmp_path: Path) -> None:
+    (columns,), _ = consents_of(
+        tmp_path, "c_2026-03-03.csv", "id,dob,opt_in\n1,1990-05-01,1\n2,1985-02-03,0\n"
+    )
+    assert columns["effective_at"] == {"constant": "{day}"}
+
+
+def test_words_are_no_stars_and_a_device_no_category(tmp_path: Path) -> None:
+    reason = "What is the reason for your score?"
+    _, source, _ = guessed(
+        tmp_path,
+        "t.csv",
+        f"Response ID,Submitted At,Customer ID,Feedback,{reason}\nr1,2026-03-03 10:00:00,u1,Good,Fast\n",
+    )
+    assert source["columns"]["text_id"] == "Response ID"
+    assert source["columns"]["body"] == "Feedback"
+    assert "rating" not in source["columns"]
+    _, source, _ = guessed(
+        tmp_path,
+        "o.ndjson",
+        '{"order_id": "7", "event_timestamp": "1772359200000000", "event_date": "20260301", "user_id": "u1", '
+        '"revenue": 45.0, "device": {"category": "mobile"}}\n',
+    )
+    assert source["columns"]["ordered_at"] == {"column": "event_timestamp", "date_format": "epoch_us"}
+    assert "category" not in source["columns"]
+
+
+def test_charges_have_an_id_beside_the_invoice_that_some_are_for_and_times_in_utc(tmp_path: Path) -> None:
+    rows = (
+        "id,Created (UTC),Amount,Amount Refunded,Currency,Status,Customer ID,Invoice ID\n"
+        "ch_1,2026-03-01 10:00,9.90,0.00,eur,Paid,cus_1,in_1\n"
+        "ch_2,2026-03-02 10:00,20.00,5.00,eur,Refunded,cus_2,\n"
+    )
+    _, source, _ = guessed(tmp_path, "charges.csv", rows)
+    columns = source["columns"]
+    assert columns["order_id"] == "id"
+    assert columns["ordered_at"] == {"column": "Created (UTC)", "timezone": "UTC"}
+    assert columns["refunded_minor"] == {"column": "Amount Refunded", "minor_units": 2}
+
+
+def test_where_a_contact_lives_is_no_status(tmp_path: Path) -> None:
+    rows = (
+        "Id,Email,MailingState,CreatedDate,LastModifiedDate\n"
+        "003,a@b.de,BE,2026-03-01T09:00:00.000+0000,2026-03-02T09:00:00.000+0000\n"
+    )
+    table, source, _ = guessed(tmp_path, "contacts.csv", rows)
+    assert table == "customers"
+    assert source["columns"]["updated_at"] == "LastModifiedDate"
+    assert source["columns"]["province"] == "MailingState"
+    (columns,), _ = consents_of(tmp_path, "contacts.csv", rows)
+    assert columns["status"] == {"constant": ""}
+
+
+def test_nobody_and_no_campaign_is_made_from_all_columns(tmp_path: Path) -> None:
+    file = tmp_path / "r.csv"
+    file.write_text("id,who,created_at\n1,u2,2026-03-03 10:00:00\n2,u3,2026-03-03 11:00:00\n")
+    for table in ("social_edges", "campaign_contacts", "identity_links"):
+        (source,) = yaml.safe_load(guess_source(file, tmp_path, table))["tables"][table]
+        assert source["columns"][required_columns(table)[0]] == {"constant": ""}
+    assert "campaign_id: REQUIRED, not found; name the file's column; of a file of one campaign say" in (
+        guess_source(file, tmp_path, "campaign_contacts")
+    )
+    file.write_text("customer_id,referred_by,created_at\nu2,u1,2026-03-03 10:00:00\n")
+    (source,) = yaml.safe_load(guess_source(file, tmp_path, "social_edges"))["tables"]["social_edges"]
+    columns = source["columns"]
+    assert (columns["source_customer_id"], columns["target_customer_id"]) == ("referred_by", "customer_id")
+
+
+def test_a_refund_that_stands_on_an_orders_first_line_is_none_of_that_line(tmp_path: Path) -> None:
+    rows = (
+        "Name,Email,Financial Status,Currency,Refunded Amount,Created at,Lineitem quantity,Lineitem price\n"
+        "#1,a@x.de,refunded,EUR,50.00,2026-03-01 10:00:00,1,15.00\n#1,a@x.de,,,,2026-03-01 10:00:00,1,35.00\n"
+    )
+    _, source, _ = guessed(tmp_path, "o.csv", rows)
+    assert "refunded_minor" not in source["columns"]
+
+
+def test_hours_beside_a_day_are_asked_about(tmp_path: Path) -> None:
+    rows = "Transaction ID,Date,Time,Qty,Gross Sales,Net Sales\nt1,2026-03-01,10:05:00,1,$3.50,$3.00\n"
+    _, source, text = guessed(tmp_path, "items.csv", rows)
+    assert '# Time holds hours without a day; a day beside it is joined to it by expression: "Day"' in text
+    assert source["columns"]["amount_minor"] == {"column": "Net Sales", "minor_units": 2}
+
+
+def test_a_products_title_is_its_name_before_its_description(tmp_path: Path) -> None:
+    rows = "id,title,description,price\nA1,Tee,Soft and wide,10.00\nB2,Shoe,Light,35.00\n"
+    table, source, _ = guessed(tmp_path, "feed.csv", rows)
+    assert (table, source["columns"]["name"]) == ("products", "title")

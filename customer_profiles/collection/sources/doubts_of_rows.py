@@ -23,9 +23,8 @@ FEW_ORDERS = 5
 
 def doubts_of_rows(table: str, sound: pl.DataFrame, timezone: str) -> tuple[str, ...]:
     """What is doubtful about the ``sound`` rows of a delivery."""
-    of_orders = (
-        (*_told_on_every_line(sound), *_of_one_piece(sound), *_given_back(sound)) if table == "orders" else ()
-    )
+    asked = (_told_on_every_line, _of_one_piece, _given_back, _of_several_customers)
+    of_orders = [doubt for ask in asked for doubt in ask(sound)] if table == "orders" else []
     of_habits = (*_at_one_time(table, sound, timezone), *_of_one(sound)) if table in HABITS else ()
     of_any = (
         *_displaced(table, sound),
@@ -134,6 +133,16 @@ def _given_back(orders: pl.DataFrame) -> Iterator[str]:
         yield (
             f"of several returns of a line the newest counts: {hidden:,} of {returned.height:,} are hidden; "
             f"if each gave back a part, give it an order_id of its own, such as the refund's number"
+        )
+
+
+def _of_several_customers(orders: pl.DataFrame) -> Iterator[str]:
+    """Orders that more than one customer has: numbers that begin anew at every till, or every day."""
+    customers = orders.group_by("order_id").agg(pl.col("customer_key").drop_nulls().n_unique())
+    if many := (customers["customer_key"] > 1).sum():
+        yield (
+            f"{many:,} of {customers.height:,} orders have several customers; if numbers begin anew in every "
+            f"shop, at every till or on every day, name these in order_id: expression: shop || '-' || number"
         )
 
 

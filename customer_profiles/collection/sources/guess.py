@@ -15,9 +15,10 @@ from customer_profiles.collection.parsing import ABSENT, MIDNIGHT, WHOLE
 from customer_profiles.collection.sources.cells import undecorated
 from customer_profiles.collection.sources.heads import GuessError, head_of
 from customer_profiles.collection.sources.names import MEANINGS
-from customer_profiles.collection.sources.opt_ins import not_asked, opt_ins
+from customer_profiles.collection.sources.opt_ins import not_asked, opt_ins, refusals
 from customer_profiles.collection.sources.places import tells_days
 from customer_profiles.collection.sources.purchases import as_deed, column_of_deeds, parted
+from customer_profiles.collection.sources.schema import EPOCHS
 from customer_profiles.collection.sources.schema_matching import (
     absent_columns,
     fit,
@@ -27,6 +28,7 @@ from customer_profiles.collection.sources.schema_matching import (
     matched_by_ending,
     only_times,
     tells,
+    words_of,
 )
 from customer_profiles.collection.sources.stand_ins import NOT_FOUND, stand_in, whole_name
 from customer_profiles.collection.sources.time_formats import are_iso, swapped, time_format
@@ -42,6 +44,10 @@ OTHERS = (
     "cp1254 (Turkish), cp874 (Thai), euc_kr (Korean), shift_jis (Japanese)"
 )
 """Encodings whose letters are others in the same places: no byte tells them apart."""
+OF_GREENWICH = ("utc", "gmt")
+"""Last words of a time's name that tell its zone: ``Created (UTC)``."""
+HOURS = r"^\d{1,2}:\d{2}(:\d{2})?(\s?[AaPp][Mm])?$"
+"""Hours of a day that stands elsewhere: ``10:05``."""
 MADE_KEYS = {"hash_of", "place_in"}
 GUESSED = ("orders", "events", "texts", "customers", "products", "campaign_contacts")
 """Tables that are told from a file's columns; any other is named by ``--table``."""
@@ -85,7 +91,7 @@ def guess_source(file: Path, home: Path, table: str | None = None, header: Seque
     if asked is None and few and NOT_FOUND in every.values():
         unsure = f"{table}: the file holds few of its columns; is it that? --table names another"
         notes.insert(0, f"{unsure}, and a file of details is joined to the one whose rows it tells more of")
-    notes = [*_of_its_layout(layout, header), *notes, *_lists(cells)]
+    notes = [*_of_its_layout(layout, header), *notes, *_lists(cells), *_hours(cells)]
     sources = [
         _source({"kind": "files", "path": path, **layout}, drop | not_asked(part), columns, cells)
         for part, (columns, _) in mapped.items()
@@ -146,7 +152,12 @@ def _of_its_layout(layout: dict[str, Any], header: Sequence[str]) -> list[str]:
 def _of_opt_ins(table: str, told: Mapping[str, dict[str, Any]]) -> list[str]:
     """What a person must look at in columns that say who consents."""
     if table == "consents":
-        return [f"purpose: {name} as {how['purpose']['constant']}; is it that?" for name, how in told.items()]
+        asked = [
+            f"purpose: {name} as {how['purpose']['constant']}; is it that?" for name, how in told.items()
+        ]
+        refused = ", ".join(filter(refusals, told))
+        note = f"status: who has not refused ({refused}) is granted; if that is no consent, `drop` them"
+        return [*asked, note] if refused else asked
     if not told:
         return []
     return [f"{', '.join(told)}: told by `consents`: name this file there too, as --table consents says it"]
@@ -169,6 +180,16 @@ def _lists(cells: pl.DataFrame) -> list[str]:
         f"and {name}.# for its place in the list"
         for name in cells.columns
         if cells[name].str.contains(r"^\[\s*\{").any()
+    ]
+
+
+def _hours(cells: pl.DataFrame) -> list[str]:
+    """What can be said of columns that hold hours without their day."""
+    return [
+        f"{name} holds hours without a day; a day beside it is joined to it by expression: \"Day\" || ' ' || "
+        f'"{name}", with a date_format'
+        for name in cells.columns
+        if tells(cells[name]).any() and cells[name].filter(tells(cells[name])).str.contains(HOURS).all()
     ]
 
 
@@ -253,7 +274,11 @@ def _told_once(table: str, columns: dict[str, Any], cells: pl.DataFrame) -> list
         first = cells.select(pl.col(found).first().over(order)).to_series()
         above = bool((tells(first) & ~tells(cells[found])).any())
         how = f'expression: FIRST("{found}") OVER (PARTITION BY "{order}")'
-        says = f"told on an order's first line alone? {how}" if above else "they will be quarantined"
+        says = (
+            f"told on an order's first line alone? {how}"
+            if above
+            else "they will be quarantined, unless `drop` leaves them out"
+        )
         notes.append(f"{name}: {found} is empty in {empty} of {cells.height} rows; {says}")
     return notes
 
@@ -269,7 +294,10 @@ def _how(table: str, name: str, found: str, cells: pl.Series) -> tuple[Any, list
             note = f"{name}: {found} is at midnight in all rows, so that its hours say nothing"
             return {"column": found, **told, "day_precise": True}, [note, *swapped(name, form, some)]
         if form is not None or are_iso(some):
-            return ({"column": found, "date_format": form} if form else found), swapped(name, form, some)
+            told = {"date_format": form} if form else {}
+            if form not in EPOCHS and words_of(found)[-1] in OF_GREENWICH:
+                told["timezone"] = "UTC"
+            return ({"column": found, **told} if told else found), swapped(name, form, some)
         return found, [f"{name}: {found} is written in no way known here; say its date_format"]
     if name.endswith("_minor") and not letters(found).endswith("minor"):
         whole = some.n_unique() > FEW_ALIKE and some.str.contains(WHOLE).all()

@@ -44,6 +44,11 @@ def head_of(file: Path, header: Sequence[str]) -> tuple[dict[str, Any], pl.DataF
 
     ``header`` names the columns of a CSV that has no header line. Raises ``GuessError`` if it cannot be read.
     """
+    told, cells = _head_as_it_is(file, header)
+    return told, _opened(cells)
+
+
+def _head_as_it_is(file: Path, header: Sequence[str]) -> tuple[dict[str, Any], pl.DataFrame]:
     form = format_of(file.name)
     try:
         if form == "parquet":
@@ -184,6 +189,22 @@ def _objects(lines: list[str], told: dict[str, Any]) -> tuple[dict[str, Any], pl
         raise GuessError("none of its first lines is a JSON object")
     names = dict.fromkeys(name for row in rows for name in row)
     return told, pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String))
+
+
+def _opened(cells: pl.DataFrame) -> pl.DataFrame:
+    """The cells, with a column for every path into those that hold objects as text, in place of these."""
+    columns: dict[str, pl.Series] = {}
+    for column in cells:
+        told = [cell for cell in column if cell]
+        objects = [_object(cell) if cell else {} for cell in column]
+        paths = [dict(_paths(held, column.name)) if held else {} for held in objects]
+        names = dict.fromkeys(name for row in paths for name in row)
+        if not told or None in objects or {*names} & {*columns, *cells.columns}:
+            columns[column.name] = column
+            continue
+        for name in names:
+            columns[name] = pl.Series(name, [row.get(name) for row in paths], dtype=pl.String)
+    return pl.DataFrame(columns)
 
 
 def _object(line: str) -> dict[str, Any] | None:

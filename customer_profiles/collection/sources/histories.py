@@ -29,6 +29,7 @@ from customer_profiles.collection.sources.schema import LogSource
 from customer_profiles.collection.sources.shelf import Laid, Rows, Shelf
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.contracts.columns import EARLIEST_YEAR, columns_of
+from customer_profiles.contracts.stored import delivered_columns
 
 EVERY_DAY = "every day"
 NO_ROWS = pl.Series("row", [], dtype=pl.get_index_type())
@@ -275,8 +276,5 @@ def _times(source: Found, table: str, cells: pl.DataFrame) -> list[str]:
     """The columns that tell when a row arrived: those named for it, or all mapped times of the table."""
     columns, told = columns_of(CONTRACTS[table]), _told(source)
     named = [] if isinstance(told, date) else list(told)
-    return named or [
-        name
-        for name in cells.columns
-        if name in columns and (columns[name].metadata or {})["kind"] == "moment" and name not in NOT_YET
-    ]
+    known = [name for name in delivered_columns(table) if name in cells.columns and name not in NOT_YET]
+    return named or [name for name in known if (columns[name].metadata or {})["kind"] == "moment"]

@@ -197,13 +197,14 @@ def _with_paths(
         )
     nothing = pl.Series([None], dtype=pl.String).new_from_index(0, cells.height)
     rows = cells.with_columns(
-        (nothing if path is None else _followed(name, path, cells, refuse)).alias(name)
+        (nothing if path is None else followed(name, path, cells, refuse)).alias(name)
         for name, path in found.items()
     )
     return rows.with_columns(bare(rows[name]) for name in used)
 
 
-def _followed(name: str, path: pl.Expr, cells: pl.DataFrame, refuse: Refuse) -> pl.Series:
+def followed(name: str, path: pl.Expr, cells: pl.DataFrame, refuse: Refuse) -> pl.Series:
+    """What lies at a path; raises what ``refuse`` makes of one that is no path."""
     try:
         return cells.select(path).to_series()
     except pl.exceptions.ComputeError:
@@ -267,7 +268,7 @@ def _mapped(
 ) -> pl.Series:
     """One column of the table, as text, of rows as they are and as expressions see them."""
     if column.expression is not None:
-        made = _computed(column.expression, f"{table}.{name}", seen, refuse)
+        made = computed(column.expression, f"{table}.{name}", seen, refuse)
     elif column.constant is not None:
         made = pl.repeat(column.constant, rows.height, dtype=pl.String, eager=True)
     elif column.place_in:
@@ -306,7 +307,8 @@ MISTYPED = "columns are text unless they stand under `numbers`, and TRY_CAST giv
 UNQUOTED = 'a column\'s name with a dot stands in double quotes: "buyer.id"'
 
 
-def _computed(expression: str, place: str, seen: pl.DataFrame, refuse: Refuse) -> pl.Series:
+def computed(expression: str, place: str, seen: pl.DataFrame, refuse: Refuse) -> pl.Series:
+    """A value of an expression for every row; ``place`` says where ``sources.yaml`` has it."""
     try:
         made = seen.select(pl.sql_expr(expression).alias("made")).to_series()
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
@@ -352,7 +354,7 @@ def dropped_by(rules: Mapping[str, str], rows: pl.DataFrame, lines: pl.Series, r
     first = pl.Series("rule", [None], dtype=pl.String).new_from_index(0, rows.height)
     seen = rows if LINE in rows.columns else rows.with_columns(lines)
     for rule, expression in rules.items():
-        holds = _computed(expression, f"drop {rule!r}", seen, refuse)
+        holds = computed(expression, f"drop {rule!r}", seen, refuse)
         if holds.dtype != pl.Boolean:
             raise refuse(f"drop {rule!r}: {expression!r} is neither true nor false")
         of_lines = LINE in pl.sql_expr(expression).meta.root_names()

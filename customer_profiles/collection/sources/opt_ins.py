@@ -11,8 +11,10 @@ from customer_profiles.collection.sources.schema_matching import tells, words_of
 
 ASKED = (
     "accepts accept accepted consent consents newsletter opt optin permission subscribe subscribed "
-    "subscription 订阅 同意 接受 授权"
+    "subscription opted optout unsubscribe unsubscribed 订阅 同意 接受 授权 退订 拒绝"
 )
+REFUSED = "out optout not unsubscribe unsubscribed 退订 拒绝 不"
+"""Words of a column in which yes means no: ``HasOptedOutOfEmail``."""
 PURPOSES = {
     "marketing_sms": "sms text mobile 短信",
     "marketing_push": "push 推送",
@@ -27,12 +29,17 @@ DENIED = (*FALSE, "unsubscribed", "never_subscribed", "denied", "opted_out", "op
 
 def opt_ins(cells: pl.DataFrame) -> dict[str, dict[str, Any]]:
     """By the file's column that says yes or no to something, ``purpose`` and ``status`` of ``consents``."""
-    found = {name: _decisions(cells[name]) for name in cells.columns if _names(name, ASKED)}
+    found = {name: _decisions(cells[name], refusals(name)) for name in cells.columns if _names(name, ASKED)}
     return {
         name: {"purpose": {"constant": _purpose(name)}, "status": {"column": name, "values": decisions}}
         for name, decisions in found.items()
         if decisions
     }
+
+
+def refusals(column: str) -> bool:
+    """Whether a column's yes refuses."""
+    return _names(column, REFUSED)
 
 
 def not_asked(column: str) -> dict[str, str]:
@@ -51,14 +58,18 @@ def _purpose(column: str) -> str:
     return next(named, "marketing_email")
 
 
-def _decisions(cells: pl.Series) -> dict[str, str]:
-    """What each of a column's words decides, and its opposite; nothing if one of them is no decision."""
+def _decisions(cells: pl.Series, refused: bool) -> dict[str, str]:
+    """What each of a column's words decides, and its opposite; nothing if one of them is no decision.
+
+    Where yes is ``refused``, it denies; ``subscribed`` says the same in any column.
+    """
     decisions: dict[str, str] = {}
     for said in cells.filter(tells(cells)).str.strip_chars().unique().sort():
         pair = next((pair for pair in zip(GRANTED, DENIED, strict=True) if said.lower() in pair), None)
         if pair is None:
             return {}
-        for word, decision in zip(pair, ("granted", "denied"), strict=True):
+        meant = ("denied", "granted") if refused and pair[0] in TRUE else ("granted", "denied")
+        for word, decision in zip(pair, meant, strict=True):
             decisions[_cased_as(said, word)] = decision
     return decisions
 

@@ -6,7 +6,7 @@ A list within a row can become rows, merged cells are filled, and the columns of
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from customer_profiles.collection.formats import READERS, format_of
+from customer_profiles.collection.formats import READERS, UNREAD, format_of
 from customer_profiles.collection.json_cells import json_text
 from customer_profiles.collection.layouts import Layout, Refuse
 from customer_profiles.collection.parsing import as_texts
@@ -27,7 +27,9 @@ from customer_profiles.collection.sources.home import Home
 from customer_profiles.collection.sources.logs import read_log
 from customer_profiles.collection.sources.mapping import (
     Above,
+    computed,
     dropped_by,
+    followed,
     mapped_rows,
     maps_piece_by_piece,
     path_into,
@@ -139,10 +141,35 @@ def rows_beside(source: FilesSource, join: Join, table: str, day: date | str, ho
             raise refuse("its name does not tell its format; say `format` of `join`")
         frames.append(as_texts(read_file(file, name_of(file, home), layout, refuse).cells))
     others = pl.concat(frames, how="diagonal")
-    if missing := [name for name in join.on.values() if name not in others.columns]:
-        raise refuse(f"it cannot be joined on {missing}: it has no such columns; correct `on`")
-    others = others.with_columns(bare(others[name]) for name in join.on.values())
+    others = others.with_columns(_keys(others, list(join.on.values()), "it has", refuse))
     return _left_in(join, others, refuse)
+
+
+def _keys(cells: pl.DataFrame, names: Sequence[str], who_has: str, refuse: Refuse) -> list[pl.Series]:
+    """What rows are joined on: columns, paths into them, or what an expression makes of these."""
+    keys = {name: _key(name, cells, refuse) for name in names}
+    if missing := [name for name, key in keys.items() if key is None]:
+        raise refuse(
+            f"it cannot be joined on {missing}: {who_has} no such columns, and that is no Polars-SQL over "
+            f"those that are there; correct `on`"
+        )
+    return [key.alias(name) for name, key in keys.items() if key is not None]
+
+
+def _key(name: str, cells: pl.DataFrame, refuse: Refuse) -> pl.Series | None:
+    """The cells of that name, or of that expression; None if it is neither."""
+    if (path := path_into(name, cells.columns)) is not None:
+        return bare(followed(name, path, cells, refuse))
+    try:
+        roots = pl.sql_expr(name).meta.root_names()
+    except UNREAD:
+        return None
+    paths = {root: path_into(root, cells.columns) for root in roots}
+    told = {root: followed(root, path, cells, refuse) for root, path in paths.items() if path is not None}
+    if not told or len(told) < len(paths):
+        return None
+    seen = pl.DataFrame([bare(column).alias(root) for root, column in told.items()])
+    return bare(computed(name, "`on`", seen, refuse).cast(pl.String))
 
 
 def _left_in(join: Join, others: pl.DataFrame, refuse: Refuse) -> pl.DataFrame:
@@ -170,8 +197,7 @@ def _joined(cells: pl.DataFrame, join: Join, others: pl.DataFrame, refuse: Refus
 
     One that names nothing is joined to none: else whoever is not known would be the first who is not named.
     """
-    if missing := [name for name in join.on if name not in cells.columns]:
-        raise refuse(f"it cannot be joined on {missing}: the rows have no such columns; correct `on`")
+    mine = _keys(cells, list(join.on), "the rows have", refuse)
     named = {name: join.prefix + name for name in others.columns}
     keys = list(join.on.values())
     new = [name for name in named if name not in keys or join.prefix]
@@ -182,9 +208,7 @@ def _joined(cells: pl.DataFrame, join: Join, others: pl.DataFrame, refuse: Refus
         *(pl.col(name).alias(key) for key, name in zip(joined_on, keys, strict=True)),
         *(pl.col(name).alias(named[name]) for name in fresh),
     )
-    own = cells.with_columns(
-        bare(cells[name]).alias(key) for key, name in zip(joined_on, join.on, strict=True)
-    )
+    own = cells.with_columns(cell.alias(key) for key, cell in zip(joined_on, mine, strict=True))
     return own.join(last, on=joined_on, how="left", maintain_order="left").drop(joined_on)
 
 

@@ -67,7 +67,10 @@ def _a_path(path: str) -> str:
 def _a_path_that_tells_its_day(path: str) -> str:
     days, some = days_alone(_a_path(path)), date(2026, 11, 23)
     if days and day_of(on_day(days, some), days) != some:
-        raise ValueError(f"{path!r}: year, month and day must stand in the name, as in {{day:%Y%m%d}}")
+        raise ValueError(
+            f"{path!r}: year, month and day must stand in the name, as in {{day:%Y%m%d}}; of files of a week "
+            f"or a month write * or ? instead of {{day}}"
+        )
     return path
 
 
@@ -292,8 +295,9 @@ class Join(_LaidOut):
     path: Annotated[str, AfterValidator(_a_path)] = Field(description="as of a source")
     on: Annotated[Mapping[str, str], BeforeValidator(_pairs)] = Field(
         min_length=1,
-        description="columns that both files have, or `{the rows': the joined file's}`; of rows alike in "
-        "them the last one counts; where all are empty, none is joined",
+        description="columns that both files have, or `{the rows': the joined file's}`, paths and "
+        "expressions too: `{LOWER(Email): LOWER(mail)}`; of rows alike in them the last one counts; where "
+        "all are empty, none is joined",
     )
     prefix: str = Field(
         "", description="stands before the names of its columns; without one, the rows' own of a name stay"

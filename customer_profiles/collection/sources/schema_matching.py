@@ -63,8 +63,9 @@ def matched_by_ending(column: str, cells: pl.DataFrame, taken: Set[str] = frozen
 
 
 def only_times(cells: pl.DataFrame, taken: Set[str]) -> str | None:
-    """The one free column whose cells are written as times; None if there are several."""
-    found = [name for name in cells.columns if name not in taken and _are_times(cells[name])]
+    """The one free column whose cells are written as times, of a birth apart; None if there are several."""
+    others = {*taken, column_of("birth_date", cells)}
+    found = [name for name in cells.columns if name not in others and _are_times(cells[name])]
     return found[0] if len(found) == 1 else None
 
 
@@ -127,8 +128,8 @@ def absent_columns(table: str, cells: pl.DataFrame) -> int:
 
 
 def _is_a_place(found: str, cells: pl.DataFrame) -> bool:
-    """Whether a column named ``State`` holds no status that is known."""
-    if letters(found) != "state":
+    """Whether a column named ``State`` or ``MailingState`` holds no status that is known."""
+    if not letters(found).endswith("state"):
         return False
     known = spellings(columns_of(CONTRACTS["orders"])["status"].metadata or {})
     return not cells[found].str.strip_chars().str.to_lowercase().is_in([*known, *MEANINGS["status"]]).any()
@@ -194,9 +195,20 @@ def tells(cells: pl.Series) -> pl.Series:
     return ~cells.str.strip_chars().is_in(ABSENT).fill_null(True)
 
 
-def _is_no_number(found: str, cells: pl.DataFrame) -> bool:
-    """Whether what is called a name is one: orders are named ``#1001``."""
-    return letters(found).endswith("name") and not cells[found].str.contains(r"\d\s*$").all()
+def _is_no_order(found: str, cells: pl.DataFrame) -> bool:
+    """Whether it is a name (orders are named ``#1001``), or empty in some rows that have ids of their own."""
+    if letters(found).endswith("name") and not cells[found].str.contains(r"\d\s*$").all():
+        return True
+    return not tells(cells[found]).all() and column_of_own_ids(cells) is not None
+
+
+def _are_no_stars(found: str, cells: pl.DataFrame) -> bool:
+    """Whether words stand where a number should: ``What is the reason for your score?``."""
+    return bool((tells(cells[found]) & ~cells[found].str.contains(r"\d")).any())
+
+
+def _is_of_a_device(found: str, cells: pl.DataFrame) -> bool:
+    return found == column_of("device", cells)
 
 
 def parts_of_a_name(cells: pl.DataFrame) -> list[str]:
@@ -218,10 +230,13 @@ BESIDE_THE_AMOUNT = {"discount", "refund", "refunded", "tax", "shipping", "fee"}
 MISTAKEN: dict[str, Callable[[str, pl.DataFrame], bool]] = {
     "status": _is_a_place,
     "discount_minor": _is_a_rate,
+    "refunded_minor": _is_of_an_order,
     "amount_minor": _is_no_amount_of_a_line,
     "quantity": _is_no_number_of_pieces,
     "line_number": _is_no_place,
-    "order_id": _is_no_number,
+    "order_id": _is_no_order,
+    "rating": _are_no_stars,
+    "category": _is_of_a_device,
     "full_name": _is_a_part_of_a_name,
 }
 """How a file's column of a fitting name shows that it is something else."""

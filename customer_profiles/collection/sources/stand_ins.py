@@ -35,10 +35,13 @@ UNTOLD = {
     "amount_minor": "; where no money is told say {constant: 0}, and {constant: XXX} as `currency`",
     "updated_at": A_LIST_OF_ONE_DAY,
     "valid_from": A_LIST_OF_ONE_DAY,
+    "campaign_id": "; of a file of one campaign say {constant: its name}",
     "arm": "; where all were contacted say {constant: contacted}",
     "randomised": "; say {constant: false} unless chance alone chose who was contacted",
 }
 """What else to do about a required column that the file does not hold."""
+TELL_ROWS_APART = ("order_id", "event_id", "text_id")
+"""Keys that are made from all columns where a file has none."""
 NOT_FOUND = {"constant": ""}
 """Stands for one that a person must name."""
 OF_ITS_DAY = {"constant": "{day}"}
@@ -52,7 +55,8 @@ def stand_in(
         how = columns["order_id"]
         within = how if isinstance(how, str) else how["hash_of"]
         return {"place_in": within}, "line_number: lines are numbered by their place in the order"
-    if name == required_columns(table)[0] and (own := column_of_own_ids(cells)):
+    keys = (*TELL_ROWS_APART, "customer_id", "product_id")
+    if name in keys and name == required_columns(table)[0] and (own := column_of_own_ids(cells)):
         return own, f"{name}: taken from {own}, which tells each row apart; is it that?"
     if name == "customer_id" and (address := column_of("email", cells)):
         lower = {"expression": f'LOWER("{address}")'}  # people write theirs in several ways
@@ -60,7 +64,7 @@ def stand_in(
     if name == "order_id" and (bought := _by_whom_and_when(columns)):
         note = "order_id: what a customer buys at one time, since no id was found; correct it if there is one"
         return {"hash_of": bought}, note
-    if name.endswith("_id") and name not in ("customer_id", "product_id"):
+    if name in TELL_ROWS_APART:
         return {"hash_of": cells.columns}, f"{name}: made from all columns; name the one that holds it"
     return _made_up(table, name, columns, cells, of_a_day=of_a_day)
 
