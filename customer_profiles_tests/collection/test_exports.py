@@ -771,6 +771,11 @@ def test_a_mapping_goes_piece_by_piece_unless_it_looks_at_other_rows(expression:
     column = {"expression": expression}
     source = FilesSource.model_validate({"kind": "files", "path": "x", "columns": {"order_id": column}})
     assert maps_piece_by_piece(source) is alone
+    join = {"path": "y", "on": {expression: "id", "Order No": "no"}}
+    assert (
+        maps_piece_by_piece(FilesSource.model_validate({"kind": "files", "path": "x", "join": [join]}))
+        is alone
+    )
 
 
 def test_repeats_are_counted_through_many_pieces() -> None:

@@ -26,7 +26,7 @@ from customer_profiles.collection.sources.finding import (
     waiting_days,
 )
 from customer_profiles.collection.sources.load import SourcesError
-from customer_profiles.collection.sources.schema import Format
+from customer_profiles.collection.sources.schema import Format, Join
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.privacy.pseudonyms import Pseudonyms
 from customer_profiles.privacy.sealing import Seal, place_of
@@ -457,6 +457,11 @@ def test_a_product_beyond_32_bits_is_the_number_that_it_is(own: OwnData, cast: s
     }
     row = one(own, how, {"Paid": "50000000"})
     assert (row["amount_minor"], row["coupon_id"]) == (5_000_000_000, "C1 AS INT ::int")
+
+
+def test_what_rows_are_joined_on_is_cast_in_64_bits_too() -> None:
+    join = Join.model_validate({"path": "y", "on": {"TRY_CAST(a AS INT)": "b::int"}})
+    assert join.on == {"TRY_CAST(a AS BIGINT)": "b::BIGINT"}
 
 
 def test_a_path_leads_into_nested_fields(own: OwnData) -> None:

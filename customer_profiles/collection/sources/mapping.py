@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from customer_profiles.collection.formats import plain
+from customer_profiles.collection.formats import UNREAD, plain
 from customer_profiles.collection.layouts import Refuse
 from customer_profiles.collection.parsing import as_text, as_texts
 from customer_profiles.collection.reading import LINE, ReadFile
@@ -115,7 +115,8 @@ def mapped_rows(
 def maps_piece_by_piece(source: Source) -> bool:
     """Whether no expression looks at other rows than its own."""
     expressions = [column.expression for column in source.columns.values() if column.expression is not None]
-    return not any(_sees_other_rows(expression) for expression in (*expressions, *source.drop.values()))
+    joined_on = [name for join in getattr(source, "join", ()) for name in join.on]
+    return not any(map(_sees_other_rows, (*expressions, *source.drop.values(), *joined_on)))
 
 
 def maps_row_by_row(source: Source) -> bool:
@@ -128,7 +129,11 @@ def _sees_other_rows(expression: str) -> bool:
 
     ``meta.is_row_separable`` knows too, but fails on ``a * 2`` and ``a IN (1)``, whose types it would need.
     """
-    return _holds(json.loads(pl.sql_expr(expression).meta.serialize(format="json")))
+    try:
+        parsed = pl.sql_expr(expression)
+    except UNREAD:  # what rows are joined on may be the name of a column
+        return False
+    return _holds(json.loads(parsed.meta.serialize(format="json")))
 
 
 def _holds(node: Any) -> bool:

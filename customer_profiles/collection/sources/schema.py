@@ -135,8 +135,12 @@ def _pairs(value: Any) -> Any:
     return dict(zip(names, names, strict=True)) if isinstance(names, list) else names
 
 
-def _an_expression(text: str) -> str:
+def _in_64_bits(text: str) -> str:
     """An INT is read as BIGINT: of a product beyond 32 bits Polars makes another number, silently."""
+    return CAST_TO_INT.sub(lambda found: found[1] or f"{found[2]}BIGINT", text)
+
+
+def _an_expression(text: str) -> str:
     try:
         pl.sql_expr(text)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
@@ -145,7 +149,7 @@ def _an_expression(text: str) -> str:
             f"{text!r} is not a Polars-SQL expression: {reason}; a column's name of more than letters, "
             f"digits and _, or that is a word of SQL such as user, stands in double quotes"
         ) from error
-    return CAST_TO_INT.sub(lambda found: found[1] or f"{found[2]}BIGINT", text)
+    return _in_64_bits(text)
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
@@ -154,6 +158,7 @@ DayOrNames = Annotated[date | Names, Field(union_mode="left_to_right"), BeforeVa
 DayPath = Annotated[str, AfterValidator(_a_path_that_tells_its_day)]
 Zone = Annotated[str, AfterValidator(_a_zone)]
 Expression = Annotated[str, AfterValidator(_an_expression)]
+NameOrExpression = Annotated[str, AfterValidator(_in_64_bits)]
 
 
 class _Strict(BaseModel):
@@ -293,7 +298,7 @@ class Join(_LaidOut):
     """
 
     path: Annotated[str, AfterValidator(_a_path)] = Field(description="as of a source")
-    on: Annotated[Mapping[str, str], BeforeValidator(_pairs)] = Field(
+    on: Annotated[Mapping[NameOrExpression, NameOrExpression], BeforeValidator(_pairs)] = Field(
         min_length=1,
         description="columns that both files have, or `{the rows': the joined file's}`, paths and "
         "expressions too: `{LOWER(Email): LOWER(mail)}`; of rows alike in them the last one counts; where "
