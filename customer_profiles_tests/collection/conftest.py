@@ -12,11 +12,12 @@ import subprocess
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from xml.sax.saxutils import escape
 
 import psycopg
@@ -72,9 +73,7 @@ class Postgres:
 def postgres() -> Iterator[Postgres]:
     binaries = _binaries()
     if binaries is None:
-        if os.environ.get(MUST_RUN):
-            pytest.fail("no initdb on this machine: apt install postgresql")
-        pytest.skip("no PostgreSQL server on this machine (initdb is not found)")
+        _without("initdb", "postgresql")
     folder = Path(tempfile.mkdtemp(prefix="postgres-"))
     owner = _owner("postgres")
     (folder / "password").write_text(PASSWORD)
@@ -83,11 +82,18 @@ def postgres() -> Iterator[Postgres]:
         shutil.chown(folder / "password", owner)
     server = _start(binaries, folder, owner, port := _free_port())
     try:
-        yield _ready(Postgres(port), server)
+        _ready(server, partial(Postgres(port).execute, "select 1"), psycopg.OperationalError)
+        yield Postgres(port)
     finally:
         server.send_signal(signal.SIGINT)  # what SIGTERM begins waits for every client
         server.wait(30)
         shutil.rmtree(folder)
+
+
+def _without(program: str, package: str) -> NoReturn:
+    if os.environ.get(MUST_RUN):
+        pytest.fail(f"no {program} on this machine: apt install {package}")
+    pytest.skip(f"no server on this machine ({program} of {package} is not found)")
 
 
 def _binaries() -> Path | None:
@@ -123,15 +129,15 @@ def _start(binaries: Path, folder: Path, owner: str | None, port: int) -> subpro
     )  # fmt: skip
 
 
-def _ready(server: Postgres, started: subprocess.Popen[bytes]) -> Postgres:
+def _ready(started: subprocess.Popen[bytes], ask: Callable[[], object], unreachable: type[Exception]) -> None:
     while started.poll() is None:
         try:
-            server.execute("select 1")
-        except psycopg.OperationalError:
+            ask()
+        except unreachable:
             time.sleep(0.05)
         else:
-            return server
-    pytest.fail(f"the PostgreSQL server ended with {started.returncode}")
+            return
+    pytest.fail(f"the server ended with {started.returncode}: {started.args!r}")
 
 
 @dataclass(frozen=True)
@@ -159,9 +165,7 @@ class MariaDB:
 def mariadb() -> Iterator[MariaDB]:
     programs = [shutil.which(name, path=MARIADB) for name in ("mariadb-install-db", "mariadbd")]
     if None in programs:
-        if os.environ.get(MUST_RUN):
-            pytest.fail("no mariadbd on this machine: apt install mariadb-server")
-        pytest.skip("no MariaDB server on this machine (mariadbd is not found)")
+        _without("mariadbd", "mariadb-server")
     folder = Path(tempfile.mkdtemp(prefix="mariadb-"))
     owner = _owner("mysql")
     if owner:
@@ -184,15 +188,8 @@ def mariadb() -> Iterator[MariaDB]:
         **said,
     )  # fmt: skip
     try:
-        while started.poll() is None:
-            try:
-                server.execute(*PREPARED, user="root", password="", base="mysql")
-            except pymysql.OperationalError:
-                time.sleep(0.05)
-            else:
-                break
-        else:
-            pytest.fail(f"the MariaDB server ended with {started.returncode}")
+        prepare = partial(server.execute, *PREPARED, user="root", password="", base="mysql")
+        _ready(started, prepare, pymysql.OperationalError)
         yield server
     finally:
         started.terminate()
