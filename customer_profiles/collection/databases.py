@@ -47,8 +47,8 @@ AS_WRITTEN = ("date", "time", "timetz", "timestamp", "timestamptz", "interval")
 """PostgreSQL's types of which Python cannot hold every value: ``infinity``, ``24:00`` and a month are for the
 door to judge."""
 MYSQL = ("mysql", "mariadb")
-OFFSETS_SINCE = 2000
-"""Year from which on a zone that never changed its offset is that offset to MySQL."""
+OFFSETS_SINCE, UNKNOWN_ZONE = 2000, 1298
+"""Year from which on a zone that never changed its offset is that offset to MySQL; its error for others."""
 NO_CELLS = ("53", "57", "58")
 """Classes of PostgreSQL's errors that quote no cell: it lacks means, was told to stop, or has a fault."""
 
@@ -235,7 +235,9 @@ def _prepare_mysql(connection: sa.Connection, zone: str) -> None:
     offset = _constant_offset(zone)
     try:
         connection.execute(sa.text("set time_zone = :zone"), {"zone": offset or zone})
-    except DBAPIError:
+    except DBAPIError as error:
+        if getattr(error.orig, "args", ())[:1] != (UNKNOWN_ZONE,):
+            raise
         raise UnknownZoneError(
             f"does not know the time zone {zone}: fill its tables of zones, mysql_tzinfo_to_sql "
             f"/usr/share/zoneinfo | mysql mysql, or say `timezone: UTC` if its times are in UTC"
