@@ -10,6 +10,7 @@ from customer_profiles.cleaning.drift import world_of
 from customer_profiles.cleaning.fates import displaced
 from customer_profiles.cleaning.orphans import orphan_counts
 from customer_profiles.cleaning.quarantine import held_by_table
+from customer_profiles.cleaning.reused import reused_orders
 from customer_profiles.cleaning.tables import CLEANED, COUNTS, DRIFT
 from customer_profiles.collection.tables import RAW
 from customer_profiles.contracts import CONTRACTS
@@ -19,6 +20,7 @@ from customer_profiles.orchestration.platform import Platform
 from customer_profiles.quality.claims import Suite
 from customer_profiles.quality.finding import Finding
 from customer_profiles.quality.reconciliation import (
+    ids_are_new,
     keys_tell_apart,
     orphans_are_few,
     quarantined_are_few,
@@ -81,6 +83,22 @@ def keys_tell_rows_apart(table: str) -> dg.AssetChecksDefinition:
         ["cleaned", table],
         "keys_tell_rows_apart",
         "few rows of a delivery have the key of another one, without being a copy of it",
+        find,
+    )
+
+
+def order_ids_are_new() -> dg.AssetChecksDefinition:
+    """Few orders take the place of another customer's: receipts are often numbered from 1 each day."""
+
+    def find(platform: Platform, days: list[date]) -> Mapping[date, Finding]:
+        with platform.warehouse() as warehouse:
+            counts = reused_orders(warehouse, days[0], days[-1])
+        return {day: ids_are_new(orders, reused) for day, orders, reused in counts.iter_rows() if day in days}
+
+    return day_check(
+        ["cleaned", "orders"],
+        "order_ids_are_new",
+        "few orders have the id of another customer's order of an earlier day, whose place they take",
         find,
     )
 
@@ -164,6 +182,7 @@ def arrives_as_usual(table: str) -> dg.AssetChecksDefinition:
 CHECKS = [
     *(rows_reconcile(table) for table in CONTRACTS),
     *(keys_tell_rows_apart(table) for table in MADE_KEYS),
+    order_ids_are_new(),
     few_rows_are_quarantined(),
     *(contract_check(CLEANED[table], key_columns(table)) for table in CONTRACTS),
     *(expectations_are_met(table) for table in CONTRACTS),

@@ -31,6 +31,7 @@ KNOWN_WORDS = frozenset(
 MEANINGS = {
     "rows_reconcile": "rows were lost or counted twice between delivery and cleaning; report it as a bug",
     "keys_tell_rows_apart": "rows are lost to others of their key: `sources check` says in what they differ",
+    "order_ids_are_new": "numbers begin anew each day or at each till: name these in order_id, --rebuild",
     "every_delivery_was_read": "nothing of the refused file came in: put it right, then run the day again",
     "few_rows_are_quarantined": "a word, a format or a column is new: `customer-profiles quarantine list`",
     "contract_holds": "stored rows break their contract, so what follows would be wrong",

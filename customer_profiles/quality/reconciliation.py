@@ -11,6 +11,8 @@ MOST_DISPLACED, FEW_DISPLACED = 0.05, 5
 """Share of a delivery's rows that may have the key of another one; so many rows may, whatever their share."""
 MOST_QUARANTINED, FEW_QUARANTINED = 0.05, 5
 """Share of a table's rows that may be in quarantine; so many rows may, whatever their share."""
+MOST_REUSED, FEW_REUSED = 0.01, 5
+"""Share of a delivery's orders that may have an id that was another's; so many may, whatever their share."""
 FATES = ("accepted", "repaired", "quarantined", "duplicate")
 
 
@@ -61,6 +63,20 @@ def keys_tell_apart(rows: int, displaced: int, key: Sequence[str]) -> Finding:
         value=round(share, 6),
         threshold={"warn": MOST_DISPLACED},
         says=says if few else f"{says}: of each key the last row counts alone, though they are no copies",
+        severity="warn",
+    )
+
+
+def ids_are_new(orders: int, reused: int) -> Finding:
+    """Hold that few orders take the place of another customer's, whose id they have."""
+    share = reused / orders if orders else 0.0
+    few = share <= MOST_REUSED or reused <= FEW_REUSED
+    says = f"{reused:,} of {orders:,} orders ({share:.2%}) have the id of another customer's of another day"
+    return Finding(
+        passed=few,
+        value=round(share, 6),
+        threshold={"warn": MOST_REUSED},
+        says=says if few else f"{says}, whose lines count no more",
         severity="warn",
     )
 

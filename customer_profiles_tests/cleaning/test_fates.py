@@ -11,6 +11,7 @@ import pytest
 from customer_profiles.cleaning.clean import clean_days, days_to_run_again, quarantine_days
 from customer_profiles.cleaning.fates import displaced
 from customer_profiles.cleaning.orphans import orphan_counts
+from customer_profiles.cleaning.reused import reused_orders
 from customer_profiles.cleaning.tables import CLEANED, QUARANTINE
 from customer_profiles.collection.tables import RAW
 from customer_profiles.contracts.stored import key_columns
@@ -231,6 +232,26 @@ def test_what_was_not_yet_delivered_has_no_orphans(shop, sound) -> None:
         shop.take(table, [sound(table)], day=LATER)
     counts = orphan_counts(shop.warehouse, "orders", "customers", "customer_key", DAY, LATER)
     assert counts.rows() == [(LATER, 1, 0)]
+
+
+def test_an_order_under_the_id_of_another_customers_earlier_one_is_counted(shop, sound) -> None:
+    def order(number: int, customer: str, day: date, **more: str) -> dict:
+        at = f"{day} 12:00:00"
+        ours = {"order_id": f"O{number}", "customer_id": customer, "ordered_at": at, "status_at": at}
+        return sound("orders", **ours | more)
+
+    till = [order(n, f"C{n}", DAY) for n in (1, 2, 3)]
+    shop.take("orders", [*till, order(1, "C1", DAY, line_number="2")])
+    status = order(1, "C1", DAY, status_at=f"{NEXT} 09:00:00", status="completed")
+    member = order(2, "M2", DAY, status_at=f"{NEXT} 09:00:00")
+    assert (
+        shop.take("orders", [status, member, order(3, "C9", NEXT), order(4, "C1", NEXT)], day=NEXT).height
+        == 4
+    )
+    shop.take("orders", [order(4, "C5", LATER), order(3, "C9", LATER)], day=LATER)
+    counts = reused_orders(shop.warehouse, DAY, LATER)
+    assert counts.rows() == [(DAY, 3, 0), (NEXT, 4, 1), (LATER, 2, 1)]
+    assert reused_orders(shop.warehouse, LATER, LATER).rows() == counts.rows()[2:]
 
 
 def test_a_minor_is_a_customer_from_the_first_delivery_after_turning_eighteen(shop, sound) -> None:

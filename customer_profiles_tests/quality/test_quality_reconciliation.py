@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from customer_profiles.quality.reconciliation import (
+    ids_are_new,
     keys_tell_apart,
     orphans_are_few,
     quarantined_are_few,
@@ -52,6 +53,17 @@ def test_many_rows_of_one_key_warn(rows, displaced, passed):
     assert (finding.passed, finding.severity) == (passed, "warn")
     assert f"{displaced} of {rows:,} rows" in finding.says
     assert "have the order_id, line_number of another one" in finding.says
+
+
+@pytest.mark.parametrize(
+    ("orders", "reused", "passed"),
+    [(0, 0, True), (10, 5, True), (1_000, 10, True), (1_000, 11, False), (6, 6, False)],
+)
+def test_many_orders_under_ids_of_others_warn(orders, reused, passed):
+    finding = ids_are_new(orders, reused)
+    assert (finding.passed, finding.severity) == (passed, "warn")
+    assert f"{reused} of {orders:,} orders" in finding.says
+    assert ("whose lines count no more" in finding.says) is not passed
 
 
 def held_of(table, received, held):
