@@ -158,7 +158,7 @@ def test_a_table_in_batches_is_learnt_like_a_whole_one(fitted, monkeypatch):
     keys = np.arange(4_000) // 2
     cuts = [slice(start, start + 700) for start in range(0, 4_000, 700)]
     read = lambda: (Batch(frame[cut], label[cut], keys[cut]) for cut in cuts)  # noqa: E731
-    model = ConversionModel(seed=1, epochs=12).fit_batches(read)
+    model = ConversionModel(seed=1, epochs=8).fit_batches(read)
     assert (model.rows_, len(model.out_of_fold_)) == (4_000, 1_000)
     other, bought, _ = planted(seed=7)
     assert roc_auc(bought, model.predict(other)) > roc_auc(bought, fitted.predict(other)) - 0.03
@@ -168,7 +168,7 @@ def test_it_blends_the_shapes_that_do_best_on_rows_they_did_not_learn_from(tmp_p
     """A product of two columns and a jump: nothing for the linear shape."""
     frame, label, _ = planted(1_500)
     said = []
-    model = ConversionModel(epochs=12, report=said.append).fit(frame, label)
+    model = ConversionModel(epochs=8, report=said.append).fit(frame, label)
     assert sum(model.weights_.values()) == pytest.approx(1)
     assert model.weights_.get("linear", 0) <= 0.1
     assert said[-1].startswith("blended: ")
@@ -202,7 +202,7 @@ def test_with_several_snapshots_the_shapes_count_alike_with_one_as_they_do_on_un
     one, two = draw.normal(size=(2, 2_000))
     label = (draw.random(2_000) < sigmoid(3 * one * two - 1)).astype(int)
     frame, days = pl.DataFrame({"one": one, "two": two}), np.repeat([1, 2], 1_000)
-    later = ConversionModel(epochs=10).fit(frame, label, as_of=days)
+    later = ConversionModel(epochs=4).fit(frame, label, as_of=days)
     mixed = ConversionModel(shapes=["linear", "stepped"]).fit(frame, label, as_of=days // 9)
     assert later.weights_ == dict.fromkeys(ONE_OF_EACH, 1 / 3)
     assert mixed.weights_.get("linear", 0) < 0.1
