@@ -28,7 +28,7 @@ DAYS = [date(2026, 1, 8) + timedelta(days=15 * place) for place in range(3)]
 DATASETS = Path(__file__).parents[3] / "shared" / "datasets"
 
 
-def snapshot(day, customers=1_500):
+def snapshot(day, customers=1_000):
     draw = np.random.default_rng(day.toordinal())
     orders = draw.poisson(2, customers)
     frame = pl.DataFrame(

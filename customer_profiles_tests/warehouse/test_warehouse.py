@@ -298,7 +298,7 @@ def test_a_writer_killed_at_any_moment_leaves_the_old_partition_or_the_new_one(t
     file, script, chance = tmp_path / "warehouse.duckdb", tmp_path / "writer.py", random.Random(1)
     script.write_text(WRITE_FOR_EVER)
     last, cut_off, takes = 0, 0, 0.1
-    for _ in range(12):
+    for _ in range(9):
         process = subprocess.Popen(
             [sys.executable, str(script), str(file), str(last)], stdout=subprocess.PIPE
         )
