@@ -298,7 +298,10 @@ def test_a_line_ends_nowhere_within_a_cell(tmp_path: Path, sign: str) -> None:
         (b"0001C1        20260303\n0002C2        20260303\n", "fixed widths, write a source with `fixed"),
         (b"", "cannot be read: it is empty$"),
         (b"\n \n", "cannot be read: it is empty$"),
-        (gzip.compress(b"a,b\n1,2\n", mtime=0)[:10] + b"\xff" * 20, "cannot be read: Error -3 while decompressing"),
+        (
+            gzip.compress(b"a,b\n1,2\n", mtime=0)[:10] + b"\xff" * 20,
+            "cannot be read: Error -3 while decompressing",
+        ),
         (b'{"a": 1\n', "cannot be read"),
         (b"\x81\n", "text of no encoding known here"),
         (
