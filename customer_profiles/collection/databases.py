@@ -49,6 +49,8 @@ door to judge."""
 MYSQL = ("mysql", "mariadb")
 OFFSETS_SINCE, UNKNOWN_ZONE = 2000, 1298
 """Year from which on a zone that never changed its offset is that offset to MySQL; its error for others."""
+QUOTES_CELLS = frozenset({1105, 1292, 1300, 1366, 1411, 1690})
+"""MySQL's errors that quote what they could not read, though to its driver they are none of data."""
 NO_CELLS = ("53", "57", "58")
 """Classes of PostgreSQL's errors that quote no cell: it lacks means, was told to stop, or has a fault."""
 
@@ -236,7 +238,7 @@ def _prepare_mysql(connection: sa.Connection, zone: str) -> None:
     try:
         connection.execute(sa.text("set time_zone = :zone"), {"zone": offset or zone})
     except DBAPIError as error:
-        if getattr(error.orig, "args", ())[:1] != (UNKNOWN_ZONE,):
+        if _number_of(error) != UNKNOWN_ZONE:
             raise
         raise UnknownZoneError(
             f"does not know the time zone {zone}: fill its tables of zones, mysql_tzinfo_to_sql "
@@ -296,7 +298,7 @@ def _executed(
     except DBAPIError as error:
         refused = (
             _unreadable(error, 0, connection.engine.url)  # the first rows are fetched here too
-            if isinstance(error, DataError)
+            if isinstance(error, DataError) or _number_of(error) in QUOTES_CELLS
             else f"the database refuses the query ({_kind(error)}){_told(error, connection.engine.url)}"
         )
         raise refuse(_lost_or(error, query, 0, refused)) from None
@@ -357,6 +359,11 @@ def _unreadable(error: DBAPIError, count: int, url: sa.URL) -> str:
         f"the rows after the first {count:,} cannot be read ({_kind(error)}){said}; nothing of the day is "
         f"stored: {mend}"
     )
+
+
+def _number_of(error: DBAPIError) -> object:
+    """MySQL's number of an error; of another database whatever its driver says first."""
+    return next(iter(getattr(error.orig, "args", ())), None)
 
 
 def _kind(error: DBAPIError) -> str:

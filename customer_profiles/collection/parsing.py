@@ -20,6 +20,7 @@ from customer_profiles.contracts.columns import CURRENCY, LATEST_YEAR, NOT_ISO, 
 
 ABSENT = ("", "NULL", "null", "\\N", "N/A", "NaT")
 TRUE, FALSE = ("true", "t", "1", "yes", "y", "是"), ("false", "f", "0", "no", "n", "否")
+"""Words of a flag, each with its opposite in the same place."""
 WHOLE, WHOLE_AS_DECIMAL = r"^[+-]?\d+$", r"^[+-]?\d+\.0+$"
 NON_FINITE = r"(?i)^[+-]?(nan|inf|infinity)$"
 AT_UTC, OFFSET = r"( ?UTC|[zZ])$", r" ?([+-]\d{2}(:?\d{2})?)$"

@@ -203,8 +203,10 @@ def _encodes(group: pl.Series, values: pl.Series, label: np.ndarray) -> bool:
         return bool((both["apart"] > SAME).all())
     mean, count = told["value"].to_numpy(), told["rows"].to_numpy()
     line, over = np.column_stack([mean, np.ones(told.height)]), told["hits"].to_numpy() - mean * count
-    off = over - line @ np.linalg.lstsq(line, over, rcond=None)[0]
-    return bool((np.abs(off) <= HITS_OFF + ROUNDED * count).all())
+    fitted = np.linalg.lstsq(line, over, rcond=None)[0]
+    # where all categories have as many rows and hits, any number fits, as if they took rows away
+    adds_rows = fitted[0] >= -HITS_OFF * count.min()
+    return bool(adds_rows and (np.abs(over - line @ fitted) <= HITS_OFF + ROUNDED * count).all())
 
 
 def _chance_of_such_a_fit(values: pl.Series, label: np.ndarray) -> float:

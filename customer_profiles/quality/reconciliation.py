@@ -55,28 +55,27 @@ def rows_add_up(counts: Mapping[str, Mapping[str, int]]) -> Finding:
 
 def keys_tell_apart(rows: int, displaced: int, key: Sequence[str]) -> Finding:
     """Hold that few rows of a delivery have the ``key`` of a later one, which then counts alone."""
-    share = displaced / rows if rows else 0.0
-    says = f"{displaced:,} of {rows:,} rows ({share:.2%}) have the {', '.join(key)} of another one"
-    few = share <= MOST_DISPLACED or displaced <= FEW_DISPLACED
-    return Finding(
-        passed=few,
-        value=round(share, 6),
-        threshold={"warn": MOST_DISPLACED},
-        says=says if few else f"{says}: of each key the last row counts alone, though they are no copies",
-        severity="warn",
-    )
+    what = f"rows ({{:.2%}}) have the {', '.join(key)} of another one"
+    lost = "of each key the last row counts alone, though they are no copies"
+    return _are_few(displaced, rows, MOST_DISPLACED, FEW_DISPLACED, what, lost)
 
 
 def ids_are_new(orders: int, reused: int) -> Finding:
     """Hold that few orders take the place of another customer's, whose id they have."""
-    share = reused / orders if orders else 0.0
-    few = share <= MOST_REUSED or reused <= FEW_REUSED
-    says = f"{reused:,} of {orders:,} orders ({share:.2%}) have the id of another customer's of another day"
+    what = "orders ({:.2%}) have the id of another customer's of another day"
+    return _are_few(reused, orders, MOST_REUSED, FEW_REUSED, what, "its lines count no more")
+
+
+def _are_few(part: int, whole: int, most: float, few: int, what: str, lost: str) -> Finding:
+    """A warning of what is ``lost`` if a part is more than ``most`` of the whole, and more than ``few``."""
+    share = part / whole if whole else 0.0
+    passed = share <= most or part <= few
+    says = f"{part:,} of {whole:,} {what.format(share)}"
     return Finding(
-        passed=few,
+        passed=passed,
         value=round(share, 6),
-        threshold={"warn": MOST_REUSED},
-        says=says if few else f"{says}, whose lines count no more",
+        threshold={"warn": most},
+        says=says if passed else f"{says}: {lost}",
         severity="warn",
     )
 

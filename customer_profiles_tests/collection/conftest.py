@@ -35,8 +35,9 @@ from customer_profiles.settings import load_settings
 PASSWORD = "geheim-5e1f"
 MUST_RUN = "TESTS_NEED_DATABASES"
 """Set by ``.ci/run``: there a missing server is a failure, not a reason to skip."""
-MARIADB = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
-PREPARED = (
+SERVERS = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
+"""Where servers are installed, of which not every user's PATH knows."""
+SHOP_OF_BERLIN = (
     "create database shop character set utf8mb4",
     f"create user shop@'%' identified by '{PASSWORD}'",
     "grant all on shop.* to shop@'%'",
@@ -163,7 +164,7 @@ class MariaDB:
 
 @pytest.fixture(scope="session")
 def mariadb() -> Iterator[MariaDB]:
-    programs = [shutil.which(name, path=MARIADB) for name in ("mariadb-install-db", "mariadbd")]
+    programs = [shutil.which(name, path=SERVERS) for name in ("mariadb-install-db", "mariadbd")]
     if None in programs:
         _without("mariadbd", "mariadb-server")
     folder = Path(tempfile.mkdtemp(prefix="mariadb-"))
@@ -188,7 +189,7 @@ def mariadb() -> Iterator[MariaDB]:
         **said,
     )  # fmt: skip
     try:
-        prepare = partial(server.execute, *PREPARED, user="root", password="", base="mysql")
+        prepare = partial(server.execute, *SHOP_OF_BERLIN, user="root", password="", base="mysql")
         _ready(started, prepare, pymysql.OperationalError)
         yield server
     finally:

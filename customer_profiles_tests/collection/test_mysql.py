@@ -100,6 +100,18 @@ def test_a_query_can_only_read(mariadb) -> None:
             rows_of(mariadb.url, text)
 
 
+@pytest.mark.parametrize("read", ["extractvalue('<a/>', concat(0x5c, name))", "exp(length(name) * 100)"])
+def test_a_cell_that_cannot_be_read_is_not_quoted(mariadb, read: str) -> None:
+    mariadb.execute(
+        "drop table if exists people",
+        "create table people (name varchar(20), at datetime)",
+        "insert into people values ('Ouyang Secret', '2026-03-03')",
+    )
+    with pytest.raises(RefusedError, match="the rows after the first 0 cannot be read") as refused:
+        rows_of(mariadb.url, f"select {read} as x from people {IN_THE_DAY}")
+    assert "Ouyang" not in str(refused.value)
+
+
 def test_a_url_without_a_driver_means_pymysql_and_a_wrong_password_is_never_said(mariadb) -> None:
     url, text = mariadb.url.replace("+pymysql", ""), "select 1 as one, :day_start as a, :day_end as b"
     assert rows_of(url, text)["one"].item() == "1"

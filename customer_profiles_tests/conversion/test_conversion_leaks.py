@@ -223,6 +223,16 @@ def test_a_mean_of_few_rows_is_named_beside_its_category_and_one_over_other_rows
     assert finding.says.startswith("the mean label of the very rows that have it: mean; take it over other")
 
 
+def test_pairs_of_one_who_converts_and_one_who_does_not_have_no_mean_label():
+    draw = np.random.default_rng(0)
+    features = pl.DataFrame(
+        {"distance": np.repeat(draw.random(300), 4), "pair": np.repeat(np.arange(300), 4)}
+    )
+    features = features.with_columns(pl.col("pair").cast(pl.String))
+    train = Examples(features, np.tile([0, 1, 0, 1], 300), *[np.arange(1_200)] * 3)
+    assert no_number_is_the_mean_label(train, ["distance"], ["pair"]).passed
+
+
 def test_a_number_that_foretells_well_has_no_cliff():
     draw = np.random.default_rng(0)
     spend = draw.normal(size=4_000)

@@ -63,7 +63,7 @@ def test_many_orders_under_ids_of_others_warn(orders, reused, passed):
     finding = ids_are_new(orders, reused)
     assert (finding.passed, finding.severity) == (passed, "warn")
     assert f"{reused} of {orders:,} orders" in finding.says
-    assert ("whose lines count no more" in finding.says) is not passed
+    assert ("its lines count no more" in finding.says) is not passed
 
 
 def held_of(table, received, held):

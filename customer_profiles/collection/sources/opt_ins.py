@@ -22,9 +22,16 @@ PURPOSES = {
     "ads_sharing": "ads advertising sharing 广告 共享",
 }
 """Words by which a column names a purpose; the e-mail of marketing is meant where none of them stands."""
-GRANTED = (*TRUE, "subscribed", "subscribed", "granted", "opted_in", "opted in")
-DENIED = (*FALSE, "unsubscribed", "never_subscribed", "denied", "opted_out", "opted out")
-"""Words that decide, beside those that say yes: ``FALSE`` has them in the order of ``TRUE``."""
+YES_AND_NO = tuple(zip(TRUE, FALSE, strict=True))
+DECISIONS = (
+    *YES_AND_NO,
+    ("subscribed", "unsubscribed"),
+    ("subscribed", "never_subscribed"),
+    ("granted", "denied"),
+    ("opted_in", "opted_out"),
+    ("opted in", "opted out"),
+)
+"""Words that decide, each with its opposite."""
 
 
 def opt_ins(cells: pl.DataFrame) -> dict[str, dict[str, Any]]:
@@ -65,10 +72,10 @@ def _decisions(cells: pl.Series, refused: bool) -> dict[str, str]:
     """
     decisions: dict[str, str] = {}
     for said in cells.filter(tells(cells)).str.strip_chars().unique().sort():
-        pair = next((pair for pair in zip(GRANTED, DENIED, strict=True) if said.lower() in pair), None)
+        pair = next((pair for pair in DECISIONS if said.lower() in pair), None)
         if pair is None:
             return {}
-        meant = ("denied", "granted") if refused and pair[0] in TRUE else ("granted", "denied")
+        meant = ("denied", "granted") if refused and pair in YES_AND_NO else ("granted", "denied")
         for word, decision in zip(pair, meant, strict=True):
             decisions[_cased_as(said, word)] = decision
     return decisions
