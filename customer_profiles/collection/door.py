@@ -16,6 +16,7 @@ from customer_profiles.collection.personal import for_the_vault, pseudonymised
 from customer_profiles.collection.pieces import ROWS
 from customer_profiles.collection.reading import LINE, Delivery, DeliveryError, Part, ReadFile
 from customer_profiles.collection.refusals import Tally, require_right, tally
+from customer_profiles.collection.repeats import Met
 from customer_profiles.collection.rules import broken_rules, circumstances
 from customer_profiles.collection.sources.deliveries import state_of_file
 from customer_profiles.collection.sources.home import Home
@@ -67,9 +68,8 @@ class Received:
 def receive(delivery: Delivery, door: Door, categories: Mapping[str, str] | None = None) -> Received:
     """A whole delivery at once: what ``receive_pieces`` yields, as one. See there."""
     pieces = list(receive_pieces([delivery], door, {delivery.day: categories or {}}))
-    rows = pl.concat(piece.rows for piece in pieces)
     return Received(
-        rows=rows.with_columns(exact_copy=~pl.col("fingerprint").is_first_distinct()),
+        rows=pl.concat(piece.rows for piece in pieces),
         personal=pl.concat(piece.personal for piece in pieces),
         files=pl.concat(piece.files for piece in pieces),
     )
@@ -81,15 +81,17 @@ def receive_pieces(
     """Read, type, judge and seal deliveries of one table piece by piece. Nothing is dropped.
 
     Small files of the same columns pass together, in the order of the deliveries: what a day costs beside
-    its rows is paid once for all of them. ``exact_copy`` is told among a day's rows of a piece.
+    its rows is paid once for all of them.
     ``categories`` maps, for each day, product and category names to categories, for searches without one.
     Raises ``DeliveryError`` if a part is not what it says: for what only all of its pieces tell together,
     after the last piece.
     """
     tallies: dict[tuple[date, str], Tally] = {}
+    met = Met()
     for piece in _pieces(deliveries):
         judged = _judged(piece, door)
         _tally(tallies, piece, judged)
+        judged = judged.with_columns(exact_copy=_copies(judged, met))
         yield _behind_the_door(piece, judged, door, categories)
     for delivery in deliveries:
         for part in delivery.parts:
@@ -162,8 +164,13 @@ def _judged(piece: Piece, door: Door) -> pl.DataFrame:
     return rows.with_columns(
         broken,
         _original(_one_frame(originals) if originals else cells, rows[LINE], broken),
-        exact_copy=~pl.struct("delivery_day", "fingerprint").is_first_distinct(),
     )
+
+
+def _copies(rows: pl.DataFrame, met: Met) -> pl.Series:
+    """Whether an earlier row of its day is the same."""
+    of_the_day = pl.col("fingerprint") ^ pl.col("delivery_day").hash()
+    return pl.Series(met.again(rows.select(of_the_day).to_series().to_numpy()))
 
 
 def _cells(file: ReadFile, table: str) -> pl.DataFrame:

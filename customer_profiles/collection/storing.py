@@ -44,7 +44,6 @@ def store(
     known = _known(warehouse, table, arrivals)
     gone = known.filter("of_this_file").unique()
     entries: dict[tuple[date, str], Entry] = {}
-    split = set[date]()
     with warehouse.transaction(), vault.transaction():  # the vault commits first
         for entry in forget.iter_rows(named=True) if forget is not None else ():
             place = {"delivery_day": entry["delivery_day"], "source": entry["source"]}
@@ -61,13 +60,8 @@ def store(
                     vault.delete(PERSONAL, {"delivery_day": day, "table_name": table, "source": source})
                 vault.append(PERSONAL, new.personal.sort("delivery_day", *PERSONAL.order))
             warehouse.append(RAW[table], new.rows)
-            split |= {day for day, _ in found} & {day for day, _ in entries}
             for part, entry in found.items():
                 entries[part] = _added(entries[part], entry) if part in entries else entry
-        if split:
-            sources = sorted({source for _, source in arrived})
-            within: dict[str, list[Any]] = {"delivery_day": sorted(split), "source": sources}
-            warehouse.flag_repeats(RAW[table], within, ("delivery_day", "fingerprint"), "exact_copy")
         missing = dict(gone.group_by("source").len().iter_rows())
         told = [{**entry, "gone_rows": missing.get(entry["source"], 0)} for entry in entries.values()]
         stored = pl.DataFrame(told, schema=DELIVERIES.schema)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -16,7 +16,6 @@ import polars as pl
 from customer_profiles.warehouse.errors import WarehouseError, named
 from customer_profiles.warehouse.statements import (
     HASH,
-    flag_repeats,
     insert,
     quoted,
     repeated_rows,
@@ -195,19 +194,6 @@ class Session:
         finally:
             if isinstance(rows, _Handed):
                 rows.let_go()
-
-    def flag_repeats(
-        self, table: Table, within: Mapping[str, Sequence[Any]], same: Sequence[str], flag: str
-    ) -> None:
-        """Set ``flag`` on each row that has the ``same`` values as an earlier row, in the stored order.
-
-        Looks at the rows whose columns have one of the values that ``within`` lists.
-        """
-        with named(table.name, None):
-            self._connection.execute(
-                flag_repeats(table, list(within), same, flag),
-                [list(listed) for listed in within.values()] * 3,
-            )
 
     def write(self, table: Table, partition: Mapping[str, Any], rows: Rows) -> int:
         """Replace one partition in a transaction of its own. Returns the number of rows."""

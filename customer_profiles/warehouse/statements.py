@@ -21,28 +21,6 @@ def insert(table: Table, *, sort: bool) -> str:
     return f"insert into {table.name} by name select * from ({rows}){order}"
 
 
-def flag_repeats(table: Table, within: Sequence[str], same: Sequence[str], flag: str) -> str:
-    """Sets ``flag`` on each row with the ``same`` values as an earlier one, in the stored order.
-
-    Takes the values of the columns ``within`` three times: only rows that have one of them are looked at.
-    """
-    place = ", ".join(map(quoted, table.order))
-    values = ", ".join(map(quoted, same))
-    here = " and ".join(f"list_contains(?, {table.name}.{quoted(name)})" for name in within)
-    rows = f"select * from {table.name} where {here}"
-    repeated = (
-        f"select {values}, {place} from ({rows}) semi join (select {values} from ({rows}) group by all "
-        f"having count(*) > 1) using ({values}) "
-        f"qualify row_number() over (partition by {values} order by {place}) > 1"
-    )
-    again = " and ".join(
-        f"{table.name}.{quoted(name)} = again.{quoted(name)}" for name in dict.fromkeys((*same, *table.order))
-    )
-    return (
-        f"update {table.name} set {quoted(flag)} = true from ({repeated}) as again where {here} and {again}"
-    )
-
-
 def value_counts(day: str, columns: Sequence[str]) -> str:
     """Counts each value of each column of ``wide`` on each day.
 

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import polars as pl
 import pytest
 
-from customer_profiles.collection import formats, pieces, reading, text_files
+from customer_profiles.collection import door, formats, pieces, reading, text_files
 from customer_profiles.collection.reading import DeliveryError
 from customer_profiles.collection.sources.finding import find_delivery
 
@@ -111,6 +111,7 @@ def in_small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "LARGE_FILE", 1)
     monkeypatch.setattr(pieces, "ROWS", 100)
     monkeypatch.setattr(pieces, "BLOCK", 1_000)
+    monkeypatch.setattr(door, "ROWS", 100)  # else neighbours pass together
     for module in (text_files, formats):
         monkeypatch.setattr(module, "CHUNK", 1_000)
 
