@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -21,6 +23,8 @@ from customer_profiles.conversion.trees import TreeInputs, Trees, grown_in_steps
 NETWORK, COLUMNS = "network.keras", "columns.json"
 MOST_TREES, MORE_TREES = 400, 25
 """Trees of a member, and how many are added at a time until none of them is of use."""
+SIDE_BY_SIDE = 2
+"""Members whose trees grow at once: each holds a copy of its rows."""
 
 
 @dataclass(frozen=True)
@@ -132,13 +136,19 @@ def learn_trees(inputs: TreeInputs, growth: Mapping[str, Any], part: Part, count
         if (fold == member).any() and len(np.unique(target[fold != member])) == 2
     }
     course = Course()
-    with threadpool_limits(1, user_api="openmp"):  # BLAS' limit would hold, and end, for all threads
+
+    def grow(member: int) -> np.ndarray:
+        trees, held = members_of[member], fold == member
+        trees.set_params(max_iter=len(course.losses) + MORE_TREES).fit(matrix[~held], target[~held])
+        return np.asarray(trees.newest_stages(matrix[held]))
+
+    # OpenMP's own threads would wait by spinning; its limit holds in the thread that sets it
+    one_thread = partial(threadpool_limits, 1, user_api="openmp")
+    with ThreadPoolExecutor(SIDE_BY_SIDE, initializer=one_thread) as pool:
         while (grown := len(course.losses)) < MOST_TREES and grown - course.best < MORE_TREES:
             logits = np.tile(logit_of(target.mean()), (MORE_TREES, len(target)))
-            for member, trees in members_of.items():
-                held = fold == member
-                trees.set_params(max_iter=grown + MORE_TREES).fit(matrix[~held], target[~held])
-                logits[:, held] = trees.newest_stages(matrix[held])
+            for member, stages in zip(members_of, pool.map(grow, members_of), strict=True):
+                logits[:, fold == member] = stages
             for logit in logits:
                 course.note(target, logit)
     model = BoostedShape(inputs, Trees.mean([Trees.of(each, course.best) for each in members_of.values()]))

@@ -275,7 +275,7 @@ class ConversionModel:
     def _learn_all(self, rows: Part, shapes: Sequence[str]) -> dict[str, Learnt]:
         """Each of ``shapes``; not the smooth one where the detailed one has no ramps: they are the same.
 
-        Trees grow in one thread beside the networks, which do not fill two cores; BLAS has one thread then,
+        Trees grow in threads beside the networks, which do not fill two cores; BLAS has one thread then,
         in all of the process: with two, sums differ in their last digits.
         """
         import scipy.linalg  # noqa: F401  (has a BLAS of its own, which a limit finds once it is loaded)
