@@ -88,6 +88,51 @@ def test_times_and_days_written_in_no_known_way_are_said(tmp_path: Path) -> None
     assert "# path: one file for all days; if its name tells a day" in text
 
 
+@pytest.mark.parametrize(
+    ("header", "status", "means"),
+    [
+        (
+            "Bestellnummer;Bestelldatum;Kundennr.;Menge;Einzelpreis;Gesamtpreis (EUR);Bestellstatus",
+            "bezahlt",
+            "paid",
+        ),
+        (
+            "Numéro de commande;Date de commande;ID client;Quantité;Prix unitaire;Montant total;Statut",
+            "Livrée",
+            "completed",
+        ),
+        (
+            "id_pedido;fecha_pedido;id_cliente;cantidad;precio_unitario;importe;estado_pedido",
+            "Anulado",
+            "cancelled",
+        ),
+        (
+            "Pedido;Data do Pedido;Cliente;Quantidade;Preço Unitário;Valor Total;Status",
+            "Entregue",
+            "completed",
+        ),
+        (
+            "ID ordine;Data ordine;Codice cliente;Quantità;Prezzo unitario;Importo;Stato ordine",
+            "spedito",
+            "shipped",
+        ),
+    ],
+)
+def test_orders_are_known_by_their_names_in_other_languages(
+    tmp_path: Path, header: str, status: str, means: str
+) -> None:
+    row = f"B1;13.03.2026;K7;2;19,90;39,80;{status}\n"
+    table, source, _ = guessed(tmp_path, "x.csv", f"{header}\n{row}{row.replace('B1', 'B2')}")
+    order, ordered, customer, pieces, _, amount, said = header.split(";")
+    assert table == "orders"
+    assert source["decimal"] == ","
+    columns = source["columns"]
+    assert (columns["order_id"], columns["customer_id"], columns["quantity"]) == (order, customer, pieces)
+    assert columns["ordered_at"] == {"column": ordered, "date_format": "%d.%m.%Y"}
+    assert columns["amount_minor"] == {"column": amount, "minor_units": 2}
+    assert columns["status"] == {"column": said, "values": {status: means}}
+
+
 def test_what_only_sounds_like_a_status_or_an_amount_is_none(tmp_path: Path) -> None:
     rows = "Order ID,Order Date,State,Sales,Discount\n1,12/20/2015,Texas,9.5,0.2\n2,12/21/2015,Ohio,8,0\n"
     _, source, text = guessed(tmp_path, "store.csv", rows)

@@ -1,8 +1,11 @@
-"""How files name a table's columns and their values, in English and Chinese, the commonest first."""
+"""How files name a table's columns and their values, the commonest first, in several languages.
+
+Names are written without accents: ``schema_matching.letters`` takes them off.
+"""
 
 from __future__ import annotations
 
-NAMES: dict[str, str] = {
+_ENGLISH_AND_CHINESE = {
     "customer_id": "customer_id user_id member_id buyer_id client_id customer_no cust_id uid visitor_id "
     "reviewer_id full_visitor_id household_key household_id hshd_num customer cust_code person card_id "
     "user_id_hash account_id contact_id requester_id loyalty_card loyalty_card_number open_id 客户编号 "
@@ -81,19 +84,77 @@ NAMES: dict[str, str] = {
     "date timestamp 评论时间 评价时间 创建时间 时间",
 }
 
+_GERMAN_AND_ROMANCE = {
+    "customer_id": "kundennummer kunden_nr kunden_id kunde id_client numero_client code_client client "
+    "id_cliente codigo_cliente cod_cliente cliente_id cliente codice_cliente",
+    "order_id": "bestellnummer bestell_nr bestell_id auftragsnummer auftrags_nr rechnungsnummer "
+    "rechnungs_nr belegnummer beleg_nr bon_nr numero_commande numero_de_commande id_commande commande "
+    "numero_facture numero_pedido numero_de_pedido numero_do_pedido id_pedido codigo_pedido pedido "
+    "numero_factura numero_ordine id_ordine ordine",
+    "line_number": "positionsnummer pos_nr ligne linea linha riga",
+    "ordered_at": "bestelldatum bestellt_am auftragsdatum rechnungsdatum belegdatum kaufdatum datum "
+    "date_commande date_de_commande date_achat date_facture fecha_pedido fecha_de_pedido fecha_compra "
+    "fecha_factura fecha data_pedido data_do_pedido data_compra data_da_compra data_ordine data_acquisto",
+    "status": "bestellstatus statut statut_commande estado_pedido status_pedido stato_ordine",
+    "quantity": "menge anzahl stuck stueck stuckzahl stueckzahl quantite qte cantidad unidades "
+    "quantidade qtd qtde quantita",
+    "amount_minor": "betrag gesamtbetrag gesamtpreis summe umsatz montant montant_total total_ttc "
+    "total_ht prix_total importe importe_total precio_total monto valor valor_total preco_total importo "
+    "importo_totale prezzo_totale totale preis prix precio preco prezzo",
+    "currency": "wahrung waehrung devise moneda moeda valuta divisa",
+    "product_id": "artikelnummer artikel_nr artikel_id artikel produktnummer produkt_id id_produit "
+    "code_produit code_article reference_produit id_producto codigo_producto id_produto codigo_produto "
+    "cod_produto id_prodotto codice_prodotto codice_articolo",
+    "category": "kategorie warengruppe produktgruppe categorie categoria familia rayon reparto",
+    "channel": "vertriebskanal kanal canal canal_venta canale",
+    "discount_minor": "rabatt remise descuento desconto sconto",
+    "coupon_id": "gutschein gutscheincode code_promo cupon cupom",
+    "payment_method": "zahlungsart zahlart zahlungsmethode moyen_de_paiement mode_de_paiement "
+    "metodo_pago forma_de_pago forma_pagamento metodo_pagamento",
+    "registered_at": "registriert_am registrierungsdatum anmeldedatum kunde_seit date_inscription "
+    "date_creation fecha_registro fecha_alta data_cadastro data_registro data_registrazione",
+    "full_name": "kundenname nom_client nombre_cliente nome_cliente nome nombre",
+    "given_name": "vorname prenom nombre nome",
+    "family_name": "nachname familienname nom apellido apellidos sobrenome cognome",
+    "birth_date": "geburtsdatum geburtstag date_naissance date_de_naissance fecha_nacimiento "
+    "fecha_de_nacimiento data_nascimento data_de_nascimento data_nascita data_di_nascita",
+    "gender": "geschlecht sexe sexo genero sesso",
+    "email": "e_mail_adresse mailadresse courriel adresse_email correo correo_electronico",
+    "phone": "telefon telefonnummer handy handynummer mobilnummer telefono telefone celular cellulare",
+    "country": "land pays pais paese",
+    "province": "bundesland departement provincia",
+    "city": "stadt ort wohnort ville ciudad cidade citta comune",
+    "loyalty_tier": "kundenstufe niveau_fidelite",
+    "name": "artikelbezeichnung artikelname produktname bezeichnung nom_produit produit libelle "
+    "designation nombre_producto producto nome_produto produto nome_prodotto prodotto",
+    "brand": "marke hersteller marque marca",
+    "list_price_minor": "preis einzelpreis stuckpreis stueckpreis prix prix_unitaire precio "
+    "precio_unitario preco preco_unitario prezzo prezzo_unitario",
+    "text_id": "bewertungs_id id_avis id_resena id_avaliacao",
+    "body": "bewertungstext kommentar commentaire avis comentario resena avaliacao recensione commento",
+    "rating": "sterne bewertung puntuacion nota valutazione",
+}
+NAMES = {
+    column: f"{names} {_GERMAN_AND_ROMANCE.get(column, '')}" for column, names in _ENGLISH_AND_CHINESE.items()
+}
+
 _STATUS = {
     "placed": "created pending open new unpaid on_hold awaiting_payment wc-pending wc-on-hold 待付款 "
-    "等待付款 等待买家付款 已下单 待支付",
+    "等待付款 等待买家付款 已下单 待支付 offen pendiente pendente",
     "paid": "approved invoiced processing in_process authorized wc-processing partially_refunded "
-    "partially_paid 已付款 已支付 待发货 买家已付款，等待卖家发货 买家已付款,等待卖家发货 等待出库 备货中",
-    "shipped": "sent dispatched in_transit 已发货 待收货 卖家已发货，等待买家确认 卖家已发货,等待买家确认 "
-    "等待确认收货 已发货，待收货",
-    "completed": "complete wc-completed delivered fulfilled done closed received success 交易成功 交易完成 "
-    "支付成功 已完成 已签收 已收货 完成",
-    "cancelled": "canceled void voided expired unavailable failed wc-cancelled wc-failed (删除)等待付款 "
-    "交易关闭 已取消 取消 已关闭 已取消，退款成功",
-    "refunded": "refund order_refunded wc-refunded 已退款 退款成功 退款 已发货，退款成功",
-    "returned": "return 已退货 退货",
+    "partially_paid bezahlt payée payé pagado pago pagato 已付款 已支付 待发货 买家已付款，等待卖家发货 "
+    "买家已付款,等待卖家发货 等待出库 备货中",
+    "shipped": "sent dispatched in_transit versendet versandt expédiée expédié enviado spedito 已发货 "
+    "待收货 卖家已发货，等待买家确认 卖家已发货,等待买家确认 等待确认收货 已发货，待收货",
+    "completed": "complete wc-completed delivered fulfilled done closed received success abgeschlossen "
+    "geliefert livrée livré entregado entregue consegnato 交易成功 交易完成 支付成功 已完成 已签收 "
+    "已收货 完成",
+    "cancelled": "canceled void voided expired unavailable failed wc-cancelled wc-failed storniert "
+    "annulée annulé cancelado anulado annullato (删除)等待付款 交易关闭 已取消 取消 已关闭 "
+    "已取消，退款成功",
+    "refunded": "refund order_refunded wc-refunded erstattet remboursée remboursé reembolsado "
+    "rimborsato 已退款 退款成功 退款 已发货，退款成功",
+    "returned": "return retourniert zurückgesendet retournée devuelto devolvido reso 已退货 退货",
 }
 _EVENTS = {
     "page_view": "pageview view screen_view 浏览",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Set
 
 import polars as pl
@@ -27,8 +28,14 @@ def held_columns(cells: pl.DataFrame) -> pl.DataFrame:
 
 
 def letters(name: str) -> str:
-    """A name without what parts its words and the unit behind it."""
-    return "".join(filter(str.isalnum, _without_unit(name))).casefold()
+    """A name without accents, what parts its words and the unit behind it."""
+    return "".join(filter(str.isalnum, _plain(_without_unit(name)))).casefold()
+
+
+def _plain(name: str) -> str:
+    """Latin letters without accents: ``Währung`` -> ``Wahrung``."""
+    parts = unicodedata.normalize("NFD", name)
+    return unicodedata.normalize("NFC", re.sub(r"(?<=[A-Za-z])[\u0300-\u036f]+", "", parts))
 
 
 def _without_unit(name: str) -> str:
@@ -108,7 +115,8 @@ def _ends_with(name: str, end: str) -> bool:
 
 def words_of(name: str) -> list[str]:
     """``Lineitem quantity``, ``lineitem_quantity`` and ``LineitemQuantity`` -> two words."""
-    return [word.casefold() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[^\W_A-Z]+", name)] or [""]
+    found = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[^\W_A-Z]+", _plain(name))
+    return [word.casefold() for word in found] or [""]
 
 
 def fit(table: str, cells: pl.DataFrame) -> tuple[int, bool]:
@@ -223,7 +231,7 @@ def _is_a_part_of_a_name(found: str, cells: pl.DataFrame) -> bool:
     return found in parts_of_a_name(cells)
 
 
-UNIT_PRICES = {"price", "unitprice", "单价", "价格"}
+UNIT_PRICES = {"price", "unitprice", "单价", "价格", "preis", "prix", "precio", "preco", "prezzo"}
 """Names of an amount that is a piece's where pieces are told, not the line's."""
 BESIDE_THE_AMOUNT = {"discount", "refund", "refunded", "tax", "shipping", "fee"}
 """Words of an amount that is not what was paid for goods."""
