@@ -133,6 +133,16 @@ def test_orders_are_known_by_their_names_in_other_languages(
     assert columns["status"] == {"column": said, "values": {status: means}}
 
 
+def test_customers_are_known_by_their_names_in_other_languages(tmp_path: Path) -> None:
+    rows = "Kundennr.;Vorname;Nachname;Geschlecht;Ort\nK1;Anna;Weiß;w;Köln\nK2;Jo;Groß;m;Wien\n"
+    table, source, _ = guessed(tmp_path, "kunden.csv", rows)
+    assert table == "customers"
+    columns = source["columns"]
+    assert columns["gender"] == {"column": "Geschlecht", "values": {"w": "female"}}
+    assert columns["full_name"] == {"expression": """CONCAT_WS(' ', "Vorname", "Nachname")"""}
+    assert (columns["customer_id"], columns["city"]) == ("Kundennr.", "Ort")
+
+
 def test_what_only_sounds_like_a_status_or_an_amount_is_none(tmp_path: Path) -> None:
     rows = "Order ID,Order Date,State,Sales,Discount\n1,12/20/2015,Texas,9.5,0.2\n2,12/21/2015,Ohio,8,0\n"
     _, source, text = guessed(tmp_path, "store.csv", rows)

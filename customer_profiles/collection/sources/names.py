@@ -167,9 +167,14 @@ _EVENTS = {
     "share": "分享",
     "login": "sign_in signin log_in 登录",
 }
+_GENDERS = {
+    "male": "männlich maennlich herr homme masculin masculino hombre uomo maschio",
+    "female": "w weiblich frau femme féminin feminino femenino mujer donna femmina",
+    "other": "d divers",
+}
 MEANINGS: dict[str, dict[str, str]] = {
     column: {word: value for value, words in values.items() for word in words.split()}
-    for column, values in {"status": _STATUS, "event_name": _EVENTS}.items()
+    for column, values in {"status": _STATUS, "event_name": _EVENTS, "gender": _GENDERS}.items()
 }
 """What words of a file mean among the values of a column."""
 PURCHASES = {
