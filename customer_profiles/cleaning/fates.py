@@ -2,7 +2,7 @@
 
 Narwhals expressions, so that they run in the warehouse's engine and on tiny frames alike.
 
-1. A row that equals an earlier row of its delivery cell by cell is a duplicate.
+1. A row that equals, cell by cell, an earlier row of its day that was loaded with it is a duplicate.
 2. A row that breaks a rule is quarantined, so that a broken copy never displaces a good row.
 3. Of the rest, the last row of a key stands; the ones before it are duplicates.
 4. A row of a table without versions whose key arrived in an earlier delivery is a duplicate.
@@ -39,11 +39,19 @@ def standing(raw: Rows, key: Sequence[str]) -> Rows:
 
 
 def displaced(raw: Rows, key: Sequence[str]) -> Rows:
-    """Per delivery day: its valid rows, and those of them that a later row of their key displaces."""
-    rows = nw.col("rows")
-    per_key = _sound(raw).group_by("delivery_day", *key).agg(rows=nw.len())
+    """Per delivery day: its valid rows, and those of them that a later row of their key displaces.
+
+    Rows of a key that are all the same displace none: they came twice, as a late file and one of the day.
+    """
+    rows, said = nw.col("rows"), nw.col("fingerprint")
+    per_key = (
+        _sound(raw)
+        .group_by("delivery_day", *key)
+        .agg(rows=nw.len(), differ=(said.min() != said.max()).cast(nw.Int64))
+    )
     return per_key.group_by("delivery_day").agg(
-        rows.sum().cast(nw.Int64), (rows - 1).sum().cast(nw.Int64).alias("displaced")
+        rows.sum().cast(nw.Int64),
+        (nw.col("differ") * (rows - 1)).sum().cast(nw.Int64).alias("displaced"),
     )
 
 

@@ -17,6 +17,12 @@ EXACT_FLOAT = 2.0**53
 MAY_BE_LARGE = re.compile(r"\d{19}")
 """Few texts hold so many digits, and that is found out faster than all numbers are looked at."""
 
+TOLD_OTHERWISE = {
+    ".": r"[:\[,]\s*-?(\d{19}|\d+\.0+\s*[,\]}]|\d+(\.\d+)?[eE])",
+    ",": r"[:\[,]\s*-?(\d{19}|\d+\.\d|\d+[eE])",
+}
+"""Numbers of which a path would tell something else than ``json_row``, by the sign of fractions."""
+
 SPACE = r"[ \t\r]*"
 PLAIN = r'"[^"\\\x00-\x1f]*"|-?[1-9][0-9]{0,17}|0|null|true|false'
 """Values that are written as their cell's text: words without escapes, whole numbers that fit 64 bits."""
@@ -124,6 +130,22 @@ DECODERS = {
 }
 """Read JSON, by the sign with which its fractions are written as text."""
 written_json = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def retold(cells: pl.Series, decimal: str) -> pl.Series:
+    """Cells of text with the numbers of those that are JSON told as ``json_row`` tells them."""
+    told_otherwise = cells.str.contains(r"^\s*[\[{]") & cells.str.contains(TOLD_OTHERWISE[decimal])
+    places = told_otherwise.fill_null(False).arg_true()
+    return cells.scatter(places, [_retold(cell, decimal) for cell in cells.gather(places)])
+
+
+def _retold(cell: str, decimal: str) -> str:
+    try:
+        text = _written(DECODERS[decimal](cell))
+        text.encode()  # half a surrogate pair is no text
+    except (ValueError, RecursionError):
+        return cell
+    return text
 
 
 def json_text(value: Any) -> str | None:

@@ -102,8 +102,8 @@ def _require_columns(told: Tally, place: str) -> None:
     missing = [name for name in required_columns(table) if name not in delivered]
     if not missing or not delivered:
         return
-    known = {_letters(name): name for name in delivered_columns(table)}
-    meant = {known[_letters(name)]: name for name in delivered if _letters(name) in known}
+    known = {_signless(name): name for name in delivered_columns(table)}
+    meant = {known[_signless(name)]: name for name in delivered if _signless(name) in known}
     if meant:
         alike = [f"{meant[name]!r} for {name}" for name in missing if name in meant]
         held = f"it has {delivered}" + (f"; did you mean {', '.join(alike)}?" if alike else ".")
@@ -125,7 +125,7 @@ def none_known(width: int) -> str:
     return f"none of its {width} columns is known: is its first line a header{parted}?"
 
 
-def _letters(name: str) -> str:
+def _signless(name: str) -> str:
     """A column name without case, spaces and signs: ``Customer ID`` -> ``customerid``."""
     return "".join(filter(str.isalnum, name)).casefold()
 

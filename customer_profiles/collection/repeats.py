@@ -1,4 +1,4 @@
-"""What came before in a long file, in eight bytes a row."""
+"""What came before among many rows, in eight bytes a row."""
 
 from __future__ import annotations
 

@@ -42,8 +42,9 @@ def store(
     arrived = {(arrival.day, arrival.part.source): arrival for arrival in arrivals}
     deliveries = [Delivery(table, arrival.day, (arrival.part,)) for arrival in arrivals]
     known = _known(warehouse, table, arrivals)
-    gone = known.filter("of_this_file").unique()
+    gone = known.filter("sound_here").unique()
     entries: dict[tuple[date, str], Entry] = {}
+    cleared = set[tuple[date, str]]()
     with warehouse.transaction(), vault.transaction():  # the vault commits first
         for entry in forget.iter_rows(named=True) if forget is not None else ():
             place = {"delivery_day": entry["delivery_day"], "source": entry["source"]}
@@ -56,8 +57,9 @@ def store(
                 gone = gone.join(piece.rows, on=["source", "fingerprint"], how="anti")
             found = _entries(table, piece, new, arrived)
             if new.personal.height:
-                for day, source in found.keys() - entries.keys():  # left by one who was killed in between
+                for day, source in found.keys() - cleared:  # left by one who was killed in between
                     vault.delete(PERSONAL, {"delivery_day": day, "table_name": table, "source": source})
+                cleared |= found.keys()
                 vault.append(PERSONAL, new.personal.sort("delivery_day", *PERSONAL.order))
             warehouse.append(RAW[table], new.rows)
             for part, entry in found.items():
@@ -70,13 +72,13 @@ def store(
 
 
 def _known(warehouse: Session, table: str, arrivals: Sequence[Arrival]) -> pl.DataFrame:
-    """The rows of each arrival that came in before: source, fingerprint, of_this_file (and sound)."""
+    """The rows of each arrival that came in before: source, fingerprint, sound_here."""
     return pl.concat(
         [
-            pl.DataFrame(schema={"source": pl.String, "fingerprint": pl.UInt64, "of_this_file": pl.Boolean}),
+            pl.DataFrame(schema={"source": pl.String, "fingerprint": pl.UInt64, "sound_here": pl.Boolean}),
             *(
                 _fingerprints(warehouse, table, arrival).select(
-                    pl.lit(arrival.part.source).alias("source"), "fingerprint", "of_this_file"
+                    pl.lit(arrival.part.source).alias("source"), "fingerprint", "sound_here"
                 )
                 for arrival in arrivals
                 if arrival.known.height
@@ -92,7 +94,7 @@ def _fingerprints(warehouse: Session, table: str, arrival: Arrival) -> pl.DataFr
     of_files = rows.filter(nw.col("source").is_in(entries["source"].to_list()))
     states = entries.filter(file=arrival.file)["source"].to_list()
     sound = nw.col("source").is_in(states) & (nw.col("broken_rules").list.len() == 0)
-    return warehouse.collect(of_files.select("fingerprint", of_this_file=sound).drop_nulls().unique())
+    return warehouse.collect(of_files.select("fingerprint", sound_here=sound).drop_nulls().unique())
 
 
 def _without(piece: Received, known: pl.DataFrame) -> Received:

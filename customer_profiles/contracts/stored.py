@@ -53,7 +53,7 @@ DOOR_NOTES = (
     REPAIRS,
     StoredColumn("broken_rules", pl.List(pl.String), False, "rules that the row breaks: column|rule"),
     StoredColumn("fingerprint", pl.UInt64, True, "keyed hash of the cells as delivered: tells a row again"),
-    StoredColumn("exact_copy", pl.Boolean, False, "an earlier row of the delivery is the same"),
+    StoredColumn("exact_copy", pl.Boolean, False, "an earlier row of the day, loaded with it, is the same"),
     StoredColumn("extra_sealed", pl.Binary, True, "columns that the contract does not know, sealed"),
     StoredColumn("original_sealed", pl.Binary, True, "the row as delivered, sealed, if it breaks a rule"),
 )

@@ -208,7 +208,7 @@ def _post_texts(
 ) -> None:
     day_end = (shop.first_day + number + 1) * DAY_SECONDS
     written = (
-        reviews(shop.people, shop.catalogue, shop.quality, sales, rng),
+        reviews(shop.people, shop.quality, sales, rng),
         service_talks(shop.people, events, day_end, rng),
     )
     for texts, sentiment in written:

@@ -23,7 +23,7 @@ def product_quality(catalogue: Catalogue, rng: np.random.Generator) -> np.ndarra
 
 
 def reviews(
-    people: Population, catalogue: Catalogue, quality: np.ndarray, sales: Sales, rng: np.random.Generator
+    people: Population, quality: np.ndarray, sales: Sales, rng: np.random.Generator
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Reviews of a day's order lines, written up to five days after they arrive; and their truth.
 

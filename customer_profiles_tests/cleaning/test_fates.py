@@ -74,6 +74,16 @@ def test_rows_that_others_of_their_key_displace_are_counted_copies_and_later_del
     assert counts.rows() == [(DAY, 3, 1), (NEXT, 1, 0)]
 
 
+def test_copies_that_came_in_two_loads_of_a_day_displace_nobody(shop, sound) -> None:
+    lines = [sound("orders", line_number=str(number)) for number in (1, 2, 3)]
+    shop.run("orders", DAY)
+    shop.deliver("orders", lines[:2])
+    shop.deliver("orders", lines, day=NEXT)
+    shop.run("orders", NEXT)
+    raw = shop.warehouse.read(RAW["orders"], NEXT, NEXT)
+    assert shop.warehouse.collect(displaced(raw, key_columns("orders"))).rows() == [(NEXT, 5, 0)]
+
+
 def test_the_newest_row_is_that_of_the_last_file(shop, sound) -> None:
     folder = shop.deliveries / "events" / str(DAY)
     folder.mkdir(parents=True)

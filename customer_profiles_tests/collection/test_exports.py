@@ -146,11 +146,14 @@ def test_files_are_joined_on_what_expressions_and_paths_tell(own: OwnData) -> No
 
 
 def test_rows_that_name_nothing_are_joined_to_none(own: OwnData) -> None:
-    own.put("l_2026-03-03.csv", "No,Part,At,Paid\n,,2026-03-03,1\n1,,2026-03-03,2\n")
+    lines = "No,Part,At,Paid\n,,2026-03-03,1\n1,,2026-03-03,2\n"
+    own.put("l_2026-03-03.csv", lines)
+    own.put("l_2026-03-03.ndjson", pl.read_csv(lines.encode(), infer_schema=False).write_ndjson())
     own.put("o.csv", "No,Part,Who\n,,a totals line\n1,,b\n")
-    for on, keys in (("No", [False, True]), (["No", "Part"], [False, True]), ("Part", [False, False])):
-        own.says({"path": "l_{day}.csv", "join": [{"path": "o.csv", "on": on}], "columns": ORDER})
-        assert [row["customer_key"] is not None for row in own.rows()] == keys
+    for form in ("csv", "ndjson"):  # what is empty in one is NULL in the other
+        for on, keys in (("No", [False, True]), (["No", "Part"], [False, True]), ("Part", [False, False])):
+            own.says({"path": f"l_{{day}}.{form}", "join": [{"path": "o.csv", "on": on}], "columns": ORDER})
+            assert [row["customer_key"] is not None for row in own.rows()] == keys
 
 
 def test_a_joined_file_whose_name_tells_no_format_has_the_sources(own: OwnData) -> None:
@@ -231,6 +234,64 @@ def test_a_join_on_a_column_that_is_not_there_says_whose_it_is(own: OwnData) -> 
         why = f"more.csv: it cannot be joined on ['{named}']: {says}"
         with pytest.raises(reading.DeliveryError, match=re.escape(why)):
             own.receive()
+
+
+def as_a_cell(document: object) -> str:
+    return '"' + json.dumps(document).replace('"', '""') + '"'
+
+
+@pytest.mark.parametrize("decimal", [".", ","])
+def test_numbers_in_json_that_stands_in_a_cell_are_those_of_ndjson(own: OwnData, decimal: str) -> None:
+    documents_of = [
+        {"id": 2026030122001412345678901234 + n, "paid": 12.125, "who": 17.0, "of": [{"n": 10**19}]}
+        for n in (0, 1)
+    ]
+    own.put(
+        "o_2026-03-03.csv", "At;doc\n" + "".join(f"2026-03-03;{as_a_cell(each)}\n" for each in documents_of)
+    )
+    own.put("o_2026-03-03.ndjson", documents(*({"At": "2026-03-03", "doc": each} for each in documents_of)))
+    columns = {
+        **ORDER,
+        "line_number": {"constant": "1"},
+        "order_id": "doc.id",
+        "product_id": "doc.of[0].n",
+        "customer_id": "doc.who",
+        "amount_minor": {"column": "doc.paid", "minor_units": 3},
+    }
+    told = []
+    for form in ("csv", "ndjson"):
+        own.says({"path": f"o_{{day}}.{form}", "delimiter": ";", "decimal": decimal, "columns": columns})
+        told.append(own.receive().rows.select("order_id", "product_id", "customer_key", "amount_minor"))
+    assert told[0].equals(told[1])
+    assert told[0]["order_id"].to_list() == [str(each["id"]) for each in documents_of]
+    assert told[0]["amount_minor"].to_list() == [12125, 12125]
+
+
+@pytest.mark.parametrize("decimal", [".", ","])
+def test_numbers_in_a_list_that_stands_in_a_cell_are_exact(own: OwnData, decimal: str) -> None:
+    entries = [{"id": 1, "paid": 1.125}, {"id": 2 * 10**19 + 1, "paid": 2.5}]
+    own.put("o_2026-03-03.csv", f"At;Who;doc\n2026-03-03;c;{as_a_cell(entries)}\n")
+    paid = {"column": "doc.paid", "minor_units": 3}
+    columns = {**ORDER, "line_number": "doc.#", "order_id": "doc.id", "amount_minor": paid}
+    layout = {"delimiter": ";", "decimal": decimal, "rows_of": "doc"}
+    own.says({"path": "o_{day}.csv", **layout, "columns": columns})
+    rows = own.rows()
+    assert column(rows, "order_id") == ["1", "20000000000000000001"]
+    assert column(rows, "amount_minor") == [1125, 2500]
+
+
+def test_a_value_that_no_json_is_stays_as_it_is(own: OwnData) -> None:
+    own.put("o_2026-03-03.csv", "No,At,Who,Paid,doc\nA,2026-03-03,c,1,{1234567890123456789\n")
+    own.says({"path": "o_{day}.csv", "columns": {**ORDER, "product_id": "doc.id"}})
+    assert column(own.rows(), "product_id") == [None]
+
+
+def test_a_constant_is_written_with_a_point_or_as_its_file_is(own: OwnData) -> None:
+    own.put("o_2026-03-03.csv", "No;At;Who\nA;2026-03-03;c\n")
+    for said in ("12.50", "12,50"):
+        columns = {**ORDER, "amount_minor": {"constant": said, "minor_units": 2}}
+        own.says({"path": "o_{day}.csv", "delimiter": ";", "decimal": ",", "columns": columns})
+        assert column(own.rows(), "amount_minor") == [1250]
 
 
 def test_a_csv_file_is_joined_to_a_fixed_width_one(own: OwnData) -> None:
@@ -765,6 +826,8 @@ def test_a_file_may_hold_all_that_its_system_adds_to_the_encoding_that_is_said(
         ("FIRST(a) OVER (PARTITION BY b)", False),
         ("a = MAX(a)", False),
         ("COUNT(*)", False),
+        ("a > QUANTILE_CONT(a, 0.9)", False),
+        ("CORR(a, b)", False),
     ],
 )
 def test_a_mapping_goes_piece_by_piece_unless_it_looks_at_other_rows(expression: str, alone: bool) -> None:

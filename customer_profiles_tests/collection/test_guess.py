@@ -133,6 +133,42 @@ def test_orders_are_known_by_their_names_in_other_languages(
     assert columns["status"] == {"column": said, "values": {status: means}}
 
 
+GERMAN = "Bestellnummer;Kundennummer;Bestelldatum;Menge;Einzelpreis;Rabatt\n"
+
+
+def test_a_comma_before_fractions_is_seen_wherever_amounts_are_looked_at(tmp_path: Path) -> None:
+    rows = "".join(f"B{n};K{n};0{n}.03.2026;{n};{10 + n},90;0,{n}5\n" for n in range(1, 6))
+    _, source, _ = guessed(tmp_path, "x.csv", GERMAN + rows)
+    assert source["columns"]["amount_minor"]["expression"] == '"Menge" * "Einzelpreis"'
+    assert source["decimal"] == ","
+    assert "discount_minor" not in source["columns"]  # it is a rate
+    totals = "".join(f"B{n};K{n};0{n}.03.2026;{n};{10 * n},90;\n" for n in (1, 2, 3))
+    of_one_price = "".join(
+        f"B{n};K{n};0{n}.03.2026;{n};{str(n * 2.5).replace('.', ',')}0;\n" for n in range(1, 6)
+    )
+    _, source, _ = guessed(tmp_path, "x.csv", GERMAN + of_one_price)
+    assert source["columns"]["amount_minor"] == {"column": "Einzelpreis", "minor_units": 2}
+    _, source, _ = guessed(tmp_path, "x.csv", GERMAN + totals)
+    assert source["columns"]["amount_minor"]["expression"] == '"Menge" * "Einzelpreis"'
+
+
+def test_a_quotation_mark_in_a_columns_name_stays_one(tmp_path: Path) -> None:
+    header = 'order_id,at,qty,"unit ""net"" price","accepts ""news"" newsletter","mail ""a"" email"'
+    rows = f"{header}\n1,2026-03-03,2,3.5,yes,a@b.c\n"
+    _, source, _ = guessed(tmp_path, "x.csv", rows)
+    assert source["columns"]["amount_minor"]["expression"] == '"qty" * "unit ""net"" price"'
+    assert source["columns"]["customer_id"]["expression"] == 'LOWER("mail ""a"" email")'
+    (consents,) = yaml.safe_load(guess_source(tmp_path / "x.csv", tmp_path, "consents"))["tables"]["consents"]
+    assert consents["drop"] == {"not asked": """COALESCE("accepts ""news"" newsletter", '') = ''"""}
+
+
+def test_who_was_not_asked_is_told_by_the_words_for_nothing_that_a_column_has(tmp_path: Path) -> None:
+    rows = "customer_id,created_at,newsletter\n1,2026-03-03,yes\n2,2026-03-03,NULL\n3,2026-03-03,N/A\n"
+    (tmp_path / "x.csv").write_text(rows)
+    (consents,) = yaml.safe_load(guess_source(tmp_path / "x.csv", tmp_path, "consents"))["tables"]["consents"]
+    assert consents["drop"] == {"not asked": "COALESCE(\"newsletter\", '') IN ('', 'N/A', 'NULL')"}
+
+
 def test_customers_are_known_by_their_names_in_other_languages(tmp_path: Path) -> None:
     rows = "Kundennr.;Vorname;Nachname;Geschlecht;Ort\nK1;Anna;Weiß;w;Köln\nK2;Jo;Groß;m;Wien\n"
     table, source, _ = guessed(tmp_path, "kunden.csv", rows)

@@ -11,6 +11,7 @@ import pytest
 from customer_profiles.collection import door, formats, pieces, reading, text_files
 from customer_profiles.collection.reading import DeliveryError
 from customer_profiles.collection.sources.finding import find_delivery
+from customer_profiles.collection.tables import DELIVERIES, PERSONAL, RAW
 
 DAY = date(2026, 3, 3)
 HEADER = "event_id,event_at,event_name,channel,customer_id,search_query\n"
@@ -39,6 +40,24 @@ def test_rows_are_those_of_the_file_read_at_once(
     shop.run("events", DAY, rebuild=True)
     assert shop.raw("events").equals(at_once[0])
     assert shop.clean("events").equals(at_once[1])
+
+
+def test_what_a_killed_load_left_in_the_vault_goes_though_only_later_pieces_are_new(
+    shop, sound, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_small_pieces(monkeypatch)
+    people = [sound("customers", customer_id=f"C{n}") for n in range(150)]
+    shop.deliver("customers", people[:120])
+    shop.run("customers", DAY)
+    shop.deliver("customers", people)
+    later = DAY + timedelta(days=1)
+    shop.run("customers", later)
+    held = shop.vault.frame(PERSONAL)
+    for table in (RAW["customers"], DELIVERIES):  # as if killed after the vault's commit, before this one's
+        shop.warehouse.delete(table, {"delivery_day": later})
+    shop.run("customers", later)
+    assert shop.raw("customers", day=later).height == 30
+    assert shop.vault.frame(PERSONAL).equals(held)
 
 
 def test_what_only_the_whole_file_tells_still_refuses_it(shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,6 +57,8 @@ KEPT_AS_TEXT = r"""^\s*(?:="(.*)"|'(\+?\d+)|`([^`]*))\s*$"""
 """How Excel is kept from making numbers of digits: ``="00123"``, ``'00123``, ``'+1617``, a backtick."""
 MAY_BE_KEPT_AS_TEXT = r"^\s*[='`]"
 """Few columns hold such cells, and that is found out faster than all are looked at for their groups."""
+DECIMAL_COMMA = r"^-?[\d.]+,\d{1,2}$|^-?\d{1,3}(\.\d{3}){2,}$"
+"""A number that has a comma before its fraction, or several points between its thousands."""
 EXACT_AMOUNT = 2**53
 """Minor units from which on a floating number is no longer exact."""
 ISO = r"^\d{4}-\d{1,2}-\d{1,2}"
@@ -87,6 +89,11 @@ def undecorated(cells: pl.Series) -> pl.Series:
         closed = cells.str.replace_all(GAPS, "").str.replace(BEFORE, "$1").str.replace(AFTER, "$2")
         cells = cells.zip_with(cells.str.contains(NO_THOUSANDS), closed)
     return cells
+
+
+def has_decimal_comma(cells: pl.Series) -> bool:
+    """Whether amounts are written with a comma before their fraction."""
+    return bool(undecorated(cells).str.contains(DECIMAL_COMMA).any())
 
 
 def currencies(cells: pl.Series) -> set[str]:

@@ -5,8 +5,8 @@ the table and the home:
 
 - ``days(source, table, home)``: the days for which it has rows, ascending;
 - ``parts(source, table, day, home)``: what it delivers of a day; none if there is nothing. A part is read
-  when ``Part.read`` is called; it yields ``ReadFile``: the rows as read, given to ``mapping.map_rows``, which
-  makes the table's columns of them, keeps the cells as delivered beside them, and counts what is filtered;
+  when ``Part.read`` is called; it yields ``ReadFile``: of a kind that is mapped, the table's columns that
+  ``mapping`` made, the cells as delivered beside them, and how many rows each rule left out;
 - ``state(source, table, home)``: values that differ when there may be something new to read;
 - ``lacking(source, home)``: why it leads to nothing on any day, if so.
 """

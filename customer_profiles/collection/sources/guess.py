@@ -12,7 +12,7 @@ import polars as pl
 import yaml
 
 from customer_profiles.collection.parsing import ABSENT, MIDNIGHT, WHOLE
-from customer_profiles.collection.sources.cells import undecorated
+from customer_profiles.collection.sources.cells import has_decimal_comma
 from customer_profiles.collection.sources.heads import GuessError, head_of
 from customer_profiles.collection.sources.names import MEANINGS
 from customer_profiles.collection.sources.opt_ins import not_asked, opt_ins, refusals
@@ -35,8 +35,8 @@ from customer_profiles.collection.sources.time_formats import are_iso, swapped, 
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.contracts.columns import columns_of, spellings
 from customer_profiles.contracts.stored import delivered_columns, required_columns
+from customer_profiles.warehouse.statements import quoted
 
-DECIMAL_COMMA = r"^-?[\d.]+,\d{1,2}$|^-?\d{1,3}(\.\d{3}){2,}$"
 FEW_ALIKE = 5
 """So many amounts may be whole, and so many times at midnight, by chance."""
 OTHERS = (
@@ -93,7 +93,12 @@ def guess_source(file: Path, home: Path, table: str | None = None, header: Seque
         notes.insert(0, f"{unsure}, and a file of details is joined to the one whose rows it tells more of")
     notes = [*_of_its_layout(layout, header), *notes, *_lists(cells), *_hours(cells)]
     sources = [
-        _source({"kind": "files", "path": path, **layout}, drop | not_asked(part), columns, cells)
+        _source(
+            {"kind": "files", "path": path, **layout},
+            drop | (not_asked(part, held[part]) if part else {}),
+            columns,
+            cells,
+        )
         for part, (columns, _) in mapped.items()
     ]
     text = yaml.dump(
@@ -187,7 +192,7 @@ def _hours(cells: pl.DataFrame) -> list[str]:
     """What can be said of columns that hold hours without their day."""
     return [
         f"{name} holds hours without a day; a day beside it is joined to it by expression: \"Day\" || ' ' || "
-        f'"{name}", with a date_format'
+        f"{quoted(name)}, with a date_format"
         for name in cells.columns
         if tells(cells[name]).any() and cells[name].filter(tells(cells[name])).str.contains(HOURS).all()
     ]
@@ -273,7 +278,7 @@ def _told_once(table: str, columns: dict[str, Any], cells: pl.DataFrame) -> list
         found = mapped[name]
         first = cells.select(pl.col(found).first().over(order)).to_series()
         above = bool((tells(first) & ~tells(cells[found])).any())
-        how = f'expression: FIRST("{found}") OVER (PARTITION BY "{order}")'
+        how = f"expression: FIRST({quoted(found)}) OVER (PARTITION BY {quoted(order)})"
         says = (
             f"told on an order's first line alone? {how}"
             if above
@@ -289,12 +294,11 @@ def _how(table: str, name: str, found: str, cells: pl.Series) -> tuple[Any, list
     some = some.filter(some.is_not_null() & ~some.is_in(ABSENT))
     if metadata["kind"] in ("moment", "date"):
         form = time_format(some)
+        told = {"date_format": form} if form else {}
         if some.len() > FEW_ALIKE and some.str.contains(MIDNIGHT).all():
-            told = {"date_format": form} if form else {}
             note = f"{name}: {found} is at midnight in all rows, so that its hours say nothing"
             return {"column": found, **told, "day_precise": True}, [note, *swapped(name, form, some)]
         if form is not None or are_iso(some):
-            told = {"date_format": form} if form else {}
             if form not in EPOCHS and words_of(found)[-1] in OF_GREENWICH:
                 told["timezone"] = "UTC"
             return ({"column": found, **told} if told else found), swapped(name, form, some)
@@ -321,12 +325,8 @@ def _how(table: str, name: str, found: str, cells: pl.Series) -> tuple[Any, list
 
 
 def _decimal_comma(cells: pl.DataFrame, columns: dict[str, Any]) -> bool:
-    amounts = [
-        how["column"]
-        for how in columns.values()
-        if isinstance(how, dict) and {"column", "minor_units"} <= how.keys()
-    ]
-    return any(undecorated(cells[name]).str.contains(DECIMAL_COMMA).any() for name in amounts)
+    amounts = {name: how for name, how in columns.items() if isinstance(how, dict) and "minor_units" in how}
+    return any(has_decimal_comma(cells[name]) for name in _named(amounts))
 
 
 def _named(columns: Mapping[Any, Any]) -> set[str]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import polars as pl
 
 from customer_profiles.collection.formats import UNREAD, plain
+from customer_profiles.collection.json_cells import retold
 from customer_profiles.collection.layouts import Refuse
 from customer_profiles.collection.parsing import as_text, as_texts
 from customer_profiles.collection.reading import LINE, ReadFile
@@ -38,7 +39,7 @@ NUMBERS = ("whole", "decimal")
 TIMES = ("moment", "date")
 LIKE_THE_REST = 10_000
 """Leading cells of a column that tell whether it says the same often."""
-ACROSS_ROWS = ("Agg", "Over", "Len", "Rolling")
+ACROSS_ROWS = ("Agg", "Over", "Len", "Rolling", "Quantile", "Correlation")
 """Parts of an expression that look at more than one row, as Polars names them."""
 
 MEMBERS = re.compile(
@@ -201,11 +202,18 @@ def _with_paths(
             f"{what_it_has(cells.columns, named_by_us)}; correct the mapping, or deliver them"
         )
     nothing = pl.Series([None], dtype=pl.String).new_from_index(0, cells.height)
+    nested = with_nested_retold(cells, [path for path in found.values() if path is not None], source.decimal)
     rows = cells.with_columns(
-        (nothing if path is None else followed(name, path, cells, refuse)).alias(name)
+        (nothing if path is None else followed(name, path, nested, refuse)).alias(name)
         for name, path in found.items()
     )
     return rows.with_columns(bare(rows[name]) for name in used)
+
+
+def with_nested_retold(cells: pl.DataFrame, paths: Sequence[pl.Expr], decimal: str) -> pl.DataFrame:
+    """The cells, of which those into which ``paths`` lead tell their numbers as NDJSON's do."""
+    roots = dict.fromkeys(root for path in paths for root in path.meta.root_names())
+    return cells.with_columns(retold(cells[root], decimal) for root in roots)
 
 
 def followed(name: str, path: pl.Expr, cells: pl.DataFrame, refuse: Refuse) -> pl.Series:
@@ -282,7 +290,9 @@ def _mapped(
         made = _hashed(rows.select(column.hash_of))
     else:
         made = rows[str(column.column)]
-    decimal = "." if made.dtype.is_numeric() else source.decimal  # what is computed is written with a point
+    said_with_a_point = column.constant is not None and "," not in column.constant
+    # what is computed is written with a point, too
+    decimal = "." if said_with_a_point or made.dtype.is_numeric() else source.decimal
     made = plain(made)
     text = made.to_frame(name).select(as_text(made.dtype, pl.col(name)).str.strip_chars()).to_series()
     kind = (columns_of(CONTRACTS[table])[name].metadata or {})["kind"]

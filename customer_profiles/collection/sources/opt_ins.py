@@ -8,6 +8,7 @@ import polars as pl
 
 from customer_profiles.collection.parsing import FALSE, TRUE
 from customer_profiles.collection.sources.schema_matching import tells, words_of
+from customer_profiles.warehouse.statements import literals, quoted
 
 ASKED = (
     "accepts accept accepted consent consents newsletter opt optin permission subscribe subscribed "
@@ -49,9 +50,11 @@ def refusals(column: str) -> bool:
     return _names(column, REFUSED)
 
 
-def not_asked(column: str) -> dict[str, str]:
-    """The ``drop`` of customers of whom a column says neither yes nor no; of no column, none."""
-    return {"not asked": f"COALESCE(\"{column}\", '') = ''"} if column else {}
+def not_asked(column: str, cells: pl.Series) -> dict[str, str]:
+    """The ``drop`` of customers of whom a column says neither yes nor no, as it is empty in ``cells``."""
+    words = cells.filter(~tells(cells)).str.strip_chars().unique().drop_nulls().sort().to_list()
+    empty = f"IN ({literals(['', *filter(None, words)])})" if any(words) else "= ''"
+    return {"not asked": f"COALESCE({quoted(column)}, '') {empty}"}
 
 
 def _names(column: str, words: str) -> bool:

@@ -8,6 +8,7 @@ from customer_profiles.collection.sources.names import MEANINGS, PURCHASES
 from customer_profiles.collection.sources.schema_matching import column_of, letters, matched
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.contracts.columns import columns_of, spellings
+from customer_profiles.warehouse.statements import literals, quoted
 
 DEEDS = {*MEANINGS["event_name"], *spellings(columns_of(CONTRACTS["events"])["event_name"].metadata or {})}
 """Words for what customers do, besides buying."""
@@ -46,7 +47,7 @@ def _without_purchases(found: str, cells: pl.DataFrame) -> tuple[pl.DataFrame, d
         f"`drop` leaves {', '.join(bought)} out here"
     )
     others = cells.filter(~pl.col(found).str.strip_chars().is_in(bought).fill_null(False))
-    return others if others.height else cells, {"bought": f'"{found}" IN ({_quoted(bought)})'}, [note]
+    return others if others.height else cells, {"bought": f"{quoted(found)} IN ({literals(bought)})"}, [note]
 
 
 def _purchases(found: str, cells: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, str], list[str]]:
@@ -55,14 +56,11 @@ def _purchases(found: str, cells: pl.DataFrame) -> tuple[pl.DataFrame, dict[str,
     if not bought:
         note = f"drop: no purchase stands in the first rows; say which word of {found} means one"
     bought = bought or ["purchase"]
-    others = f"COALESCE(\"{found}\", '') NOT IN ({_quoted(bought)})"  # what has no word was not bought either
+    # what has no word was not bought either
+    others = f"COALESCE({quoted(found)}, '') NOT IN ({literals(bought)})"
     orders = cells.filter(pl.col(found).str.strip_chars().is_in(bought))
     return orders if orders.height else cells, {"not bought": others}, [note]
 
 
 def _words(cells: pl.Series) -> list[str]:
     return cells.str.strip_chars().drop_nulls().unique().sort().to_list()
-
-
-def _quoted(words: list[str]) -> str:
-    return ", ".join("'" + word.replace("'", "''") + "'" for word in words)

@@ -5,7 +5,6 @@ A list within a row can become rows, merged cells are filled, and the columns of
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -16,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from customer_profiles.collection.formats import READERS, UNREAD, format_of
-from customer_profiles.collection.json_cells import json_text
+from customer_profiles.collection.json_cells import DECODERS, json_text
 from customer_profiles.collection.layouts import Layout, Refuse
 from customer_profiles.collection.parsing import as_texts
 from customer_profiles.collection.reading import LINE, ReadFile, read_file, read_pieces, refusal
@@ -34,6 +33,7 @@ from customer_profiles.collection.sources.mapping import (
     maps_piece_by_piece,
     path_into,
     used_columns,
+    with_nested_retold,
 )
 from customer_profiles.collection.sources.places import matches, on_day, tells_days
 from customer_profiles.collection.sources.schema import FilesSource, Join, LogSource
@@ -158,17 +158,18 @@ def _keys(cells: pl.DataFrame, names: Sequence[str], who_has: str, refuse: Refus
 
 def _key(name: str, cells: pl.DataFrame, refuse: Refuse) -> pl.Series | None:
     """The cells of that name, or of that expression; None if it is neither."""
+    if name in cells.columns:
+        return bare(cells[name])
     if (path := path_into(name, cells.columns)) is not None:
-        return bare(followed(name, path, cells, refuse))
+        return bare(followed(name, path, with_nested_retold(cells, [path], "."), refuse))
     try:
         roots = pl.sql_expr(name).meta.root_names()
     except UNREAD:
         return None
-    paths = {root: path_into(root, cells.columns) for root in roots}
-    told = {root: followed(root, path, cells, refuse) for root, path in paths.items() if path is not None}
-    if not told or len(told) < len(paths):
+    told = {root: _key(root, cells, refuse) for root in roots if path_into(root, cells.columns) is not None}
+    if not told or len(told) < len(roots):
         return None
-    seen = pl.DataFrame([bare(column).alias(root) for root, column in told.items()])
+    seen = pl.DataFrame([column.alias(root) for root, column in told.items() if column is not None])
     return bare(computed(name, "`on`", seen, refuse).cast(pl.String))
 
 
@@ -205,10 +206,10 @@ def _joined(cells: pl.DataFrame, join: Join, others: pl.DataFrame, refuse: Refus
     joined_on = [f"{KEY}{number}" for number in range(len(keys))]
     told = ~pl.all_horizontal(pl.col(name).fill_null("") == "" for name in keys)
     last = others.filter(told).select(
-        *(pl.col(name).alias(key) for key, name in zip(joined_on, keys, strict=True)),
+        *(pl.col(name).fill_null("").alias(key) for key, name in zip(joined_on, keys, strict=True)),
         *(pl.col(name).alias(named[name]) for name in fresh),
     )
-    own = cells.with_columns(cell.alias(key) for key, cell in zip(joined_on, mine, strict=True))
+    own = cells.with_columns(cell.fill_null("").alias(key) for key, cell in zip(joined_on, mine, strict=True))
     return own.join(last, on=joined_on, how="left", maintain_order="left").drop(joined_on)
 
 
@@ -242,7 +243,7 @@ def _in_entries(name: str, source: FilesSource, table: str, read: ReadFile, refu
     held = read.cells.select(path).to_series()
     if held.null_count() == held.len() and (outer := _list_around(name, read.cells)):
         raise refuse(f"rows_of names {name!r}, which lies within a list; write `rows_of: [{outer}, {name}]`")
-    entries = [_entries(cell) for cell in held]
+    entries = [_entries(cell, source.decimal) for cell in held]
     rows = pl.Series([row for row, some in enumerate(entries) for _ in some], dtype=pl.UInt32)
     entry = pl.Series(name, [cell for some in entries for cell in some], dtype=pl.String)
     cells = read.cells[rows].with_columns(entry)
@@ -263,10 +264,10 @@ def _holds_lists(cells: pl.DataFrame) -> bool:
     return bool(cells.to_series().str.starts_with("[").any())
 
 
-def _entries(cell: str | None) -> list[str | None]:
+def _entries(cell: str | None, decimal: str) -> list[str | None]:
     try:
-        value: Any = json.loads(cell or "null")
-    except ValueError:
+        value = DECODERS[decimal](cell or "null")
+    except (ValueError, RecursionError):
         return [cell]
     return [json_text(entry) for entry in value] or [None] if isinstance(value, list) else [cell]
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Set
 import polars as pl
 
 from customer_profiles.collection.parsing import ABSENT, FALSE, TRUE
-from customer_profiles.collection.sources.cells import CURRENCY_CODE
+from customer_profiles.collection.sources.cells import CURRENCY_CODE, as_number, has_decimal_comma
 from customer_profiles.collection.sources.names import MEANINGS, NAMES
 from customer_profiles.collection.sources.time_formats import are_iso, time_format
 from customer_profiles.contracts import CONTRACTS
@@ -91,8 +91,10 @@ def column_of_own_ids(cells: pl.DataFrame) -> str | None:
 
 
 def as_numbers(cells: pl.Series) -> pl.Series:
-    """The cells that are plain numbers; NULL for others."""
-    return cells.str.strip_chars().cast(pl.Float64, strict=False)
+    """The cells that are numbers, with a comma before their fractions if the column has one; else NULL."""
+    decimal = "," if has_decimal_comma(cells) else "."
+    number = as_number(pl.col(cells.name).str.strip_chars(), decimal)
+    return cells.to_frame().select(number).to_series()
 
 
 def is_a_total(price: pl.Series, pieces: pl.Series) -> bool:

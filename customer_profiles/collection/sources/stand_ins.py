@@ -19,6 +19,7 @@ from customer_profiles.collection.sources.schema_matching import (
 from customer_profiles.contracts import CONTRACTS
 from customer_profiles.contracts.columns import columns_of
 from customer_profiles.contracts.stored import required_columns
+from customer_profiles.warehouse.statements import quoted
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     "orders.status": {"constant": "completed"},
@@ -59,7 +60,7 @@ def stand_in(
     if name in keys and name == required_columns(table)[0] and (own := column_of_own_ids(cells)):
         return own, f"{name}: taken from {own}, which tells each row apart; is it that?"
     if name == "customer_id" and (address := column_of("email", cells)):
-        lower = {"expression": f'LOWER("{address}")'}  # people write theirs in several ways
+        lower = {"expression": f"LOWER({quoted(address)})"}  # people write theirs in several ways
         return lower, "customer_id: the e-mail, since no id was found; correct it if there is one"
     if name == "order_id" and (bought := _by_whom_and_when(columns)):
         note = "order_id: what a customer buys at one time, since no id was found; correct it if there is one"
@@ -74,7 +75,7 @@ def whole_name(cells: pl.DataFrame) -> tuple[Any, str] | None:
     if not (parts := parts_of_a_name(cells)):
         return None
     between = "' '" if parts[0].isascii() else "''"
-    how = {"expression": f'CONCAT_WS({between}, "{parts[0]}", "{parts[1]}")'}
+    how = {"expression": f"CONCAT_WS({between}, {quoted(parts[0])}, {quoted(parts[1])})"}
     return how, f"full_name: {parts[0]} and {parts[1]} joined; correct it if names are said in another order"
 
 
@@ -109,7 +110,7 @@ def _amount(columns: dict[str, Any], cells: pl.DataFrame) -> tuple[Any, str] | N
     if is_a_total(cells[price], cells[pieces]):
         note = f"amount_minor: {price} seems to be that of all pieces; is it a line's total?"
         return {"column": price, "minor_units": 2}, note
-    how = {"expression": f'"{pieces}" * "{price}"', "minor_units": 2}
+    how = {"expression": f"{quoted(pieces)} * {quoted(price)}", "minor_units": 2}
     return how, f"amount_minor: pieces times {price}; correct it if that is a line's total"
 
 
@@ -128,7 +129,7 @@ def _status(columns: dict[str, Any], cells: pl.DataFrame) -> tuple[Any, str] | N
     pieces = columns.get("quantity")
     if not isinstance(pieces, str) or not (as_numbers(cells[pieces]) < 0).any():
         return None
-    how = {"expression": f"CASE WHEN \"{pieces}\" < 0 THEN 'returned' ELSE 'completed' END"}
+    how = {"expression": f"CASE WHEN {quoted(pieces)} < 0 THEN 'returned' ELSE 'completed' END"}
     return how, f"status: returned where {pieces} is below 0, else completed; correct it"
 
 
