@@ -110,7 +110,12 @@ def key(
     platform = Platform(settings_of(home), os.environ)
     merged, keyed = merged_keys(platform.settings.published), platform.door.pseudonyms.key
     if customer_id == "-":
-        keys = [(line.strip(), keyed(line)) for line in sys.stdin if line.strip()]
+        lines = sys.stdin.read().removeprefix("\ufeff").splitlines()
+        try:
+            "".join(lines).encode()
+        except UnicodeEncodeError as error:
+            raise typer.BadParameter("the ids are not UTF-8: save them as UTF-8 text") from error
+        keys = [(line.strip(), keyed(line)) for line in lines if line.strip()]
         rows = [(each, merged.get(own, own)) for each, own in keys]
         csv.writer(sys.stdout, lineterminator="\n").writerows([("customer_id", "customer_key"), *rows])
         return

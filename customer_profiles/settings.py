@@ -12,7 +12,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+import yaml
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -23,8 +32,12 @@ from yaml import YAMLError
 
 HOME_VARIABLE = "CUSTOMER_PROFILES_HOME"
 DEFAULT_HOME = Path("data")
-Clock = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
-"""A time of the day, such as ``06:30``."""
+Clock = Annotated[
+    str,
+    BeforeValidator(lambda said: f"{said // 60:02}:{said % 60:02}" if type(said) is int else said),
+    Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$"),
+]
+"""A time of the day, such as ``06:30``. Of ``22:00`` without quotes YAML makes 1320, which is taken back."""
 LabelName = Literal[
     "purchase", "first_purchase", "repeat_purchase", "category_purchase", "campaign_response", "churn"
 ]
@@ -71,6 +84,15 @@ class CollectionSettings(_Section):
     partner_hmac_variables: list[str] = Field(
         [], description="environment variables that hold the HMAC secrets agreed with partners"
     )
+
+    @field_validator("default_phone_region")
+    @classmethod
+    def _is_a_region(cls, region: str) -> str:
+        from phonenumbers import SUPPORTED_REGIONS
+
+        if region.upper() not in SUPPORTED_REGIONS:
+            raise ValueError("there is no such region; ISO 3166 names them: CN, DE, GB")
+        return region.upper()
 
 
 class FeatureSettings(_Section):
@@ -370,8 +392,35 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments, environment, the home's ``settings.yaml``."""
-        file = YamlConfigSettingsSource(settings_cls, yaml_file=_file(init_settings().get("home")))
+        file = _SettingsFile(settings_cls, yaml_file=_file(init_settings().get("home")))
         return (init_settings, env_settings, file)
+
+
+class _SettingsFile(YamlConfigSettingsSource):
+    """``settings.yaml``, in which each name stands once: of two sections YAML would take the last alone."""
+
+    def _read_file(self, file_path: Any) -> dict[str, Any]:
+        root = yaml.compose(file_path.read_text(encoding="utf-8-sig"), Loader=yaml.SafeLoader)
+        sections = [section for _, section in root.value] if isinstance(root, yaml.MappingNode) else []
+        for node in (root, *sections):
+            if isinstance(node, yaml.MappingNode):
+                _require_once(node)
+        read: dict[str, Any] = super()._read_file(file_path)
+        return read
+
+
+def _require_once(section: yaml.MappingNode) -> None:
+    """Raise ``ValueError`` for a name that stands twice in a section, or is none."""
+    lines: dict[str, int] = {}
+    for name, _ in section.value:
+        line = name.start_mark.line + 1
+        if name.tag not in ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"):
+            raise ValueError(f"line {line}: {name.value!r} is no name of a setting")
+        if name.value in lines:
+            raise ValueError(
+                f"line {line}: {name.value} stands in line {lines[name.value]} already; write it once"
+            )
+        lines[name.value] = line
 
 
 def _file(home: Path | str | None) -> Path:
@@ -400,6 +449,10 @@ def load_settings(home: Path | str | None = None, **overrides: Any) -> Settings:
         ) from error
     except (ValueError, YAMLError) as error:
         reason = " ".join(str(error).split())
+        if "EnvSettingsSource" in reason:
+            raise SettingsError(
+                f"a CUSTOMER_PROFILES_* variable cannot be read: {reason}; a list is JSON: '[\"purchase\"]'"
+            ) from error
         raise SettingsError(f"{file} cannot be read; it holds lines of `name: value`: {reason}") from error
     if settings.home.exists() and not settings.home.is_dir():
         raise SettingsError(f"{settings.home} is a file, and a home is a folder: name another one")

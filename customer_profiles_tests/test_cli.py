@@ -175,8 +175,13 @@ def test_keys_of_a_list_of_ids_are_printed_as_csv_with_those_of_merged_profiles(
     one, two = (command("key", each, "--home", tmp_path).out.strip() for each in ("C1", "C2"))
     merged = pl.DataFrame({"member_key": [two], "customer_key": [one]})
     publish(tmp_path / "published", date(2026, 1, 1), {"merged_ids": merged})
-    monkeypatch.setattr("sys.stdin", StringIO("C1\n\nC2 \n"))
-    assert command("key", "-", "--home", tmp_path).out == f"customer_id,customer_key\nC1,{one}\nC2,{one}\n"
+    for ids in ("C1\n\nC2 \n", "\ufeffC1\nC2\n"):
+        monkeypatch.setattr("sys.stdin", StringIO(ids))
+        assert (
+            command("key", "-", "--home", tmp_path).out == f"customer_id,customer_key\nC1,{one}\nC2,{one}\n"
+        )
+    monkeypatch.setattr("sys.stdin", StringIO("C1\n\udcff\n"))
+    assert "not UTF-8" in the_one_error(command("key", "-", "--home", tmp_path))
 
 
 def test_a_key_of_nothing_is_refused(command: Command, tmp_path: Path) -> None:

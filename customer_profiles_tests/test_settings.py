@@ -49,3 +49,34 @@ def test_a_file_that_its_ending_keeps_from_being_read_is_named(tmp_path: Path, n
         load_settings(tmp_path)
     (tmp_path / f"{name}.yaml").write_text("{}")
     assert load_settings(tmp_path).home == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("label: {horizon_days: 60}\nlabel: {gap_days: 2}\n", "line 2: label stands in line 1 already"),
+        ("label:\n  gap_days: 1\n  gap_days: 2\n", "line 3: gap_days stands in line 2 already"),
+        ("1: 2\n", "line 1: '1' is no name of a setting"),
+        ("collection: {default_phone_region: UK}\n", "there is no such region; ISO 3166 names them"),
+    ],
+)
+def test_what_a_file_says_twice_or_wrongly_is_named(tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "settings.yaml").write_text(text)
+    with pytest.raises(SettingsError, match=says):
+        load_settings(tmp_path)
+
+
+def test_a_clock_needs_no_quotes_and_a_region_no_capitals(tmp_path: Path) -> None:
+    text = "alerts: {quiet_from: 22:00, quiet_until: 07:30}\ncollection: {default_phone_region: de}\n"
+    (tmp_path / "settings.yaml").write_text(text)
+    settings = load_settings(tmp_path)
+    assert (settings.alerts.quiet_from, settings.alerts.quiet_until) == ("22:00", "07:30")
+    assert settings.collection.default_phone_region == "DE"
+
+
+def test_a_variable_that_cannot_be_read_is_not_blamed_on_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUSTOMER_PROFILES_LABEL__TRAIN", "churn")
+    with pytest.raises(SettingsError, match=r"^a CUSTOMER_PROFILES_\* variable cannot be read"):
+        load_settings(tmp_path)

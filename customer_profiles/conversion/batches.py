@@ -17,7 +17,7 @@ from customer_profiles.settings import Mendable
 FEWEST = 10
 """Fewest rows of either class, and fewest customers, that five folds can learn from."""
 
-YEAR_FIRST = re.compile(r"\d{4}([-/.]?\d\d)*([T ].*)?")
+YEAR_FIRST = re.compile(r"(19|20)\d\d([-/.]?(0[1-9]|1[0-2])([-/.]?(0[1-9]|[12]\d|3[01]))?)?([T ].*)?")
 """Text that sorts by time: ISO 8601, or years, months and days of two digits in this order."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 
 import polars as pl
@@ -24,6 +25,8 @@ SPELT = {"True": "true", "TRUE": "true", "False": "false", "FALSE": "false", "":
 """What is written in several ways: truth values by pandas, Polars and Excel, and nothing."""
 TRUTH = {"true": "1", "false": "0"}
 """Of a column of numbers that a CSV holds as words."""
+CODE = re.compile(r"0\d")
+"""How a code begins that loses its leading zeros where it is read as a number."""
 FEWEST_READ = 0.5
 """Of the filled cells of a number: where fewer read as one, the table is written in another way."""
 MEASURES: dict[str, tuple[type[pl.DataType], ...]] = {
@@ -107,11 +110,16 @@ def require_spelling(frame: pl.DataFrame, levels: Mapping[str, Collection[str]])
     """Raise ``InputsError`` naming columns whose categories are those of training in other letters.
 
     Or truth values, of which training had none. ``levels`` are the training's, by column. ``yes`` where there
-    was ``Yes`` would count as a rare category.
+    was ``Yes`` would count as a rare category, and so would the numbers that codes become which are read
+    without their leading zeros.
     """
     changed, schema = [], frame.schema
     for name, known in levels.items():
         dtype, alike = schema.get(name), {level.casefold(): level for level in known}
+        if dtype is not None and dtype.is_numeric() and _known(frame[name]):
+            if zeros := [level for level in known if CODE.match(level)]:
+                changed.append(f"{name} (numbers, was {min(zeros)!r})")
+            continue
         if dtype not in (*TEXT, pl.Boolean):
             continue
         seen: list[str] = words(frame[name].unique()).drop_nulls().unique().sort().to_list()

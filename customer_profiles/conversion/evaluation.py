@@ -233,9 +233,14 @@ def _lists(models: Mapping[str, _Measured], economics: Economics) -> pl.DataFram
     rows = []
     for name, model in models.items():
         highest = model.measures.probability[model.measures.order]
+        expected = np.concatenate([[0.0], highest.cumsum()])
         for share in LIST_SIZES:
-            size, at = round(share * len(highest)), percent(share)
-            buyers = {"expected": float(highest[:size].sum()), "actual": model.values[f"buyers_{at}"]}
+            # the row at the edge counts in part, as among the buyers
+            size, at = share * len(highest), percent(share)
+            buyers = {
+                "expected": float(np.interp(size, np.arange(len(expected)), expected)),
+                "actual": model.values[f"buyers_{at}"],
+            }
             buyers["low"], buyers["high"] = model.bounds(f"buyers_{at}")
             profit = {
                 kind: economics.margin_minor * count - economics.cost_minor * size
@@ -246,8 +251,8 @@ def _lists(models: Mapping[str, _Measured], economics: Economics) -> pl.DataFram
                 {
                     "model": name,
                     "share": share,
-                    "customers": size,
-                    "cutoff": float(highest[max(size, 1) - 1]),
+                    "customers": round(size),
+                    "cutoff": float(highest[max(round(size), 1) - 1]),
                     "expected_buyers": buyers["expected"],
                     "buyers": buyers["actual"],
                     "low": buyers["low"],

@@ -114,6 +114,7 @@ def no_value_gives_the_label_away(
     told = []
     for name in (*numeric, *categories):
         column = train.features[name]
+        column = column.fill_nan(None) if column.dtype.is_float() else column
         if name in numeric and column.n_unique() > FEW_VALUES:
             ends = _known_or_end(column, train.label, _day if name in times else "{:.10g}".format)
             column = pl.select(pl.when(column.is_not_null()).then(ends)).to_series()
@@ -165,12 +166,12 @@ def no_number_is_the_mean_label(
 
 
 def _is_the_mean_label(column: pl.Series, label: np.ndarray, groups: Sequence[pl.Series]) -> bool:
-    by_value = _category_auc(label, column)
-    if by_value > FEATURE_AUC and _number_auc(label, column) <= FEATURE_AUC:
-        return True
     values = pl.Series("value", numeric_matrix(column.to_frame(), [column.name])[:, 0], nan_to_null=True)
     if values.null_count() == len(values) or values.min() < 0 or values.max() > 1:  # type: ignore[operator]
         return False
+    by_value = _category_auc(label, column)
+    if by_value > FEATURE_AUC and _number_auc(label, column) <= FEATURE_AUC:
+        return True
     if _chance_of_such_a_fit(values, label) < BY_CHANCE:
         return True
     return values.n_unique() > FEW_VALUES and any(_encodes(group, values, label) for group in groups)

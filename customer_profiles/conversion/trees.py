@@ -53,7 +53,7 @@ class TreeInputs:
 
 
 def _seen_twice(column: pl.Series) -> list[str]:
-    text = words(column.drop_nulls())
+    text = words(column).drop_nulls()
     return text.filter(text.is_duplicated()).unique().sort().to_list()
 
 

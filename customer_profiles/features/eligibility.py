@@ -8,9 +8,9 @@ import narwhals as nw
 import polars as pl
 
 from customer_profiles.contracts import PURPOSES
-from customer_profiles.features.as_of import AsOf, Frame, Tables, known_by, newest
+from customer_profiles.features.as_of import AsOf, Frame, Tables, known_by
 from customer_profiles.features.expressions import first_case
-from customer_profiles.features.population import population
+from customer_profiles.features.population import persons, population
 from customer_profiles.features.traits import Trait, beside, derived, observed
 
 ACTIVE_DAYS = 365
@@ -94,7 +94,7 @@ def eligibility(tables: Tables, as_of: AsOf, active_days: int = ACTIVE_DAYS) -> 
 
     Scored is only who did or ordered something in the last ``active_days`` days.
     """
-    versions = newest(known_by(tables["customers"], as_of, "updated_day"), ("customer_key",), "updated_at")
+    versions = persons(tables["customers"], as_of)
     rows = beside(
         population(tables, as_of),
         versions.select("customer_key", "is_test"),

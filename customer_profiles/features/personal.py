@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import narwhals as nw
 
-from customer_profiles.features.as_of import AsOf, Frame, Tables, known_by, newest
+from customer_profiles.features.as_of import AsOf, Frame, Tables
 from customer_profiles.features.expressions import first_case
-from customer_profiles.features.population import population
+from customer_profiles.features.population import persons, population
 from customer_profiles.features.traits import Trait, beside, category, derived, observed
 
 SOURCE = "customers"
@@ -62,10 +62,13 @@ TRAITS = (
 
 def personal(tables: Tables, as_of: AsOf) -> Frame:
     """``customer_key`` and ``TRAITS``, one row per customer of the population."""
-    versions = newest(known_by(tables["customers"], as_of, "updated_day"), ("customer_key",), "updated_at")
+    versions = persons(tables["customers"], as_of)
     months = 12 * as_of.day.year + as_of.day.month
     described = versions.with_columns(
         age_months=months - 12 * nw.col("birth_year") - nw.col("birth_month"),
-        tenure_days=as_of.number - nw.col("registered_day"),
+        # a clock that runs ahead can tell a sign-up of the day after
+        tenure_days=nw.when(nw.col("registered_day") <= as_of.number).then(
+            as_of.number - nw.col("registered_day")
+        ),
     )
     return observed(derived(beside(population(tables, as_of), described), TRAITS), TRAITS, as_of)

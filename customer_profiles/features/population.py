@@ -5,12 +5,17 @@ from __future__ import annotations
 import narwhals as nw
 import polars as pl
 
-from customer_profiles.features.as_of import ARRIVAL, AsOf, Frame, Tables, known_by
+from customer_profiles.features.as_of import ARRIVAL, AsOf, Frame, Tables, known_by, newest
 
 TOLD_BY = frozenset({"customers", "orders", "events"})
 """Tables that tell who is a customer: every family reads them."""
 UNDERAGE = "customer_is_underage"
 """The rule of the contract for which a minor's row is quarantined."""
+SAID = (
+    *("birth_year", "birth_month", "gender", "province", "city", "language", "signup_channel"),
+    "loyalty_tier",
+)
+"""What a customer says with one id, and perhaps not with another."""
 VERSION = ("customer_key", "updated_at", *ARRIVAL)
 
 
@@ -45,3 +50,20 @@ def minors(told: pl.DataFrame, accepted: pl.DataFrame) -> pl.DataFrame:
     versions = pl.concat([accepted.with_columns(minor=False), told.with_columns(minor=True)])
     versions = versions.sort("updated_at", *ARRIVAL).unique("customer_key", keep="last", maintain_order=True)
     return versions.filter("minor").select("customer_key").sort("customer_key")
+
+
+def persons(customers: Frame, as_of: AsOf) -> Frame:
+    """One row per customer: of several ids that are one, what the newest that says something says.
+
+    Of each id its newest version counts. Who signed up with one of them has been there since; of whom one is
+    a test account, all are.
+    """
+    versions = newest(known_by(customers, as_of, "updated_day"), ("member_key",), "updated_at")
+    order = ["updated_at", *ARRIVAL]
+    told = versions.with_columns(
+        nw.col(name).fill_null(strategy="forward").over("customer_key", order_by=order) for name in SAID
+    ).with_columns(
+        nw.col("registered_day").min().over("customer_key"),
+        is_test=nw.col("is_test").cast(nw.Int64()).max().over("customer_key") > 0,
+    )
+    return newest(told, ("customer_key",), "updated_at")

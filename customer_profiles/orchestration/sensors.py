@@ -58,10 +58,10 @@ def deliveries_sensor(settings: Settings) -> dg.SensorDefinition:
     )
     def watch(context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]) -> dg.SensorResult:
         mapping, home = mapping_of(settings), watched_home(platform)
-        now = delivered_files(home)
+        last_day = datetime.now(ZoneInfo(settings.timezone)).date() - timedelta(days=1)
+        now = delivered_files(home, last_day)
         home.put_away()
         before: dict[str, State] = json.loads(context.cursor) if context.cursor else {}
-        last_day = datetime.now(ZoneInfo(settings.timezone)).date() - timedelta(days=1)
         states = {name: [file.size, file.written, mapping] for name, file in now.items()}
         asked = {name for name, state in states.items() if before.get(name) == state}
         due = _due(now, before, settings.first_day, last_day) - asked
@@ -89,14 +89,17 @@ def _why_nothing(now: Mapping[str, Watched], before: Mapping[str, State]) -> str
     return f"{len(moving):,} file(s) of {days} are new or growing; a day waits until they stay as they are"
 
 
-def delivered_files(home: Home) -> dict[str, Watched]:
-    """The files that deliveries consist of, by name. Those that nobody can tell apart are left to the run."""
+def delivered_files(home: Home, last_day: date) -> dict[str, Watched]:
+    """The files that deliveries consist of, by name. Those that nobody can tell apart are left to the run.
+
+    A file for all days stands for the newest of its days that can be run: that of ``last_day`` or before.
+    """
     files = {}
     for table, day in _waiting(home):
         try:
             delivery = find_delivery(home, table, day)
             for part in delivery.parts if delivery else ():
-                if part.file is not None:
+                if part.file is not None and not (part.whole and day > last_day):
                     files[f"{table}: {part.source}"] = _watched(table, day, part.file)
             for file in joined_files(home, table, day):
                 files[f"{table}: {file}"] = _watched(table, day, file)._replace(joined=True)

@@ -623,6 +623,10 @@ def test_several_sources_feed_one_table(own: OwnData) -> None:
         ("in/orders_{day:%Y%m%d}_*.csv", "in/orders_20260303_v2.csv"),
         ("in/{day:%Y}/{day:%m}/{day:%d}/*.csv", "in/2026/03/03/part-1.csv"),
         ("in/**/{day}.csv", "in/shop/7/2026-03-03.csv"),
+        ("in/**/{day}.csv", "in/2026-03-03.csv"),
+        ("in/{day}/**/*.csv", "in/2026-03-03/DAY0.csv"),
+        ("DAY0/{day}_*.csv", "DAY0/2026-03-03_a.csv"),
+        ("_export/{day}*.csv", "_export/2026-03-03.csv"),
     ],
 )
 def test_the_day_is_told_by_the_name(own: OwnData, path: str, file: str) -> None:
@@ -633,6 +637,18 @@ def test_the_day_is_told_by_the_name(own: OwnData, path: str, file: str) -> None
     assert delivered_days(own.home(), "orders") == [DAY]
     assert [row["source"] for row in own.rows()] == [file]
     assert find_delivery(own.home(), "orders", date(2026, 3, 4)) is None
+
+
+def test_what_a_program_keeps_for_itself_is_no_delivery(own: OwnData) -> None:
+    for file in (
+        ".snapshot/2026-03-03.csv",
+        "_temporary/0/2026-03-03.csv",
+        "~$2026-03-03.csv",
+        "2026-03-03.csv~",
+    ):
+        own.put(f"in/{file}", csv_of([ROW]))
+    own.says({"path": "in/**/*{day}.csv*", "format": "csv", "columns": ORDER})
+    assert delivered_days(own.home(), "orders") == []
 
 
 def history(own: OwnData, *moments: str, **more: Any) -> None:

@@ -105,6 +105,17 @@ def test_a_calibrated_model_is_within_chance_and_an_exaggerating_one_is_not():
     assert found.value("true", "calibration_slope") == pytest.approx(1, abs=0.15)
 
 
+def test_the_row_at_the_edge_of_a_small_list_counts_in_part():
+    """Else two customers would be contacted of whom two and a half buy."""
+    label, keys = np.r_[np.ones(10), np.zeros(240)], np.array([f"c{n}" for n in range(250)])
+    probability = np.linspace(0.9, 0.1, 250)
+    found = evaluate(label, keys, {"m": probability}, rounds=50, economics=Economics(1_000, 100))
+    row = found.lists.filter(pl.col("share") == 0.01).row(0, named=True)
+    assert row["buyers"] == pytest.approx(2.5)
+    assert row["expected_buyers"] == pytest.approx(probability[:2].sum() + probability[2] / 2)
+    assert row["profit_minor"] == pytest.approx(2.5 * (1_000 - 100))
+
+
 def test_a_list_pays_what_its_buyers_bring_less_what_its_contacts_cost():
     label = np.r_[np.ones(10), np.zeros(90)]
     keys = np.array([f"c{n}" for n in range(100)])

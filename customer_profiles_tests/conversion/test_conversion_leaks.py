@@ -233,6 +233,26 @@ def test_pairs_of_one_who_converts_and_one_who_does_not_have_no_mean_label():
     assert no_number_is_the_mean_label(train, ["distance"], ["pair"]).passed
 
 
+def test_what_is_one_customers_in_all_snapshots_is_no_mean_label():
+    """Whoever buys buys again, so that a number which nobody else has tells his other rows."""
+    draw = np.random.default_rng(0)
+    income = np.repeat(draw.normal(40_000, 9_000, 300), 6)
+    label = (draw.random(1_800) < np.repeat(np.where(draw.random(300) < 0.3, 0.93, 0.03), 6)).astype(int)
+    train = Examples(pl.DataFrame({"income": income}), label, *[np.arange(1_800)] * 3)
+    assert no_number_is_the_mean_label(train, ["income"]).passed
+
+
+@pytest.mark.parametrize("missing", [None, np.nan])
+def test_a_number_that_buyers_alone_have_is_named_however_it_is_missing(missing):
+    train = rows("train", EARLY, count=2_000)
+    draw = np.random.default_rng(0)
+    few = (train.label == 1) & (draw.random(2_000) < 0.3)
+    refund = [amount if has else missing for has, amount in zip(few, draw.uniform(5, 9, 2_000), strict=True)]
+    told = train.features.with_columns(refund=pl.Series(refund, dtype=pl.Float64))
+    planted = Examples(told, train.label, train.customer_key, train.as_of, train.held_out)
+    assert "rows with refund known" in no_value_gives_the_label_away(planted, ["refund"], []).says
+
+
 def test_a_number_that_foretells_well_has_no_cliff():
     draw = np.random.default_rng(0)
     spend = draw.normal(size=4_000)

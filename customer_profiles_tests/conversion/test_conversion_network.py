@@ -156,7 +156,7 @@ def test_a_table_in_batches_is_learnt_like_a_whole_one(fitted, monkeypatch):
     monkeypatch.setattr(network, "SAMPLE", 1_000)
     frame, label, _ = planted(4_000)
     keys = np.arange(4_000) // 2
-    cuts = [slice(start, start + 700) for start in range(0, 4_000, 700)]
+    cuts = [slice(start, start + 700) for start in range(0, 4_000, 700)] + [slice(0, 0)]
     read = lambda: (Batch(frame[cut], label[cut], keys[cut]) for cut in cuts)  # noqa: E731
     model = ConversionModel(seed=1, epochs=8).fit_batches(read)
     assert (model.rows_, len(model.out_of_fold_)) == (4_000, 1_000)
@@ -383,6 +383,27 @@ def test_batches_of_other_columns_are_refused_by_name_and_other_orders_are_none(
 
 
 @pytest.mark.parametrize("shape", ["linear", "stepped"])
+def test_codes_that_lost_their_leading_zeros_are_named(shape):
+    frame, label, _ = planted(300)
+    codes = pl.Series(["01067", "01069", "10115"] * 100)
+    model = ConversionModel(shapes=[shape]).fit(frame.with_columns(zip=codes), label)
+    with pytest.raises(InputsError, match=r"another way than in training: zip \(numbers, was '01067'\)"):
+        model.predict(frame.with_columns(zip=codes.cast(pl.Int64)))
+    assert np.isfinite(model.predict(frame.with_columns(zip=pl.Series(["10115"] * 300)))).all()
+
+
+def test_empty_cells_of_text_are_missing():
+    frame, label, _ = planted(300)
+    models = [
+        ConversionModel(shapes=["stepped"]).fit(frame.with_columns(plan=pl.Series(cells * 100)), label)
+        for cells in (["a", "b", " "], ["a", "b", None], ["", "", ""])
+    ]
+    with_plan = frame.with_columns(plan=pl.Series(["a", "b", ""] * 100))
+    assert np.array_equal(models[0].predict(with_plan), models[1].predict(with_plan))
+    assert np.isfinite(models[2].predict(with_plan)).all()
+
+
+@pytest.mark.parametrize("shape", ["linear", "stepped"])
 def test_categories_in_other_letters_or_as_truth_values_are_named_and_new_ones_are_not(shape):
     frame, label, _ = planted(300)
     plan = pl.Series(["Yes", "No", "No"] * 100)
@@ -487,6 +508,9 @@ def test_snapshots_that_do_not_sort_by_time_are_refused():
         assert snapshots(told, 2).tolist() == [0, 1]
     with pytest.raises(ValueError, match=r"text that does not sort by time, such as '01.02.2026'"):
         snapshots(["31.01.2026", "01.02.2026"], 2)
+    for day_first in (["12312025", "01152026"], ["20122025", "21122025"]):
+        with pytest.raises(ValueError, match="text that does not sort by time"):
+            snapshots(day_first, 2)
     with pytest.raises(ValueError, match="cannot be put in order: date, str; give one type"):
         snapshots([days[0], "2026-02-01"], 2)
 

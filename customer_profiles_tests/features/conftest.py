@@ -47,16 +47,20 @@ def _completed(table: str, record: dict[str, Any], number: int) -> dict[str, Any
 
 @pytest.fixture(scope="session")
 def cleaned() -> Callable[..., dict[str, pl.DataFrame]]:
-    """``cleaned(orders=[{...}])``: the cleaned tables; those not named are empty."""
+    """``cleaned(orders=[{...}])``: the cleaned tables, of which each customer id is a customer of its own.
+
+    Those not named are empty.
+    """
 
     def build(**tables: list[dict[str, Any]]) -> dict[str, pl.DataFrame]:
-        return {
+        frames = {
             table: pl.DataFrame(
                 [_completed(table, record, number) for number, record in enumerate(tables.get(table, []), 1)],
                 schema={column.name: column.dtype for column in COLUMNS[table]},
             )
             for table in CONTRACTS
         }
+        return frames | {"customers": frames["customers"].with_columns(member_key="customer_key")}
 
     return build
 

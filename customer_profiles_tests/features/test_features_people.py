@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 
+import polars as pl
 import pytest
 
 from customer_profiles.features.eligibility import eligibility
@@ -56,6 +57,28 @@ def test_the_newest_version_known_by_the_day_counts(profiles, cleaned, evening):
     ]
     row = profiles("personal", cleaned(customers=versions), evening())["a"]
     assert (row["city"], row["tenure_days"]) == ("Wuhan", 100)
+
+
+def test_of_ids_that_are_one_the_newest_that_says_something_counts(profiles, cleaned, evening):
+    told = known("a", gender="female", city="Wuhan", birth_year=1980, birth_month=5, registered_day=ago(1000))
+    guest = {"customer_key": "a", "updated_day": ago(2), "city": "Berlin", "registered_day": ago(2)}
+    tables = cleaned(customers=[{**told, "is_test": True}, {**guest, "is_test": False}])
+    ids = tables["customers"].with_columns(member_key=pl.Series(["a", "a2"]))
+    row = profiles("personal", tables | {"customers": ids}, evening())["a"]
+    assert (row["gender"], row["city"], row["age_years"]) == ("female", "Berlin", 45)
+    assert row["tenure_days"] == 1000
+    assert profiles("eligibility", tables | {"customers": ids}, evening())["a"]["is_test"] is True
+
+
+def test_who_signs_up_tomorrow_has_no_tenure_yet(profiles, cleaned, evening):
+    tables = cleaned(
+        customers=[
+            known("a", registered_day=D + timedelta(days=1), delivery_day=D),
+            known("b", registered_day=D),
+        ]
+    )
+    rows = profiles("personal", tables, evening())
+    assert (rows["a"]["tenure_days"], rows["b"]["tenure_days"]) == (None, 0)
 
 
 def test_sessions_carts_and_searches(profiles, cleaned, evening):

@@ -4,8 +4,9 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
@@ -17,6 +18,7 @@ from customer_profiles.orchestration.instance import PROCESS_TAG, end_dead_runs
 from customer_profiles.orchestration.platform import Platform
 from customer_profiles.settings import Settings, load_settings
 
+DAY = timedelta(days=1)
 FIRST, SECOND, THIRD = date(2026, 3, 1), date(2026, 3, 2), date(2026, 3, 3)
 ORDER = (
     "order_id,line_number,status_at,customer_id,ordered_at,status,quantity,amount_minor,currency\n"
@@ -183,6 +185,18 @@ def test_days_that_were_refused_are_asked_for_again_once_the_mapping_is_mended(w
     mapping.write_text("tables: [")
     with pytest.raises(SourcesError):
         watch.tick()
+
+
+def test_a_file_for_all_days_that_has_rows_of_today_asks_for_the_newest_day_that_is_over(
+    watch: Watch,
+) -> None:
+    today = datetime.now(ZoneInfo(watch.settings.timezone)).date()
+    header, row = ORDER.splitlines()
+    rows = [row.format(name=f"o{day}").replace("2026-03-01 10", f"{day} 00") for day in (today - DAY, today)]
+    (watch.settings.home / "all.csv").write_text("\n".join([header, *rows]))
+    source = {"kind": "files", "path": "all.csv", "columns": {name: name for name in header.split(",")}}
+    (watch.settings.home / "sources.yaml").write_text(json.dumps({"tables": {"orders": [source]}}))
+    assert [watch.days(), watch.days()] == [[], [str(today - DAY)]]
 
 
 def test_a_day_whose_joined_file_came_too_late_is_asked_for_again(watch: Watch) -> None:

@@ -48,7 +48,8 @@ def matches(pattern: str, folder: Path) -> list[Path]:
     found = sorted(Path(whole.anchor).glob(str(whole.relative_to(whole.anchor))))
     if _passed_over(folder / pattern):
         found = [folder / pattern]
-    return [path for path in found if is_visible(path)]
+    named = {*folder.parts, *Path(pattern).parts}
+    return [path for path in found if is_visible(path) and not any(map(_is_hidden, {*path.parts} - named))]
 
 
 def _passed_over(path: Path) -> bool:
@@ -66,7 +67,12 @@ def _passed_over(path: Path) -> bool:
 
 def is_visible(file: Path) -> bool:
     """Whether a file is no hidden one, no marker (Spark's ``_SUCCESS``) and not still being sent."""
-    return not file.name.startswith((".", "_")) and not file.name.endswith(UNFINISHED)
+    return not _is_hidden(file.name) and not file.name.endswith(UNFINISHED)
+
+
+def _is_hidden(name: str) -> bool:
+    """Whether a file or folder is none that was delivered: a snapshot's, a job's own, an editor's copy."""
+    return name.startswith((".", "_", "~$")) or name.endswith("~")
 
 
 def told_by(file: Path, path: str, folder: Path) -> date | None:
@@ -81,7 +87,8 @@ def day_of(file: str, path: str) -> date | None:
     """
     forms = [found[1] or DAY_FORMAT for found in DAY.finditer(path)]
     numbers = iter(range(len(forms)))
-    pattern = translate(DAY.sub(lambda _: f"DAY{next(numbers)}", path))
+    pattern = translate(DAY.sub(lambda _: f"\1{next(numbers)}\1", path.replace("/**/", "/\2")))
+    pattern = pattern.replace("\2", "(?:.*/)?")  # no folder is some folders, too
     parts: list[str] = []
 
     def digits(found: re.Match[str]) -> str:
@@ -89,7 +96,7 @@ def day_of(file: str, path: str) -> date | None:
         return f"({DIGITS.get(found[0], '.+?')})"
 
     for number, form in enumerate(forms):
-        pattern = pattern.replace(f"DAY{number}", re.sub(r"%.", digits, re.escape(form)))
+        pattern = pattern.replace(f"\1{number}\1", re.sub(r"%.", digits, re.escape(form)))
     told = re.match(pattern, file)
     if told is None:
         return None
