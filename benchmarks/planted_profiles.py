@@ -170,8 +170,8 @@ class World:
             "age_years": age,
             "age_band": None if age is None else next(name for least, name in BANDS if age >= least),
             "gender": GENDERS.get(told["gender"], "unknown"),
-            "tenure_days": self._ago(told["registered_at"]),
-            "is_test": told["is_test"] == "true",
+            "tenure_days": self._ago(min(row["registered_at"] for row in self.told[person])),
+            "is_test": any(row["is_test"] == "true" for row in self.told[person]),
             **{
                 name: told[name]
                 for name in ("province", "city", "language", "signup_channel", "loyalty_tier")
