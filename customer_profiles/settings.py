@@ -28,6 +28,7 @@ from pydantic_settings import (
     SettingsConfigDict,
     YamlConfigSettingsSource,
 )
+from pydantic_settings.exceptions import SettingsError as VariableError
 from yaml import YAMLError
 
 HOME_VARIABLE = "CUSTOMER_PROFILES_HOME"
@@ -447,12 +448,12 @@ def load_settings(home: Path | str | None = None, **overrides: Any) -> Settings:
         raise SettingsError(
             f"wrong settings; correct {file} or the CUSTOMER_PROFILES_* variables: {'; '.join(wrong)}"
         ) from error
+    except VariableError as error:
+        raise SettingsError(
+            f"a CUSTOMER_PROFILES_* variable cannot be read: {error}; a list is JSON: '[\"purchase\"]'"
+        ) from error
     except (ValueError, YAMLError) as error:
         reason = " ".join(str(error).split())
-        if "EnvSettingsSource" in reason:
-            raise SettingsError(
-                f"a CUSTOMER_PROFILES_* variable cannot be read: {reason}; a list is JSON: '[\"purchase\"]'"
-            ) from error
         raise SettingsError(f"{file} cannot be read; it holds lines of `name: value`: {reason}") from error
     if settings.home.exists() and not settings.home.is_dir():
         raise SettingsError(f"{settings.home} is a file, and a home is a folder: name another one")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -59,7 +60,8 @@ def doubts_of_columns(rows: Part) -> Iterator[str]:
     if mistakable:
         told = ", ".join(f"{name} ({cell})" for name, cell in mistakable.items())
         yield f"read as categories, convert them if they are amounts or days: {told}"
-    every, rare = _examples(rows, numeric), int(min(rows.target.sum(), (1 - rows.target).sum()))
+    every = replace(_examples(rows, numeric), customer_key=rows.fold)  # which parts customers
+    rare = int(min(rows.target.sum(), (1 - rows.target).sum()))
     step = max(1, min(len(every) // LOOKED_AT, rare // LOOKED_AT_RARE))
     some = every.where(np.arange(len(every)) % step == 0)
     times = [name for name, what in measures_among(rows.frame, numeric).items() if what == "time"]

@@ -237,6 +237,7 @@ def _lists(models: Mapping[str, _Measured], economics: Economics) -> pl.DataFram
         for share in LIST_SIZES:
             # the row at the edge counts in part, as among the buyers
             size, at = share * len(highest), percent(share)
+            customers = round(size)
             buyers = {
                 "expected": float(np.interp(size, np.arange(len(expected)), expected)),
                 "actual": model.values[f"buyers_{at}"],
@@ -251,8 +252,8 @@ def _lists(models: Mapping[str, _Measured], economics: Economics) -> pl.DataFram
                 {
                     "model": name,
                     "share": share,
-                    "customers": round(size),
-                    "cutoff": float(highest[max(round(size), 1) - 1]),
+                    "customers": customers,
+                    "cutoff": float(highest[max(customers, 1) - 1]),
                     "expected_buyers": buyers["expected"],
                     "buyers": buyers["actual"],
                     "low": buyers["low"],

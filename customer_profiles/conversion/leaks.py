@@ -76,11 +76,11 @@ def no_feature_is_too_good(train: Examples, numeric: Sequence[str], categories: 
 
     A number is taken as it is, in either direction; by whether it is missing; and, since it can tell the
     label by its middle or its ends, by the part of its range. The score of a part, and of a category, is
-    its share of positives in the other half of the rows: a share that left out the row alone would tell
-    the row's label.
+    its share of positives in the other half of the customers: a share that left out the row alone would tell
+    the row's label, and what one customer alone has tells his other rows'.
     """
-    found = {name: _number_auc(train.label, train.features[name]) for name in numeric}
-    found |= {name: _category_auc(train.label, train.features[name]) for name in categories}
+    found = {name: _number_auc(train, train.features[name]) for name in numeric}
+    found |= {name: _category_auc(train, train.features[name]) for name in categories}
     ranking = sorted(found.items(), key=lambda pair: -pair[1])
     guilty = [f"{name} (AUC {auc:.3f})" for name, auc in ranking if auc > FEATURE_AUC]
     best = "there are no inputs"
@@ -152,7 +152,7 @@ def no_number_is_the_mean_label(
     beside it, however few rows each has, it is told too.
     """
     groups = [train.features[name] for name in categories]
-    guilty = [name for name in numeric if _is_the_mean_label(train.features[name], train.label, groups)]
+    guilty = [name for name in numeric if _is_the_mean_label(train, train.features[name], groups)]
     return Finding(
         passed=not guilty,
         value=len(guilty),
@@ -165,13 +165,13 @@ def no_number_is_the_mean_label(
     )
 
 
-def _is_the_mean_label(column: pl.Series, label: np.ndarray, groups: Sequence[pl.Series]) -> bool:
+def _is_the_mean_label(train: Examples, column: pl.Series, groups: Sequence[pl.Series]) -> bool:
+    if _category_auc(train, column) > FEATURE_AUC and _number_auc(train, column) <= FEATURE_AUC:
+        return True
+    label = train.label
     values = pl.Series("value", numeric_matrix(column.to_frame(), [column.name])[:, 0], nan_to_null=True)
     if values.null_count() == len(values) or values.min() < 0 or values.max() > 1:  # type: ignore[operator]
         return False
-    by_value = _category_auc(label, column)
-    if by_value > FEATURE_AUC and _number_auc(label, column) <= FEATURE_AUC:
-        return True
     if _chance_of_such_a_fit(values, label) < BY_CHANCE:
         return True
     return values.n_unique() > FEW_VALUES and any(_encodes(group, values, label) for group in groups)
@@ -301,23 +301,24 @@ def roc_auc(label: np.ndarray, score: np.ndarray) -> float:
     return float((rankdata(score)[positive].sum() - hits * (hits + 1) / 2) / (hits * misses))
 
 
-def _number_auc(label: np.ndarray, column: pl.Series) -> float:
+def _number_auc(train: Examples, column: pl.Series) -> float:
     values = numeric_matrix(column.to_frame(), [column.name])[:, 0]
     unknown = np.isnan(values)
     filled = np.where(unknown, np.nanmin(values, initial=0) - 1, values)
     edges = np.unique(np.quantile(filled, np.arange(1, BINS) / BINS))
     parts = np.searchsorted(edges, filled, side="right")
-    return max(_either_way(label, filled), _either_way(label, unknown), _parts_auc(label, parts))
+    label = train.label
+    return max(_either_way(label, filled), _either_way(label, unknown), _parts_auc(train, parts))
 
 
-def _category_auc(label: np.ndarray, column: pl.Series) -> float:
-    return _parts_auc(label, column.cast(pl.String).fill_null("").rank("dense").to_numpy() - 1)
+def _category_auc(train: Examples, column: pl.Series) -> float:
+    return _parts_auc(train, column.cast(pl.String).fill_null("").rank("dense").to_numpy() - 1)
 
 
-def _parts_auc(label: np.ndarray, codes: np.ndarray) -> float:
-    """AUC of each part's share of positives in the other half of the rows."""
-    half = np.arange(len(label)) % 2 == 0
-    return float(np.mean([_rate_auc(label, codes, half), _rate_auc(label, codes, ~half)]))
+def _parts_auc(train: Examples, codes: np.ndarray) -> float:
+    """AUC of each part's share of positives in the other half of the customers."""
+    half = pl.Series(train.customer_key).rank("dense").to_numpy() % 2 == 0
+    return float(np.mean([_rate_auc(train.label, codes, half), _rate_auc(train.label, codes, ~half)]))
 
 
 def _rate_auc(label: np.ndarray, codes: np.ndarray, learnt: np.ndarray) -> float:

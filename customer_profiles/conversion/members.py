@@ -202,7 +202,7 @@ def batches(read: Callable[[], Iterable[Arrays]], recipe: Recipe, size: int) -> 
     while True:
         for matrix, target, fold in read():
             order = shuffle.permutation(len(target))
-            for rows in np.array_split(order, max(1, -(-len(order) // size))) if len(order) else ():
+            for rows in np.array_split(order, -(-len(order) // size)):
                 label = np.repeat(target[rows, None, None], recipe.members, axis=1)
                 weight = fold[rows, None] != members
                 yield matrix[rows], label.astype(np.float32), weight.astype(np.float32)

@@ -216,6 +216,8 @@ class ConversionModel:
             generator = np.random.default_rng(self.seed)
             for batch in read():
                 frame = with_days(as_frame(batch.table), self.days_)
+                if not frame.height:  # of a reader that filters
+                    continue
                 fold = generator.integers(self.members, size=frame.height)
                 if batch.customer_key is not None:
                     fold = pl.Series(batch.customer_key).hash(self.seed).to_numpy() % self.members

@@ -94,10 +94,9 @@ def eligibility(tables: Tables, as_of: AsOf, active_days: int = ACTIVE_DAYS) -> 
 
     Scored is only who did or ordered something in the last ``active_days`` days.
     """
-    versions = persons(tables["customers"], as_of)
     rows = beside(
         population(tables, as_of),
-        versions.select("customer_key", "is_test"),
+        persons(tables["customers"], as_of).select("customer_key", "is_test"),
         decisions(tables["consents"], as_of),
         _active(tables, as_of, active_days),
     )

@@ -62,9 +62,8 @@ TRAITS = (
 
 def personal(tables: Tables, as_of: AsOf) -> Frame:
     """``customer_key`` and ``TRAITS``, one row per customer of the population."""
-    versions = persons(tables["customers"], as_of)
     months = 12 * as_of.day.year + as_of.day.month
-    described = versions.with_columns(
+    described = persons(tables["customers"], as_of).with_columns(
         age_months=months - 12 * nw.col("birth_year") - nw.col("birth_month"),
         # a clock that runs ahead can tell a sign-up of the day after
         tenure_days=nw.when(nw.col("registered_day") <= as_of.number).then(

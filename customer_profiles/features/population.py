@@ -12,7 +12,13 @@ TOLD_BY = frozenset({"customers", "orders", "events"})
 UNDERAGE = "customer_is_underage"
 """The rule of the contract for which a minor's row is quarantined."""
 SAID = (
-    *("birth_year", "birth_month", "gender", "province", "city", "language", "signup_channel"),
+    "birth_year",
+    "birth_month",
+    "gender",
+    "province",
+    "city",
+    "language",
+    "signup_channel",
     "loyalty_tier",
 )
 """What a customer says with one id, and perhaps not with another."""

@@ -55,22 +55,22 @@ def rows_add_up(counts: Mapping[str, Mapping[str, int]]) -> Finding:
 
 def keys_tell_apart(rows: int, displaced: int, key: Sequence[str]) -> Finding:
     """Hold that few rows of a delivery have the ``key`` of a later one, which then counts alone."""
-    what = f"rows ({{:.2%}}) have the {', '.join(key)} of another one"
+    have = f"have the {', '.join(key)} of another one"
     lost = "of each key the last row counts alone, though they are no copies"
-    return _are_few(displaced, rows, MOST_DISPLACED, FEW_DISPLACED, what, lost)
+    return _are_few("rows", displaced, rows, MOST_DISPLACED, FEW_DISPLACED, have, lost)
 
 
 def ids_are_new(orders: int, reused: int) -> Finding:
     """Hold that few orders take the place of another customer's, whose id they have."""
-    what = "orders ({:.2%}) have the id of another customer's of another day"
-    return _are_few(reused, orders, MOST_REUSED, FEW_REUSED, what, "its lines count no more")
+    have = "have the id of another customer's of another day"
+    return _are_few("orders", reused, orders, MOST_REUSED, FEW_REUSED, have, "its lines count no more")
 
 
-def _are_few(part: int, whole: int, most: float, few: int, what: str, lost: str) -> Finding:
+def _are_few(what: str, part: int, whole: int, most: float, few: int, have: str, lost: str) -> Finding:
     """A warning of what is ``lost`` if a part is more than ``most`` of the whole, and more than ``few``."""
     share = part / whole if whole else 0.0
     passed = share <= most or part <= few
-    says = f"{part:,} of {whole:,} {what.format(share)}"
+    says = f"{part:,} of {whole:,} {what} ({share:.2%}) {have}"
     return Finding(
         passed=passed,
         value=round(share, 6),

@@ -267,13 +267,15 @@ def test_numbers_in_json_that_stands_in_a_cell_are_those_of_ndjson(own: OwnData,
     assert told[0]["amount_minor"].to_list() == [12125, 12125]
 
 
+@pytest.mark.parametrize("where", ["doc", "doc.of"])
 @pytest.mark.parametrize("decimal", [".", ","])
-def test_numbers_in_a_list_that_stands_in_a_cell_are_exact(own: OwnData, decimal: str) -> None:
+def test_numbers_in_a_list_that_stands_in_a_cell_are_exact(own: OwnData, decimal: str, where: str) -> None:
     entries = [{"id": 1, "paid": 1.125}, {"id": 2 * 10**19 + 1, "paid": 2.5}]
-    own.put("o_2026-03-03.csv", f"At;Who;doc\n2026-03-03;c;{as_a_cell(entries)}\n")
-    paid = {"column": "doc.paid", "minor_units": 3}
-    columns = {**ORDER, "line_number": "doc.#", "order_id": "doc.id", "amount_minor": paid}
-    layout = {"delimiter": ";", "decimal": decimal, "rows_of": "doc"}
+    cell = as_a_cell(entries if where == "doc" else {"of": entries})
+    own.put("o_2026-03-03.csv", f"At;Who;doc\n2026-03-03;c;{cell}\n")
+    paid = {"column": f"{where}.paid", "minor_units": 3}
+    columns = {**ORDER, "line_number": f"{where}.#", "order_id": f"{where}.id", "amount_minor": paid}
+    layout = {"delimiter": ";", "decimal": decimal, "rows_of": where}
     own.says({"path": "o_{day}.csv", **layout, "columns": columns})
     rows = own.rows()
     assert column(rows, "order_id") == ["1", "20000000000000000001"]

@@ -202,7 +202,7 @@ def _with_paths(
             f"{what_it_has(cells.columns, named_by_us)}; correct the mapping, or deliver them"
         )
     nothing = pl.Series([None], dtype=pl.String).new_from_index(0, cells.height)
-    nested = with_nested_retold(cells, [path for path in found.values() if path is not None], source.decimal)
+    nested = with_nested_retold(cells, list(found), source.decimal)
     rows = cells.with_columns(
         (nothing if path is None else followed(name, path, nested, refuse)).alias(name)
         for name, path in found.items()
@@ -210,9 +210,13 @@ def _with_paths(
     return rows.with_columns(bare(rows[name]) for name in used)
 
 
-def with_nested_retold(cells: pl.DataFrame, paths: Sequence[pl.Expr], decimal: str) -> pl.DataFrame:
-    """The cells, of which those into which ``paths`` lead tell their numbers as NDJSON's do."""
-    roots = dict.fromkeys(root for path in paths for root in path.meta.root_names())
+def with_nested_retold(cells: pl.DataFrame, names: Sequence[str], decimal: str) -> pl.DataFrame:
+    """The cells, of which those into which a path among ``names`` leads tell their numbers as NDJSON's do.
+
+    A path is followed by who reads large numbers as floating ones, and two ids would be one.
+    """
+    paths = [path_into(name, cells.columns) for name in names]
+    roots = dict.fromkeys(root for path in paths if path is not None for root in path.meta.root_names())
     return cells.with_columns(retold(cells[root], decimal) for root in roots)
 
 

@@ -13,6 +13,8 @@ DAY = re.compile(r"\{day(?::([^{}]*))?\}")
 DAY_FORMAT = "%Y-%m-%d"
 UNFINISHED = (".tmp", ".part", ".partial", ".crdownload", ".filepart")
 """Endings of files that are still being sent."""
+A_DAY, FOLDERS = "\1", "\2"
+"""Signs that no path holds: they stand for what a day's form, or ``**/``, becomes in a pattern."""
 DIGITS = {"%Y": r"\d{4}", "%y": r"\d{2}", "%m": r"\d{2}", "%d": r"\d{2}", "%H": r"\d{2}", "%j": r"\d{3}"}
 
 
@@ -49,7 +51,8 @@ def matches(pattern: str, folder: Path) -> list[Path]:
     if _passed_over(folder / pattern):
         found = [folder / pattern]
     named = {*folder.parts, *Path(pattern).parts}
-    return [path for path in found if is_visible(path) and not any(map(_is_hidden, {*path.parts} - named))]
+    hidden = {path for path in found if any(map(_is_hidden, {*path.parent.parts} - named))}
+    return [path for path in found if is_visible(path) and path not in hidden]
 
 
 def _passed_over(path: Path) -> bool:
@@ -87,8 +90,8 @@ def day_of(file: str, path: str) -> date | None:
     """
     forms = [found[1] or DAY_FORMAT for found in DAY.finditer(path)]
     numbers = iter(range(len(forms)))
-    pattern = translate(DAY.sub(lambda _: f"\1{next(numbers)}\1", path.replace("/**/", "/\2")))
-    pattern = pattern.replace("\2", "(?:.*/)?")  # no folder is some folders, too
+    whole = DAY.sub(lambda _: f"{A_DAY}{next(numbers)}{A_DAY}", path)
+    pattern = translate(whole.replace("/**/", f"/{FOLDERS}")).replace(FOLDERS, "(?:.*/)?")
     parts: list[str] = []
 
     def digits(found: re.Match[str]) -> str:
@@ -96,7 +99,7 @@ def day_of(file: str, path: str) -> date | None:
         return f"({DIGITS.get(found[0], '.+?')})"
 
     for number, form in enumerate(forms):
-        pattern = pattern.replace(f"\1{number}\1", re.sub(r"%.", digits, re.escape(form)))
+        pattern = pattern.replace(f"{A_DAY}{number}{A_DAY}", re.sub(r"%.", digits, re.escape(form)))
     told = re.match(pattern, file)
     if told is None:
         return None

@@ -5,6 +5,7 @@ A list within a row can become rows, merged cells are filled, and the columns of
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -15,7 +16,7 @@ from typing import Any
 import polars as pl
 
 from customer_profiles.collection.formats import READERS, UNREAD, format_of
-from customer_profiles.collection.json_cells import DECODERS, json_text
+from customer_profiles.collection.json_cells import json_text
 from customer_profiles.collection.layouts import Layout, Refuse
 from customer_profiles.collection.parsing import as_texts
 from customer_profiles.collection.reading import LINE, ReadFile, read_file, read_pieces, refusal
@@ -158,19 +159,25 @@ def _keys(cells: pl.DataFrame, names: Sequence[str], who_has: str, refuse: Refus
 
 def _key(name: str, cells: pl.DataFrame, refuse: Refuse) -> pl.Series | None:
     """The cells of that name, or of that expression; None if it is neither."""
-    if name in cells.columns:
-        return bare(cells[name])
-    if (path := path_into(name, cells.columns)) is not None:
-        return bare(followed(name, path, with_nested_retold(cells, [path], "."), refuse))
+    if (held := _held(name, cells, refuse)) is not None:
+        return held
     try:
         roots = pl.sql_expr(name).meta.root_names()
     except UNREAD:
         return None
-    told = {root: _key(root, cells, refuse) for root in roots if path_into(root, cells.columns) is not None}
-    if not told or len(told) < len(roots):
+    told = [(root, _held(root, cells, refuse)) for root in roots]
+    columns = [column.alias(root) for root, column in told if column is not None]
+    if not columns or len(columns) < len(roots):
         return None
-    seen = pl.DataFrame([column.alias(root) for root, column in told.items() if column is not None])
-    return bare(computed(name, "`on`", seen, refuse).cast(pl.String))
+    return bare(computed(name, "`on`", pl.DataFrame(columns), refuse).cast(pl.String))
+
+
+def _held(name: str, cells: pl.DataFrame, refuse: Refuse) -> pl.Series | None:
+    """The cells of that name, or what lies at that path; None if there is neither."""
+    path = path_into(name, cells.columns)
+    if path is None:
+        return None
+    return bare(followed(name, path, with_nested_retold(cells, [name], "."), refuse))
 
 
 def _left_in(join: Join, others: pl.DataFrame, refuse: Refuse) -> pl.DataFrame:
@@ -240,10 +247,10 @@ def _in_entries(name: str, source: FilesSource, table: str, read: ReadFile, refu
         return read
     if path is None:
         raise refuse(f"rows_of names {name!r}, but {_has(read.cells, source, table)}; correct `rows_of`")
-    held = read.cells.select(path).to_series()
+    held = with_nested_retold(read.cells, [name], source.decimal).select(path).to_series()
     if held.null_count() == held.len() and (outer := _list_around(name, read.cells)):
         raise refuse(f"rows_of names {name!r}, which lies within a list; write `rows_of: [{outer}, {name}]`")
-    entries = [_entries(cell, source.decimal) for cell in held]
+    entries = [_entries(cell) for cell in held]
     rows = pl.Series([row for row, some in enumerate(entries) for _ in some], dtype=pl.UInt32)
     entry = pl.Series(name, [cell for some in entries for cell in some], dtype=pl.String)
     cells = read.cells[rows].with_columns(entry)
@@ -264,9 +271,9 @@ def _holds_lists(cells: pl.DataFrame) -> bool:
     return bool(cells.to_series().str.starts_with("[").any())
 
 
-def _entries(cell: str | None, decimal: str) -> list[str | None]:
+def _entries(cell: str | None) -> list[str | None]:
     try:
-        value = DECODERS[decimal](cell or "null")
+        value: Any = json.loads(cell or "null")
     except (ValueError, RecursionError):
         return [cell]
     return [json_text(entry) for entry in value] or [None] if isinstance(value, list) else [cell]
