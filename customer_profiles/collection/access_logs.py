@@ -98,7 +98,7 @@ def read_extended_log(file: Path, longest_line: int, refuse: Refuse) -> Iterator
             if text.startswith("#"):
                 names = text.split()[1:] if text.startswith("#Fields:") else names
                 continue
-            cells = text.split()
+            cells = re.split(r"[ \t]+", text.strip(" \t"))  # other spaces are signs of a cell
             texts.append(text)
             rows.append(dict(zip(names, cells, strict=True)) if whole and len(cells) == len(names) else None)
         sound, table, ragged = _parted(first, pl.Series("line", texts, dtype=pl.String), rows)
@@ -173,7 +173,7 @@ def _decoded(line: bytes) -> tuple[str, bool]:
     """The line's text, and whether it is text: a machine that fell leaves zeros in its log."""
     line = line.rstrip(b"\r\n")
     try:
-        return line.decode(), b"\0" not in line
+        return line.decode("utf-8-sig"), b"\0" not in line
     except UnicodeDecodeError:
         return line.decode(errors="backslashreplace"), False
 
@@ -275,12 +275,14 @@ def _in_line(pattern: str | None) -> pl.Expr:
 
 def _first_rule(rules: LogRules) -> pl.Expr:
     broken = [
-        pl.when(
-            pl.any_horizontal(pl.col(field).str.contains(looks) for field, looks in LEFT_OUT[name].items())
-        ).then(pl.lit(name))
+        pl.when(pl.any_horizontal(_looks_like(looks) for looks in LEFT_OUT[name])).then(pl.lit(name))
         for name in rules.leave_out
     ]
     return pl.coalesce(*broken, pl.lit(None, pl.String))
+
+
+def _looks_like(looks: Mapping[str, str]) -> pl.Expr:
+    return pl.all_horizontal(pl.col(field).str.contains(pattern) for field, pattern in looks.items())
 
 
 def _unquoted(texts: pl.Series) -> pl.Series:

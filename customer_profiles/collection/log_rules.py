@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Self
 
 import polars as pl
@@ -16,23 +16,27 @@ REQUEST_FIELDS = (
 )  # fmt: skip
 """What a line can tell of a request. ``path`` and ``query`` are parts of ``url``."""
 EVENT_COLUMNS = tuple(delivered_columns("events"))
-LEFT_OUT: Mapping[str, Mapping[str, str]] = {
-    "bots": {
-        "agent": r"(?i)(?:^|[^u])bots?\b|crawl|spider|slurp|headless|phantomjs|externalhit|preview|^-?$"
-        r"|^(?:curl|wget|python|go-http|java|libwww|apache-httpclient|axios|node|ruby|okhttp/0|scrapy)\b",
-        "path": r"^/robots\.txt$",
-    },
-    "health_checks": {
-        "agent": r"(?i)kube-probe|healthcheck|googlehc|uptime|pingdom|statuscake|monitor|dummy connection",
-        "path": r"^/(?:health(?:z|_?check)?|live(?:z|ness)?|ready(?:z|ness)?|ping|server-status|metrics)/?$",
-    },
-    "files_of_a_page": {
-        "path": r"(?i)\.(?:css|js|mjs|map|png|jpe?g|gif|svg|webp|avif|ico|woff2?|ttf|eot|mp4|webmanifest)$"
-    },
-    "not_served": {"status": r"^(?:30[12378]|[45])"},
-    "not_a_visit": {"method": r"^(?:HEAD|OPTIONS|CONNECT|TRACE|PROPFIND)$"},
+LEFT_OUT: Mapping[str, Sequence[Mapping[str, str]]] = {
+    "bots": (
+        {
+            "agent": r"(?i)(?:^|[^u])bots?\b|crawl|spider|slurp|headless|phantomjs|externalhit|preview|^-?$"
+            r"|^(?:curl|wget|python|go-http|java|libwww|apache-httpclient|axios|node|ruby|okhttp/0|scrapy)\b"
+        },
+        {"path": r"^/robots\.txt$"},
+    ),
+    "health_checks": (
+        {"agent": r"(?i)kube-probe|healthcheck|googlehc|uptime|pingdom|statuscake|monitor|dummy connection"},
+        {"path": r"^/(?:health(?:z|_?check)?|(?:live|ready)(?:z|ness)?|ping|server-status|metrics)/?$"},
+    ),
+    "files_of_a_page": (
+        {"path": r"(?i)\.(?:css|js|mjs|map|png|jpe?g|gif|svg|webp|avif|ico|woff2?|ttf|eot|mp4|webmanifest)$"},
+    ),
+    # a form that was taken (POST) is answered with 302 or 303, too: the browser goes on to another page
+    "not_served": ({"status": r"^(?:30[178]|[45])"}, {"status": "^30[23]", "method": "^(?:GET|HEAD)$"}),
+    "not_a_visit": ({"method": r"^(?:HEAD|OPTIONS|CONNECT|TRACE|PROPFIND)$"},),
 }
-"""Lines behind which stands nobody's behaviour: a rule's name, and what any of these fields looks like."""
+"""Lines behind which stands nobody's behaviour: a rule's name, and what such lines look like in all of the
+named fields, in one way or another."""
 
 
 def _pattern(pattern: str) -> str:

@@ -14,15 +14,17 @@ returned                    see below               negative
 ==========================  ======================  =================================
 
 A return under its line's own number takes from that line, at most what the line brought, and undoes
-the purchase if all money or all pieces came back; a later status of the line undoes the return. A
-return with a number of its own, whose order nobody names, is a line that is no purchase and brings
-negative money on its own day.
+the purchase if all money or all pieces came back; a later status of the line undoes the return, of
+which a later refund tells the money alone. A return in another currency than the line's leaves money
+that nobody can tell, and its pieces count. A return with a number of its own, whose order nobody names,
+is a line that is no purchase and brings negative money on its own day.
 """
 
 from __future__ import annotations
 
 import narwhals as nw
 
+from customer_profiles.contracts.columns import NO_CURRENCY
 from customer_profiles.features.as_of import AsOf, Frame, known_by, newest
 from customer_profiles.features.expressions import one_of
 
@@ -59,13 +61,14 @@ def _side_by_side(versions: Frame) -> Frame:
         nw.when(back).then(nw.col("amount_minor").abs()).max().alias("returned_minor"),
         nw.when(back).then(nw.col("quantity").abs()).max().alias("returned_pieces"),
     )
-    undone = nw.col("returned_at") < nw.col("sold_at")
+    undone = (nw.col("returned_at") < nw.col("sold_at")).fill_null(False)
+    is_refund = (nw.col("status") == "refunded").fill_null(False)
+    foreign = (nw.col("currency") != nw.col("currency_back")).fill_null(False) & ~undone
+    lines = lines.with_columns(nw.coalesce(name, f"{name}_back").alias(name) for name in both)
     return lines.with_columns(
-        *(nw.coalesce(name, f"{name}_back").alias(name) for name in both),
-        *(
-            nw.when(undone).then(nw.lit(0)).otherwise(nw.col(name).fill_null(0)).alias(name)
-            for name in ("returned_minor", "returned_pieces")
-        ),
+        currency=nw.when(foreign).then(nw.lit(NO_CURRENCY)).otherwise(nw.col("currency")),
+        returned_minor=nw.when(~undone & ~foreign).then(nw.col("returned_minor")).fill_null(0),
+        returned_pieces=nw.when(~undone | is_refund).then(nw.col("returned_pieces")).fill_null(0),
     )
 
 

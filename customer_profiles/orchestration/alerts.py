@@ -124,6 +124,7 @@ def evaluate(
         # A check beside an asset that nothing follows stops nothing. Of an unknown asset nobody can say.
         seen = [replace(each, blocking=False) if each.subject in ends else each for each in read]
         seen += late_days
+        seen += _awaited_no_more(outbox, settings, now)
         seen += _awake(outbox, settings, instance, now, sensor)
         outbox.move(name, newest, now)
         if sensor:
@@ -148,6 +149,16 @@ def _late_days(
         return list(late(looked_at, settings, instance, now))
     finally:
         looked_at.put_away()
+
+
+def _awaited_no_more(outbox: Outbox, settings: Settings, now: datetime) -> list[Observation]:
+    """Deliveries that were late, and of which no hour is set any more."""
+    awaited = {f"raw/{table}" for table in settings.freshness.delivered_by}
+    return [
+        Observation(each.kind, each.subject, each.claim, failed=False, at=now)
+        for each in outbox.standing()
+        if each.kind == "delivery" and each.subject not in awaited
+    ]
 
 
 def deliver(
@@ -176,7 +187,13 @@ def deliver(
             outbox.begin(parcel)
             if parcel.destination == FILE:
                 log.log(logging.ERROR if message.severity == "error" else logging.WARNING, message.title)
-                trouble = write_down(settings.alerts_folder, message, parcel.numbers, now)
+                trouble = write_down(
+                    settings.alerts_folder,
+                    message,
+                    parcel.numbers,
+                    now,
+                    perhaps_there=parcel.perhaps_arrived,
+                )
             else:
                 trouble = send(urls[parcel.destination], message)
             if trouble:

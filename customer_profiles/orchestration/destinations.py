@@ -91,12 +91,17 @@ def _what_apprise_says() -> Iterator[StringIO]:
         yield said
 
 
-def write_down(folder: Path, message: Message, numbers: Sequence[int], now: datetime) -> NotSent | None:
-    """Append a message to the month's file, unless it stands there: a kill may have come after it."""
+def write_down(
+    folder: Path, message: Message, numbers: Sequence[int], now: datetime, *, perhaps_there: bool
+) -> NotSent | None:
+    """Append a message to the month's file; if it is ``perhaps_there``, after a kill, only unless it is.
+
+    An outbox that was moved away counts its messages anew: a number alone tells of none that it is there.
+    """
     file = folder / f"{now:%Y-%m}.log"
     mark = f"message {'+'.join(map(str, numbers))}"
     try:
-        if file.exists() and f"\n{mark}\n" in file.read_text(encoding="utf-8"):
+        if perhaps_there and file.exists() and f"\n{mark}\n" in file.read_text(encoding="utf-8"):
             return None
         with file.open("a", encoding="utf-8") as stream:
             stream.write(f"{now.isoformat(timespec='seconds')} {message.title}\n{message.body}\n{mark}\n\n")

@@ -38,6 +38,9 @@ def projection(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Pla
         context.add_output_metadata({"says": training})
         return
     fitted = fit_projection(settings.models, training, settings.projection.variance)
+    if isinstance(fitted, str):
+        context.add_output_metadata({"says": fitted})
+        return
     learnt = fitted.model
     context.add_output_metadata(
         {

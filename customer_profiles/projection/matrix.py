@@ -11,6 +11,10 @@ LARGEST = 1e150
 """From here on a number's square, and with it a variance, would be infinite."""
 
 
+class TooLittleError(ValueError):
+    """Rows of which nothing can be learnt: too few, or all alike."""
+
+
 def numeric_matrix(frame: pl.DataFrame, columns: Sequence[str]) -> np.ndarray:
     """Return numeric and boolean ``columns`` as a (rows, columns) float64 matrix.
 

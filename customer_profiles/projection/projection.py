@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from customer_profiles.projection.matrix import columns_that_vary, filled, numeric_matrix
+from customer_profiles.projection.matrix import TooLittleError, columns_that_vary, filled, numeric_matrix
 
 NUMBERS, NAMES = "projection.npz", "projection.json"
 ARRAYS = ("mean_", "scale_", "components_", "explained_variance_", "explained_variance_ratio_")
@@ -61,8 +61,8 @@ class Projection:
     def fit(self, frame: pl.DataFrame, columns: Sequence[str]) -> Projection:
         """Learn means, scales and axes from the ``columns`` of ``frame``, one row per customer.
 
-        Columns are numeric or boolean. Raises ``ValueError`` for a variance outside (0, 1), fewer
-        than two rows, absent or textual columns, or if no column varies.
+        Columns are numeric or boolean. Raises ``ValueError`` for a variance outside (0, 1) and
+        for absent or textual columns, ``TooLittleError`` for fewer than two rows or if no column varies.
         """
         from sklearn.decomposition import PCA
         from sklearn.preprocessing import StandardScaler
@@ -70,11 +70,13 @@ class Projection:
         if not 0 < self.variance < 1:
             raise ValueError(f"variance must lie above 0 and below 1, got {self.variance!r}")
         if frame.height < 2:
-            raise ValueError(f"a projection needs at least two customers to learn from, got {frame.height}")
+            raise TooLittleError(
+                f"a projection needs at least two customers to learn from, got {frame.height}"
+            )
         matrix = numeric_matrix(frame, columns)
         varies = columns_that_vary(matrix)
         if not varies.any():
-            raise ValueError(f"none of the {len(columns)} columns varies: {', '.join(columns)}")
+            raise TooLittleError(f"none of the {len(columns)} columns varies: {', '.join(columns)}")
         self.columns_ = [name for name, keep in zip(columns, varies, strict=True) if keep]
         self.dropped_ = [name for name, keep in zip(columns, varies, strict=True) if not keep]
         matrix = matrix[:, varies]

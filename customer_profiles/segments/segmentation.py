@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from customer_profiles.projection.matrix import filled, numeric_matrix
+from customer_profiles.projection.matrix import TooLittleError, filled, numeric_matrix
 from customer_profiles.segments.naming import segment_names
 
 NUMBERS, NAMES = "segmentation.npz", "segmentation.json"
@@ -95,8 +95,8 @@ class Segmentation:
     def fit(self, frame: pl.DataFrame, columns: Sequence[str]) -> Segmentation:
         """Find the segments of the customers of ``frame``, one row each, by numeric ``columns``.
 
-        Raises ``ValueError`` for parameters that cannot be, fewer than ``FEWEST_CUSTOMERS`` customers,
-        absent or textual columns, or if no column varies.
+        Raises ``ValueError`` for parameters that cannot be and for absent or textual columns,
+        ``TooLittleError`` for fewer than ``FEWEST_CUSTOMERS`` customers or if no column varies.
         """
         self._refuse_what_cannot_be(frame)
         rows = frame.sort("customer_key") if "customer_key" in frame.columns else frame
@@ -178,7 +178,7 @@ class Segmentation:
                 f"got {self.smallest_share!r}"
             )
         if frame.height < FEWEST_CUSTOMERS:
-            raise ValueError(f"segments need at least {FEWEST_CUSTOMERS} customers, got {frame.height}")
+            raise TooLittleError(f"segments need at least {FEWEST_CUSTOMERS} customers, got {frame.height}")
 
     def _learn_scale(self, raw: np.ndarray, columns: Sequence[str]) -> None:
         unknown = np.isnan(raw)
@@ -186,7 +186,7 @@ class Segmentation:
         largest = np.where(unknown, -np.inf, raw).max(axis=0)
         varies = smallest < largest
         if not varies.any():
-            raise ValueError(f"none of the {len(columns)} traits varies: {', '.join(columns)}")
+            raise TooLittleError(f"none of the {len(columns)} traits varies: {', '.join(columns)}")
         self.columns_ = [name for name, keep in zip(columns, varies, strict=True) if keep]
         self.dropped_ = [name for name, keep in zip(columns, varies, strict=True) if not keep]
         self.logged_ = (smallest >= 0)[varies] & (largest > 1)[varies]

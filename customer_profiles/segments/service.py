@@ -9,7 +9,8 @@ import polars as pl
 
 from customer_profiles.features.tables import CUSTOMER_FEATURES
 from customer_profiles.features.training import TrainingRows
-from customer_profiles.segments.segmentation import FEWEST_CUSTOMERS, Segmentation
+from customer_profiles.projection.matrix import TooLittleError
+from customer_profiles.segments.segmentation import Segmentation
 from customer_profiles.segments.tables import SEGMENTS
 from customer_profiles.segments.traits import SEGMENTATION_TRAITS
 from customer_profiles.settings import SegmentSettings
@@ -30,12 +31,13 @@ def fit_segmentation(
     models: Path, training: TrainingRows, settings: SegmentSettings
 ) -> Fitted[Segmentation] | str:
     """Fit on the training rows, store as a version and put it into service; or say why not."""
-    if training.rows.height < FEWEST_CUSTOMERS:
-        return f"No segments yet: {training.rows.height} customers, {FEWEST_CUSTOMERS} are needed."
     told = {**settings.model_dump(), "traits": SEGMENTATION_TRAITS}
     version = version_of(training.data, told, source_hash(Path(__file__).parent))
     segmentation = Segmentation(settings.fewest, settings.most, settings.smallest_share, settings.seed)
-    segmentation.fit(training.rows, SEGMENTATION_TRAITS)
+    try:
+        segmentation.fit(training.rows, SEGMENTATION_TRAITS)
+    except TooLittleError as error:
+        return f"No segments yet: {error}."
     fitted = Fitted(segmentation, version, training.days.known_through)
     serve(models, MODEL, fitted)
     return fitted
@@ -58,14 +60,20 @@ def usable_segmentation(models: Path) -> tuple[Fitted[Segmentation] | None, str]
 
 
 def segment_day(session: Session, fitted: Fitted[Segmentation], day: date) -> int:
-    """Put each customer of the day into a segment and store it. Returns the number of rows."""
-    rows = fitted.model.predict(session.frame(CUSTOMER_FEATURES, day, day))
-    before = [earlier for earlier in session.days(SEGMENTS) if earlier < day]
-    previous = pl.DataFrame(schema={"customer_key": pl.String, "previous_segment": pl.String})
-    if before and before[-1] >= day - timedelta(days=1):
-        stored = session.frame(SEGMENTS, before[-1], before[-1], "customer_key", "segment")
-        previous = stored.rename({"segment": "previous_segment"})
-    rows = rows.join(previous, on="customer_key", how="left").with_columns(
-        pl.lit(day).alias("as_of"), pl.lit(fitted.version).alias("model_version")
+    """Put each customer of the day into a segment and store it. Returns the number of rows.
+
+    The segment of the day before is told by the same segmentation: a new fit moves nobody.
+    """
+
+    def of(day: date) -> pl.DataFrame:
+        return fitted.model.predict(
+            session.frame(CUSTOMER_FEATURES, day, day, "customer_key", *fitted.model.columns_)
+        )
+
+    before = of(day - timedelta(days=1)).select("customer_key", previous_segment="segment")
+    rows = (
+        of(day)
+        .join(before, on="customer_key", how="left")
+        .with_columns(pl.lit(day).alias("as_of"), pl.lit(fitted.version).alias("model_version"))
     )
     return session.write(SEGMENTS, {"as_of": day}, rows)

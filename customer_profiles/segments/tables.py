@@ -19,7 +19,10 @@ SEGMENTS = Table(
             "segment_confidence", pl.Float64, False, "1 in a centre, 0 half-way between two", None, 0, 1
         ),
         StoredColumn(
-            "previous_segment", pl.String, True, "segment on the stored day before. NULL: none then"
+            "previous_segment",
+            pl.String,
+            True,
+            "the same segmentation's of the day before. NULL: no profile then",
         ),
         VERSION,
     ),

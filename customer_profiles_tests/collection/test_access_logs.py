@@ -137,6 +137,11 @@ def test_what_stands_in_front_of_a_line_is_no_customers_name(
         (line("/static/app.9f.js?v=3"), "files_of_a_page"),
         (line(status=404), "not_served"),
         (line(status=301), "not_served"),
+        (line("/account", status=302), "not_served"),
+        (line("/cart", status=302, method="POST"), None),
+        (line("/cart", status=303, method="POST"), None),
+        (line("/cart", status=308, method="POST"), "not_served"),
+        (line("/cart", status=503, method="POST"), "not_served"),
         (line(method="OPTIONS"), "not_a_visit"),
         (line(agent="Mozilla/5.0 (Linux; Android 14; CUBOT X50) Mobile"), None),
         (line("/healthy-food"), None),
@@ -220,6 +225,13 @@ def test_the_extended_format_names_its_fields_itself_and_may_change_them(tmp_pat
     events, left_out = events_of(texts, requests, LogRules(customer_pattern=r"uid=(\w+)"), Repeats())
     assert events["customer_id"].to_list() == ["u7", None, "u8"]
     assert left_out.to_list() == [None, "bots", "not_served"]
+
+
+def test_an_extended_log_may_begin_with_a_mark_and_hold_hard_spaces(tmp_path: Path) -> None:
+    fields = "#Fields: cs-method cs-uri-stem sc-status\n"
+    (tmp_path / "u_ex.log").write_text(f"{fields}GET /a\u00a0b\u3000c 200 \n", encoding="utf-8-sig")
+    ((_, requests, ragged),) = read_extended_log(tmp_path / "u_ex.log", 1000, ValueError)
+    assert (requests["path"].to_list(), ragged) == (["/a\u00a0b\u3000c"], [])
 
 
 def test_an_extended_log_without_its_fields_has_no_rows(tmp_path: Path) -> None:

@@ -90,6 +90,23 @@ def test_a_later_status_undoes_a_return(bought):
     assert bought(line(), back, line(after=3)) == [(True, 100, 0)]
 
 
+def test_a_refund_tells_the_money_of_a_return_and_leaves_its_pieces(consumption):
+    back = line(status="returned", after=1, amount=-50, quantity=-1)
+    refund = line(status="refunded", after=2, quantity=2, refunded_minor=50)
+    row = consumption(line(quantity=2), back, refund)["a"]
+    assert (row["orders_30"], row["items_per_order"], row["spend_minor_30"]) == (1, 1, 50)
+
+
+def test_of_a_return_in_another_currency_pieces_count_and_money_is_unknown(consumption):
+    back = line(status="returned", after=1, amount=-700, quantity=-1, currency="CNY")
+    sale = line(quantity=2, currency="EUR")
+    row = consumption(sale, back)["a"]
+    assert (row["orders_30"], row["items_per_order"]) == (1, 1)
+    assert (row["spend_minor_30"], row["currency"]) == (None, None)
+    row = consumption(sale, back, line(quantity=2, currency="EUR", after=2))["a"]
+    assert (row["items_per_order"], row["spend_minor_30"], row["currency"]) == (2, 100, "EUR")
+
+
 def test_a_return_without_its_order_is_negative_money_and_no_order(consumption):
     row = consumption(
         line(days=40, amount=300), line(days=3, status="returned", amount=-100, quantity=-1, order="r")

@@ -219,6 +219,19 @@ def test_what_cannot_be_sent_waits_longer_each_time_and_goes_to_the_file_at_once
         assert not outbox.waiting()[0].perhaps_arrived
 
 
+def test_an_outbox_that_was_moved_away_numbers_anew_and_writes_on(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    for finding in (WRONG, ODD):
+        start(settings, instance)
+        run(instance, settings, {3: finding})
+        tell(settings, {}, instance, ANCESTORS)
+        for file in settings.alerts_folder.glob("outbox.sqlite*"):
+            file.rename(file.with_name(f"old-{finding.severity}-{file.name}"))
+    failed = "raw/numbers: numbers_add_up failed on 2026-01-03"
+    assert told(settings) == [f"[ERROR] {failed}", f"[WARN] {failed}"]
+
+
 def test_a_process_that_does_not_know_the_address_leaves_the_message_to_one_that_does(
     settings: Settings, instance: dg.DagsterInstance
 ) -> None:

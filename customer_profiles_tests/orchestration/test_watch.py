@@ -83,6 +83,20 @@ def test_a_delivery_is_late_from_its_hour_of_the_next_morning_on(
     assert seen(settings, instance, clock(7, 7))["delivery"] == (True, "error", 3)
 
 
+def test_a_late_delivery_that_is_awaited_no_more_is_over(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    tell(settings, {}, instance, ANCESTORS, home=lambda: load_home(settings, {}), now=clock(7, 7))
+    with open_alerts(settings) as outbox:
+        assert "raw/orders" in {each.subject for each in outbox.standing()}
+    freed = load_settings(settings.home, first_day=FIRST, freshness={**HOURS, "delivered_by": {}})
+    tell(freed, {}, instance, ANCESTORS, home=lambda: load_home(freed, {}), now=clock(7, 8))
+    with open_alerts(settings) as outbox:
+        assert "raw/orders" not in {each.subject for each in outbox.standing()}
+    (month,) = settings.alerts_folder.glob("*.log")
+    assert "[OK] recovered: raw/orders: delivery late" in month.read_text()
+
+
 def test_a_day_backfilled_long_after_makes_no_newer_day_fresh(
     settings: Settings, instance: dg.DagsterInstance
 ) -> None:
