@@ -24,10 +24,20 @@ Draws = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Economics:
-    """What a contact costs and a conversion brings, in minor units; they set the cut-off."""
+    """What a contact costs and a conversion brings, in minor units; they set the cut-off.
+
+    Raises ``ValueError`` unless a conversion brings something, and a contact costs nothing or something.
+    """
 
     margin_minor: float = 2_000
     cost_minor: float = 100
+
+    def __post_init__(self) -> None:
+        if not (0 < self.margin_minor < np.inf and 0 <= self.cost_minor < np.inf):
+            raise ValueError(
+                f"margin_minor must lie above 0, cost_minor not below: got {self.margin_minor!r} and "
+                f"{self.cost_minor!r}"
+            )
 
     @property
     def cutoff(self) -> float:

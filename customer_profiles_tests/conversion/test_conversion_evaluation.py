@@ -160,3 +160,9 @@ def test_without_keys_every_row_is_a_customer_of_its_own():
     label, _, probability, _ = world(300)
     alone = evaluate(label == 1, None, {"m": probability.tolist()}, rounds=20)
     assert alone.metrics.equals(evaluate(label, np.arange(300), {"m": probability}, rounds=20).metrics)
+
+
+@pytest.mark.parametrize(("margin", "cost"), [(0, 1), (-5, 1), (np.nan, 1), (10, -1), (np.inf, 1)])
+def test_economics_that_cannot_be_are_refused(margin: float, cost: float) -> None:
+    with pytest.raises(ValueError, match="margin_minor must lie above 0"):
+        Economics(margin, cost)
